@@ -1,0 +1,27 @@
+# Warnings, sanitizers and the two kinds of target that the tree is made of.
+
+add_library(crier_options INTERFACE)
+target_compile_options(crier_options INTERFACE -Wall -Wextra $<$<BOOL:${CRIER_WERROR}>:-Werror>)
+target_include_directories(crier_options INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(crier_options INTERFACE Threads::Threads)
+if(CRIER_SANITIZE)
+  target_compile_options(crier_options INTERFACE -fsanitize=${CRIER_SANITIZE} -fno-sanitize-recover=all
+                                                 -fno-omit-frame-pointer)
+  target_link_options(crier_options INTERFACE -fsanitize=${CRIER_SANITIZE})
+endif()
+
+# crier_module(NAME SOURCES a.cpp … [TESTS a_test.cpp …] [DEPENDS base …] [LIBRARIES OpenSSL::Crypto …])
+#
+# Makes the static library crier_NAME and, with CRIER_TESTS, the GoogleTest program NAME_test,
+# which CTest runs as one test. DEPENDS names modules, LIBRARIES third parties.
+function(crier_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;TESTS;DEPENDS;LIBRARIES" ${ARGN})
+  add_library(crier_${name} STATIC ${arg_SOURCES})
+  list(TRANSFORM arg_DEPENDS PREPEND crier_)
+  target_link_libraries(crier_${name} PUBLIC crier_options ${arg_DEPENDS} ${arg_LIBRARIES})
+  if(CRIER_TESTS AND arg_TESTS)
+    add_executable(${name}_test ${arg_TESTS})
+    target_link_libraries(${name}_test PRIVATE crier_${name} GTest::gmock GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace crier {
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+struct LogField {
+  std::string_view key;
+  std::string value;
+};
+
+/// Receives each line of the log: a short constant message and its values. Called from any of
+/// Crier's threads, also at the same time; must not throw and should not block. An empty function
+/// drops everything. Tokens, keys and payloads are never passed to it.
+using LogSink =
+    std::function<void(LogLevel, std::string_view message, std::initializer_list<LogField> fields)>;
+
+}  // namespace crier
