@@ -1,0 +1,243 @@
+// Each rule of the guard must report a small tree that breaks it, and none a tree that does not.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+
+import { functions } from "./functions.mjs";
+import { guard } from "./guard.mjs";
+import { cycles } from "./includes.mjs";
+
+const lines = (count, text = "") => `${text}\n`.repeat(count);
+const pair = (path, cmake, source = "") => ({
+  [`src/${path}.cpp`]: source,
+  [`src/${path}_test.cpp`]: "",
+  [`src/${path.slice(0, path.lastIndexOf("/"))}/CMakeLists.txt`]: cmake,
+});
+const header = (path, text) => ({ [path]: text });
+
+async function breaches_of(files, compile = false) {
+  const root = mkdtempSync(join(tmpdir(), "crier-guard-"));
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(join(root, dirname(path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+    const found = await guard({ root, cache_folder: join(root, "build"), compile });
+    return found.map(({ path, line, message }) => `${path}:${line}: ${message}`);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+const good = {
+  ...pair(
+    "http/parser",
+    "crier_module(http SOURCES parser.cpp TESTS parser_test.cpp)",
+    '#include "http/parser.hpp"\n#include <boost/beast/http.hpp>\n',
+  ),
+  "src/http/parser.hpp": '#pragma once\n#include <string>\n#include "base/bytes.hpp"\n',
+  "src/base/bytes.hpp": '#pragma once\n#include "crier/json.hpp"\n',
+  "include/crier/json.hpp": "#pragma once\n#include <string_view>\n",
+  "README.md": lines(150, "text"),
+};
+
+test("a tree that keeps the rules has no breach", async () => {
+  assert.deepEqual(await breaches_of(good, true), []);
+});
+
+const one_line = '#pragma once\n#include "base/bytes.hpp"\n';
+const bad = [
+  [
+    "a sibling",
+    header("src/engineio/session.hpp", '#include "http/parser.hpp"\n'),
+    "src/engineio/session.hpp:1: engineio may not include http (http/parser.hpp)",
+  ],
+  [
+    "a sibling by a relative path",
+    header("src/engineio/x.hpp", '#include "../http/parser.hpp"\n'),
+    "src/engineio/x.hpp:1: engineio may not include http (../http/parser.hpp)",
+  ],
+  [
+    "a missing file",
+    header("src/base/x.hpp", '#include "base/y.hpp"\n'),
+    'src/base/x.hpp:1: includes "base/y.hpp", which is not in the repository',
+  ],
+  [
+    "the server from below",
+    {
+      ...header("src/server/worker.hpp", ""),
+      ...header("src/gateway/feed.hpp", '\n#include "server/worker.hpp"\n'),
+    },
+    "src/gateway/feed.hpp:2: gateway may not include server (server/worker.hpp)",
+  ],
+  [
+    "the insides from the daemon",
+    header("src/daemon/serve/serve.hpp", '#include "base/bytes.hpp"\n'),
+    "src/daemon/serve/serve.hpp:1: daemon/serve may not include base (base/bytes.hpp)",
+  ],
+  [
+    "the insides from a public header",
+    header("include/crier/server.hpp", '#include "base/bytes.hpp"\n'),
+    "include/crier/server.hpp:1: include/crier may not include base (base/bytes.hpp)",
+  ],
+  [
+    "Asio in a header of net",
+    header("src/net/loop.hpp", "#include <boost/asio/io_context.hpp>\n"),
+    "src/net/loop.hpp:1: net may not include boost.asio in a header (<boost/asio/io_context.hpp>)",
+  ],
+  [
+    "a foreign library",
+    header("src/catalog/catalog.hpp", "#include <boost/json.hpp>\n"),
+    "src/catalog/catalog.hpp:1: catalog may not include boost.json (<boost/json.hpp>)",
+  ],
+  [
+    "an unknown library",
+    header("src/base/x.hpp", "#include <absl/strings/cord.h>\n"),
+    "src/base/x.hpp:1: <absl/strings/cord.h> is of no library that tests/guard/includes.mjs knows",
+  ],
+  [
+    "a system header in protocol code",
+    header("src/websocket/frame.hpp", "#include <sys/socket.h>\n"),
+    "src/websocket/frame.hpp:1: websocket may not include platform (<sys/socket.h>)",
+  ],
+  [
+    "GoogleTest outside a test",
+    header("src/base/x.hpp", "#include <gtest/gtest.h>\n"),
+    "src/base/x.hpp:1: base may not include gtest (<gtest/gtest.h>)",
+  ],
+  [
+    "an unknown module",
+    header("src/utils/x.hpp", ""),
+    "src/utils/x.hpp:1: module utils is not in the include table (tests/guard/includes.mjs)",
+  ],
+  [
+    "a long file",
+    header("src/base/x.hpp", lines(601)),
+    "src/base/x.hpp:1: has 601 lines; at most 600",
+  ],
+  [
+    "a long function",
+    header("src/base/x.hpp", `inline void f() {\n${lines(69)}}\n`),
+    "src/base/x.hpp:1: f has 71 lines; at most 70",
+  ],
+  [
+    "a source without a test",
+    { "src/base/x.cpp": "", "src/base/CMakeLists.txt": "crier_module(base SOURCES x.cpp)" },
+    "src/base/x.cpp:1: has no src/base/x_test.cpp and no line in tests/guard/untested.txt",
+  ],
+  [
+    "an exemption without a reason",
+    {
+      "src/base/x.cpp": "",
+      "src/base/CMakeLists.txt": "x.cpp",
+      "tests/guard/untested.txt": "src/base/x.cpp\n",
+    },
+    "tests/guard/untested.txt:1: needs the form `path: reason`",
+  ],
+  [
+    "an exemption that is stale",
+    {
+      ...pair("base/x", "x.cpp x_test.cpp"),
+      "tests/guard/untested.txt": "# why\nsrc/base/x.cpp: small\n",
+    },
+    "tests/guard/untested.txt:2: src/base/x.cpp has a test now",
+  ],
+  [
+    "a source that nothing builds",
+    pair("base/x", "crier_module(base TESTS x_test.cpp) # x.cpp"),
+    "src/base/x.cpp:1: is built by nothing: no CMake file names it",
+  ],
+  [
+    "too many public headers",
+    Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`include/crier/h${n}.hpp`, ""])),
+    "include/crier:1: has 13 headers; at most 12",
+  ],
+  [
+    "too long public headers",
+    Object.fromEntries([0, 1, 2, 3].map((n) => [`include/crier/h${n}.hpp`, lines(501)])),
+    "include/crier:1: has 2006 lines; at most 2000",
+  ],
+  ["a long README", { "README.md": lines(151) }, "README.md:1: has 151 lines; at most 150"],
+  [
+    "an open end",
+    header("src/base/x.hpp", `\n// ${"TO" + "DO"}: later\n`),
+    `src/base/x.hpp:2: ${"TO" + "DO"}: do it, or say it in an issue`,
+  ],
+  [
+    "a machine's path",
+    header("docs/guide.md", `see ${"/ho" + "me"}/ann/x\n`),
+    "docs/guide.md:1: names a path of one machine",
+  ],
+  [
+    "a download address",
+    header("demo/package-lock.json", `"${"resol" + "ved"}": "https://registry"\n`),
+    "demo/package-lock.json:1: records a download address",
+  ],
+];
+
+for (const [what, files, expected] of bad) {
+  test(`reports ${what}`, async () => {
+    const found = await breaches_of({ ...good, ...files });
+    assert.deepEqual(found, [expected]);
+  });
+}
+
+test("reports a header that does not compile alone", async () => {
+  const files = header("src/base/x.hpp", `${one_line}inline std::vector<int> f() { return {}; }\n`);
+  const [found, ...more] = await breaches_of({ ...good, ...files }, true);
+  assert.match(found, /^src\/base\/x\.hpp:1: does not compile alone:\n.*error: .*vector/s);
+  assert.deepEqual(more, []);
+});
+
+test("finds the cycles of a graph", () => {
+  const edges = new Map([
+    ["a", new Set(["b"])],
+    ["b", new Set(["c", "d"])],
+    ["c", new Set(["a"])],
+  ]);
+  assert.deepEqual(cycles(edges), [["a", "b", "c", "a"]]);
+  assert.deepEqual(
+    cycles(
+      new Map([
+        ["a", new Set(["b"])],
+        ["b", new Set()],
+      ]),
+    ),
+    [],
+  );
+});
+
+test("tells function bodies from scopes and initialisers", () => {
+  const source = `
+#define BRACE {
+namespace a::b {
+enum class Colour : int { red };
+constexpr std::array<int, 2> numbers{{1, 2}};
+const char* text = R"x(void no() {)x"; // void no() {
+class C final : public D<int> {
+ public:
+  explicit C(int a, Options options = {}) : a_{a}, b_{1'000} {
+    use('{');
+  }
+  template <class T>
+    requires Payload<T>
+  [[nodiscard]] auto get() const noexcept -> std::optional<T> { return {}; }
+  bool operator==(const C&) const = default;
+  bool operator()(int x) { struct Local { int y; } local{x}; return local.y == x; }
+
+ private:
+  int a_ = 0;
+};
+extern "C" int entry(void) { return 0; }
+struct Row make(int a) {
+  return {[] { return 1; }};
+}
+}  // namespace a::b
+TEST(C, Works) {
+}
+`;
+  const found = functions(source).map(({ name, lines }) => `${name} ${lines}`);
+  assert.deepEqual(found, ["C 3", "get 3", "operator 1", "entry 1", "make 3", "TEST 2"]);
+});
