@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+
+namespace crier {
+
+/// A source of random bytes, an input of whatever needs identifiers or keys. Not thread-safe: one
+/// per worker.
+class Random {
+ public:
+  /// From the kernel's generator (getrandom), fit for secrets.
+  static Random secure();
+  /// Reproducible, for tests and simulation only.
+  static Random seeded(std::uint64_t seed);
+
+  void fill(std::span<std::byte> out);
+  std::uint64_t number();
+
+  /// An identifier of 20 characters of base64url: 15 random bytes. As Node's socket.io makes them.
+  std::string id20();
+
+ private:
+  explicit Random(std::optional<std::uint64_t> seed);
+  std::optional<std::mt19937_64> seeded_;
+};
+
+}  // namespace crier
