@@ -1,0 +1,51 @@
+#pragma once
+
+// How events are numbered. `gid` orders all events of a store; `seq` counts one program's.
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace crier::history {
+
+/// Microseconds since 1970 UTC, strictly increasing over all programs of a store: order, cursor
+/// and time of an event at once. Below 2^53, so that a Redis score holds it exactly.
+using Gid = std::uint64_t;
+/// Counts a program's events 1, 2, 3 …
+using Seq = std::uint64_t;
+/// Random; renewed when a store may have lost what it had numbered. 8 characters of base64url.
+using Epoch = std::string;
+Epoch new_epoch(Random& random);
+bool is_epoch(std::string_view text);
+
+/// The number of the next event: the clock, moved on to the next millisecond that no event has
+/// while that is less than 1 s ahead of the clock, else `last` + 1.
+Gid next_gid(Gid last, WallTime clock);
+
+/// The millisecond since 1970 that an event's timestamp shows.
+constexpr std::int64_t milliseconds(Gid gid) { return static_cast<std::int64_t>(gid / 1000); }
+
+/// A number below 2^53 as Crier writes it: decimal, without sign or leading zeros.
+std::optional<std::uint64_t> parse_number(std::string_view digits);
+
+struct Position {
+  Epoch epoch;
+  Gid gid = 0;
+  Seq seq = 0;
+  friend bool operator==(const Position&, const Position&) = default;
+};
+
+/// The id that clients see: `epoch.gid`.
+std::string event_id(const Epoch& epoch, Gid gid);
+struct EventId {
+  Epoch epoch;
+  Gid gid;
+};
+/// Nothing unless `text` is exactly what event_id() makes.
+std::optional<EventId> parse_event_id(std::string_view text);
+
+}  // namespace crier::history

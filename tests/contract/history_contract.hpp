@@ -1,0 +1,322 @@
+#pragma once
+
+// What every HistoryStore must do. A subject (template argument) makes the store and waits for it:
+//
+//   void open(const Retention&)        a store without events
+//   HistoryStore& store()
+//   void wait(pred)                    until pred() holds; fails the test when it never does
+//   bool eventually_expired(pred)      whether pred() comes to hold once `Retention::ttl` is over
+//   static constexpr milliseconds ttl  a short one, as eventually_expired() can wait for it
+//
+//   INSTANTIATE_TYPED_TEST_SUITE_P(Memory, HistoryContract, MemorySubject);
+
+#include "history/store.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace crier::history {
+
+template <class Subject>
+class HistoryContract : public testing::Test {
+ protected:
+  using Outcome = Result<Appended, StoreError>;
+
+  static AppendRequest request(std::string program, std::string body, std::string token = {}) {
+    return {std::move(program), Bytes(std::move(body)), std::move(token)};
+  }
+
+  Appended append(std::string program, std::string body = "{}", std::string token = {}) {
+    std::optional<Outcome> outcome;
+    store().append(request(std::move(program), std::move(body), std::move(token)),
+                   [&](Outcome result) { outcome = std::move(result); });
+    subject.wait([&] { return outcome.has_value(); });
+    return outcome.value().value();
+  }
+
+  ReadReply read(std::vector<ReadRequest> requests) {
+    std::optional<Result<ReadReply, StoreError>> outcome;
+    store().read(std::move(requests), [&](auto result) { outcome = std::move(result); });
+    subject.wait([&] { return outcome.has_value(); });
+    return outcome.value().value();
+  }
+
+  Kept kept(std::string program, Gid after = 0, std::uint32_t newest_max = 0) {
+    ReadReply reply = read({{std::move(program), after, newest_max}});
+    EXPECT_EQ(reply.programs.size(), 1U);
+    return std::move(reply.programs.at(0));
+  }
+
+  HistoryStore& store() { return subject.store(); }
+
+  Subject subject;
+};
+
+inline std::vector<std::string> bodies(const Kept& kept) {
+  std::vector<std::string> all;
+  for (const Record& record : kept.records) all.emplace_back(record.body.view());
+  return all;
+}
+
+inline std::vector<Seq> seqs(const Kept& kept) {
+  std::vector<Seq> all;
+  for (const Record& record : kept.records) all.push_back(record.seq);
+  return all;
+}
+
+/// Each record after the one before it, by gid, seq and prev; the last one is the top.
+inline void expect_chain(const Kept& kept) {
+  for (std::size_t i = 1; i < kept.records.size(); ++i) {
+    EXPECT_GT(kept.records[i].gid, kept.records[i - 1].gid);
+    EXPECT_EQ(kept.records[i].seq, kept.records[i - 1].seq + 1);
+    EXPECT_EQ(kept.records[i].prev, kept.records[i - 1].gid);
+  }
+  if (!kept.records.empty()) {
+    EXPECT_EQ(kept.records.back().gid, kept.top);
+  }
+}
+
+TYPED_TEST_SUITE_P(HistoryContract);
+
+TYPED_TEST_P(HistoryContract, KnowsNothingOfAProgramThatNeverHadAnEvent) {
+  this->subject.open({});
+  const ReadReply reply = this->read({{"p", 0, 0}});
+  EXPECT_TRUE(is_epoch(reply.epoch));
+  EXPECT_GT(reply.floor, 0U);
+  ASSERT_EQ(reply.programs.size(), 1U);
+  EXPECT_EQ(reply.programs[0].program, "p");
+  EXPECT_EQ(reply.programs[0].top, 0U);
+  EXPECT_TRUE(reply.programs[0].records.empty());
+}
+
+TYPED_TEST_P(HistoryContract, AnswersAReadOfNoProgram) {
+  this->subject.open({});
+  EXPECT_TRUE(this->read({}).programs.empty());
+}
+
+TYPED_TEST_P(HistoryContract, CountsEachProgramAndOrdersAllOfThem) {
+  this->subject.open({});
+  const ReadReply before = this->read({});
+  std::vector<Appended> results;
+  for (const char* program : {"a", "b", "a", "a", "b"}) results.push_back(this->append(program));
+
+  std::vector<Seq> counted;
+  Gid last = before.floor;
+  for (const Appended& result : results) {
+    EXPECT_EQ(result.position.epoch, before.epoch);
+    EXPECT_GT(result.position.gid, last);
+    EXPECT_FALSE(result.repeated);
+    last = result.position.gid;
+    counted.push_back(result.position.seq);
+  }
+  EXPECT_THAT(counted, testing::ElementsAre(1, 1, 2, 3, 2));
+  EXPECT_EQ(results[0].prev, 0U);
+  EXPECT_EQ(results[1].prev, 0U);
+  EXPECT_EQ(results[2].prev, results[0].position.gid);
+  EXPECT_EQ(results[3].prev, results[2].position.gid);
+  EXPECT_EQ(results[4].prev, results[1].position.gid);
+}
+
+TYPED_TEST_P(HistoryContract, ReadsBackWhatItReported) {
+  this->subject.open({});
+  const Appended first = this->append("p", R"({"n":1})");
+  const Appended second = this->append("p", R"({"n":"}\u0000{"})");
+  const Kept kept = this->kept("p");
+  EXPECT_THAT(bodies(kept), testing::ElementsAre(R"({"n":1})", R"({"n":"}\u0000{"})"));
+  ASSERT_EQ(kept.records.size(), 2U);
+  EXPECT_EQ(kept.records[0].gid, first.position.gid);
+  EXPECT_EQ(kept.records[0].seq, 1U);
+  EXPECT_EQ(kept.records[0].prev, 0U);
+  EXPECT_EQ(kept.records[1].gid, second.position.gid);
+  expect_chain(kept);
+}
+
+TYPED_TEST_P(HistoryContract, LeavesOutTheCursorAndWhatCameBefore) {
+  this->subject.open({});
+  std::vector<Gid> gids;
+  for (int i = 0; i < 4; ++i) gids.push_back(this->append("p").position.gid);
+  EXPECT_THAT(seqs(this->kept("p", gids[0] - 1)), testing::ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(seqs(this->kept("p", gids[0])), testing::ElementsAre(2, 3, 4));
+  EXPECT_THAT(seqs(this->kept("p", gids[2])), testing::ElementsAre(4));
+  const Kept none = this->kept("p", gids[3]);
+  EXPECT_TRUE(none.records.empty());
+  EXPECT_EQ(none.top, gids[3]);
+  EXPECT_TRUE(this->kept("p", gids[3] + 1'000'000'000).records.empty());
+}
+
+TYPED_TEST_P(HistoryContract, GivesTheNewestWhenThereAreTooMany) {
+  this->subject.open({});
+  std::vector<Gid> gids;
+  for (int i = 0; i < 5; ++i) gids.push_back(this->append("p").position.gid);
+  EXPECT_THAT(seqs(this->kept("p", 0, 2)), testing::ElementsAre(4, 5));
+  EXPECT_THAT(seqs(this->kept("p", gids[2], 2)), testing::ElementsAre(4, 5));
+  EXPECT_THAT(seqs(this->kept("p", gids[3], 2)), testing::ElementsAre(5));
+  EXPECT_THAT(seqs(this->kept("p", 0, 5)), testing::ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_THAT(seqs(this->kept("p", 0, 6)), testing::ElementsAre(1, 2, 3, 4, 5));
+}
+
+TYPED_TEST_P(HistoryContract, KeepsIdenticalBodiesApart) {
+  this->subject.open({});
+  for (int i = 0; i < 3; ++i) this->append("p", R"({"same":true})");
+  EXPECT_EQ(bodies(this->kept("p")), std::vector<std::string>(3, R"({"same":true})"));
+}
+
+TYPED_TEST_P(HistoryContract, DropsTheOldestOverTheCount) {
+  this->subject.open({.events_max = 3});
+  for (int i = 0; i < 5; ++i) this->append("p");
+  this->append("q");
+  const Kept kept = this->kept("p");
+  EXPECT_THAT(seqs(kept), testing::ElementsAre(3, 4, 5));
+  expect_chain(kept);
+  EXPECT_GT(kept.records[0].prev, 0U) << "the reader can tell that something is missing";
+}
+
+TYPED_TEST_P(HistoryContract, DropsTheOldestOverTheBytes) {
+  this->subject.open({.bytes_max = 30});
+  const std::string ten = R"({"n":1234})";
+  for (int i = 0; i < 4; ++i) this->append("p", ten);
+  EXPECT_THAT(seqs(this->kept("p")), testing::ElementsAre(2, 3, 4));
+  this->append("p", R"({"n":12345})");
+  EXPECT_THAT(seqs(this->kept("p")), testing::ElementsAre(4, 5));
+  for (int i = 0; i < 20; ++i) this->append("p", ten);
+  EXPECT_THAT(seqs(this->kept("p")), testing::ElementsAre(23, 24, 25)) << "the count stays true";
+}
+
+TYPED_TEST_P(HistoryContract, NumbersAnEventThatIsTooBigToKeep) {
+  this->subject.open({.bytes_max = 9});
+  this->append("p", R"({"n":1})");
+  const Appended big = this->append("p", R"({"n":1234})");
+  const Kept kept = this->kept("p");
+  EXPECT_TRUE(kept.records.empty());
+  EXPECT_EQ(kept.top, big.position.gid);
+  EXPECT_EQ(this->append("p", "{}").prev, big.position.gid);
+  EXPECT_THAT(seqs(this->kept("p")), testing::ElementsAre(3));
+}
+
+TYPED_TEST_P(HistoryContract, ForgetsEventsByAgeButNotTheirNumbers) {
+  this->subject.open({.ttl = TypeParam::ttl});
+  this->append("p", R"({"n":1})");
+  const Appended second = this->append("p", R"({"n":2})");
+  EXPECT_TRUE(this->subject.eventually_expired([&] { return this->kept("p").records.empty(); }));
+  EXPECT_EQ(this->kept("p").top, second.position.gid);
+  const Appended third = this->append("p", R"({"n":3})");
+  EXPECT_EQ(third.position.seq, 3U);
+  EXPECT_EQ(third.prev, second.position.gid);
+}
+
+TYPED_TEST_P(HistoryContract, AnswersAKnownTokenWithItsFirstResult) {
+  this->subject.open({});
+  const Appended first = this->append("p", R"({"n":1})", "token");
+  this->append("p", R"({"n":2})");
+  const Appended again = this->append("p", R"({"n":3})", "token");
+  EXPECT_EQ(again.position, first.position);
+  EXPECT_EQ(again.prev, first.prev);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_THAT(bodies(this->kept("p")), testing::ElementsAre(R"({"n":1})", R"({"n":2})"));
+}
+
+TYPED_TEST_P(HistoryContract, TakesATokenForItsProgramOnly) {
+  this->subject.open({});
+  EXPECT_FALSE(this->append("a", "{}", "b:t").repeated);
+  EXPECT_FALSE(this->append("a:b", "{}", "t").repeated);
+  EXPECT_FALSE(this->append("b", "{}", "b:t").repeated);
+  EXPECT_FALSE(this->append("a", "{}", "").repeated);
+  EXPECT_FALSE(this->append("a", "{}", "").repeated) << "no token is not a token";
+}
+
+TYPED_TEST_P(HistoryContract, ForgetsATokenWithItsEvent) {
+  this->subject.open({.ttl = TypeParam::ttl});
+  this->append("p", "{}", "token");
+  std::optional<Appended> later;
+  EXPECT_TRUE(this->subject.eventually_expired([&] {
+    later = this->append("p", "{}", "token");
+    return !later->repeated;
+  }));
+  EXPECT_EQ(later->position.seq, 2U);
+}
+
+TYPED_TEST_P(HistoryContract, KeepsTheOrderOfABurst) {
+  this->subject.open({});
+  constexpr int count = 1000;
+  std::vector<Position> reported;
+  for (int i = 0; i < count; ++i) {
+    this->store().append(this->request(i % 3 == 0 ? "a" : "b", "{}"),
+                         [&](auto result) { reported.push_back(result.value().position); });
+  }
+  this->subject.wait([&] { return reported.size() == count; });
+  for (int i = 1; i < count; ++i) EXPECT_GT(reported[i].gid, reported[i - 1].gid);
+  expect_chain(this->kept("a"));
+  expect_chain(this->kept("b"));
+  EXPECT_EQ(this->kept("a").records.size() + this->kept("b").records.size(), 1000U);
+}
+
+TYPED_TEST_P(HistoryContract, AnswersSeveralProgramsInTheOrderAsked) {
+  this->subject.open({});
+  this->append("a", R"({"n":1})");
+  const Gid after = this->append("b", R"({"n":2})").position.gid;
+  this->append("a", R"({"n":3})");
+  this->append("b", R"({"n":4})");
+  const ReadReply reply = this->read({{"b", after, 0}, {"none", 0, 0}, {"a", 0, 1}, {"b", 0, 0}});
+  ASSERT_EQ(reply.programs.size(), 4U);
+  EXPECT_EQ(reply.programs[0].program, "b");
+  EXPECT_THAT(bodies(reply.programs[0]), testing::ElementsAre(R"({"n":4})"));
+  EXPECT_EQ(reply.programs[1].program, "none");
+  EXPECT_THAT(bodies(reply.programs[1]), testing::IsEmpty());
+  EXPECT_THAT(bodies(reply.programs[2]), testing::ElementsAre(R"({"n":3})"));
+  EXPECT_THAT(bodies(reply.programs[3]), testing::ElementsAre(R"({"n":2})", R"({"n":4})"));
+}
+
+TYPED_TEST_P(HistoryContract, TakesAnyNameApart) {
+  this->subject.open({});
+  const std::vector<std::string> names = {"a:b",  "{a}", "a b",     "a\"b",
+                                          "a\\b", "*",   "prüfung", "日本",
+                                          "%s%d", "'",   "1",       std::string(128, 'x')};
+  for (const std::string& name : names) this->append(name, R"({"n":1})");
+  for (const std::string& name : names) {
+    EXPECT_THAT(seqs(this->kept(name)), testing::ElementsAre(1)) << name;
+  }
+}
+
+TYPED_TEST_P(HistoryContract, ReadsWhatWasAppendedBefore) {
+  this->subject.open({});
+  std::vector<Gid> reported;
+  std::optional<ReadReply> reply;
+  for (int i = 0; i < 50; ++i) {
+    this->store().append(this->request("p", "{}"),
+                         [&](auto result) { reported.push_back(result.value().position.gid); });
+  }
+  this->store().read({{"p", 0, 0}}, [&](auto result) { reply = std::move(result).value(); });
+  this->subject.wait([&] { return reply.has_value(); });
+  ASSERT_EQ(reported.size(), 50U) << "a read does not overtake appends";
+  ASSERT_EQ(reply->programs[0].records.size(), 50U);
+  for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(reply->programs[0].records[i].gid, reported[i]);
+}
+
+TYPED_TEST_P(HistoryContract, MayBeCalledFromAnAnswer) {
+  this->subject.open({});
+  std::optional<ReadReply> reply;
+  this->store().append(this->request("p", "{}"), [&](auto) {
+    this->store().append(this->request("p", "{}"), [&](auto) {
+      this->store().read({{"p", 0, 0}}, [&](auto result) { reply = std::move(result).value(); });
+    });
+  });
+  this->subject.wait([&] { return reply.has_value(); });
+  EXPECT_THAT(seqs(reply->programs.at(0)), testing::ElementsAre(1, 2));
+}
+
+REGISTER_TYPED_TEST_SUITE_P(HistoryContract, KnowsNothingOfAProgramThatNeverHadAnEvent,
+                            AnswersAReadOfNoProgram, CountsEachProgramAndOrdersAllOfThem,
+                            ReadsBackWhatItReported, LeavesOutTheCursorAndWhatCameBefore,
+                            GivesTheNewestWhenThereAreTooMany, KeepsIdenticalBodiesApart,
+                            DropsTheOldestOverTheCount, DropsTheOldestOverTheBytes,
+                            NumbersAnEventThatIsTooBigToKeep, ForgetsEventsByAgeButNotTheirNumbers,
+                            AnswersAKnownTokenWithItsFirstResult, TakesATokenForItsProgramOnly,
+                            ForgetsATokenWithItsEvent, KeepsTheOrderOfABurst,
+                            AnswersSeveralProgramsInTheOrderAsked, TakesAnyNameApart,
+                            ReadsWhatWasAppendedBefore, MayBeCalledFromAnAnswer);
+
+}  // namespace crier::history
