@@ -1,0 +1,218 @@
+// Starts the server under test, with its own port and store, and speaks to it over HTTP.
+// CRIER_E2E_TARGET=reference runs npm socket.io with the original's logic instead of Crier.
+
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import jwt from "jsonwebtoken";
+import { until } from "./until.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const repository = resolve(here, "../../..");
+export const crierBinary = resolve(process.env.CRIER_BIN ?? join(repository, "build/release/bin/crier"));
+export const target = process.env.CRIER_E2E_TARGET ?? "crier";
+/** For `skip`: true, with the reason, where the original makes no such promise. */
+export const crierOnly = target === "crier" ? false : "a promise that the reference does not make";
+export const full = process.env.CRIER_E2E_FULL === "1";
+
+export const SECRET = "end-to-end-secret-of-32-bytes-or-more";
+export const API_KEY = "end-to-end-api-key-of-32-bytes-or-more";
+
+/** alpha: ada, ben; beta: ben, cleo; gamma: ben. dora is inactive, eve's membership of alpha is. */
+export const PEOPLE = {
+  users: [
+    { id: "ada", name: "Ada Byron", role: "requester", active: true },
+    { id: "ben", name: "Ben Okri", role: "approver", active: true },
+    { id: "cleo", name: "Cleo Sol", role: "requester", active: true },
+    { id: "dora", name: "Dora Maar", role: "requester", active: false },
+    { id: "eve", name: "Eve Babitz", role: "requester", active: true },
+  ],
+  members: [
+    { programId: "alpha", userId: "ada", active: true },
+    { programId: "alpha", userId: "ben", active: true },
+    { programId: "beta", userId: "ben", active: true },
+    { programId: "beta", userId: "cleo", active: true },
+    { programId: "gamma", userId: "ben", active: true },
+    { programId: "alpha", userId: "dora", active: true },
+    { programId: "alpha", userId: "eve", active: false },
+    { programId: "beta", userId: "eve", active: true },
+  ],
+};
+
+export function tokenFor(userId, options = {}) {
+  return jwt.sign({}, SECRET, { subject: userId, expiresIn: "15m", ...options });
+}
+
+export async function freePort() {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+export function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "crier-e2e-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Runs `crier` once and returns what it printed; throws if it fails. */
+export function crier(...args) {
+  const { status, stdout, stderr, error } = spawnSync(crierBinary, args, { encoding: "utf8" });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`crier ${args.join(" ")}: exit ${status}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+/** Writes users and memberships where the server under test looks for them. */
+export function writePeople(store, people) {
+  if (target === "reference") {
+    writeFileSync(store, JSON.stringify(people));
+    return;
+  }
+  const lines = [
+    ...people.users.map((user) => JSON.stringify({ user })),
+    ...people.members.map((member) => JSON.stringify({ member })),
+  ];
+  const file = `${store}.import.jsonl`;
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  crier("import", file, "--store", store);
+}
+
+/**
+ * A running server. `options`: people, redisUrl, dev, env, store (an existing store's path; nothing is
+ * written to it), waitReady (default true).
+ */
+export async function startServer(options = {}) {
+  const port = options.port ?? (await freePort());
+  const folder = temporaryFolder();
+  const store = options.store ?? join(folder, "store.db");
+  if (!options.store) writePeople(store, options.people ?? PEOPLE);
+  const env = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    PORT: String(port),
+    JWT_ACCESS_SECRET: SECRET,
+    CLIENT_URL: "http://localhost:5173",
+    CRIER_API_KEY: API_KEY,
+    CRIER_STORE: store,
+    ...(options.redisUrl ? { REDIS_URL: options.redisUrl } : {}),
+    ...options.env,
+  };
+  const dev = options.dev ? ["--dev"] : [];
+  const [command, args] =
+    target === "reference"
+      ? [process.execPath, [join(here, "../reference/server.mjs"), ...dev]]
+      : [crierBinary, ["serve", ...dev]];
+  if (!existsSync(command)) throw new Error(`no server at ${command}: build it, or set CRIER_BIN`);
+  const pinned = options.core === undefined ? [command, args] : ["taskset", ["-c", String(options.core), command, ...args]];
+  const child = spawn(pinned[0], pinned[1], { env, cwd: options.cwd ?? folder, stdio: ["ignore", "pipe", "pipe"] });
+  const server = new RunningServer(child, port, store);
+  if (options.waitReady !== false) {
+    await until(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}\n${server.log}`);
+        return (await server.get("/readyz").catch(() => null))?.status === 200;
+      },
+      { what: () => `/readyz to answer 200\n${server.log}` },
+    );
+  }
+  return server;
+}
+
+class RunningServer {
+  log = "";
+  #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+  constructor(child, port, store) {
+    this.child = child;
+    this.pid = child.pid;
+    this.port = port;
+    this.store = store;
+    this.url = `http://127.0.0.1:${port}`;
+    this.exit = new Promise((done) => child.once("exit", (code, signal) => done({ code, signal })));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => {
+        this.log = (this.log + text).slice(-20_000);
+      });
+    }
+    this.killAtExit = () => child.kill("SIGKILL");
+    process.once("exit", this.killAtExit);
+  }
+
+  /** → {status, headers, text, json} */
+  request(method, path, { headers = {}, body, agent = this.#agent } = {}) {
+    return new Promise((done, fail) => {
+      const req = request(
+        { host: "127.0.0.1", port: this.port, method, path, headers, agent },
+        (res) => {
+          const chunks = [];
+          res.on("data", (chunk) => chunks.push(chunk));
+          res.on("error", fail);
+          res.on("end", () => {
+            const text = Buffer.concat(chunks).toString("utf8");
+            done({
+              status: res.statusCode,
+              headers: res.headers,
+              text,
+              get json() {
+                return JSON.parse(text);
+              },
+            });
+          });
+        },
+      );
+      req.on("error", fail);
+      req.end(body);
+    });
+  }
+
+  get(path) {
+    return this.request("GET", path);
+  }
+
+  /** One POST to the publish API, whatever it answers. */
+  post(program, body, headers = {}) {
+    const text = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    return this.request("POST", `/api/v1/programs/${encodeURIComponent(program)}/events`, {
+      headers: {
+        authorization: `Bearer ${API_KEY}`,
+        "content-type": "application/json",
+        "content-length": Buffer.byteLength(text),
+        ...headers,
+      },
+      body: text,
+    });
+  }
+
+  /** Publishes and returns the 202's body; throws at any other answer. */
+  async publish(program, requestId, { event = "request:created", data = {} } = {}) {
+    const answer = await this.post(program, publication(requestId, { event, data }));
+    if (answer.status !== 202) throw new Error(`publish: ${answer.status} ${answer.text}`);
+    return answer.json;
+  }
+
+  signal(name) {
+    this.child.kill(name);
+  }
+
+  /** Ends the server and waits for it. */
+  async stop(signal = "SIGKILL") {
+    this.child.kill(signal);
+    const result = await this.exit;
+    this.#agent.destroy();
+    process.removeListener("exit", this.killAtExit);
+    return result;
+  }
+}
+
+export function publication(requestId, { event = "request:created", data = {} } = {}) {
+  return { event, requestId, data, performedBy: { userId: "ben", name: "Ben Okri" } };
+}
