@@ -1,0 +1,102 @@
+#pragma once
+
+// Who is in which room of one namespace on one worker. A room keeps its members in two dense lists:
+// those whose frames may be written directly (a Route each), and the others.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace crier::socketio {
+
+/// A socket of this worker: the caller's table index.
+using Slot = std::uint32_t;
+
+/// Where a frame for a socket can be written without asking anybody. Never interpreted here.
+struct Route {
+  std::uint32_t slot = 0;
+  std::int32_t descriptor = -1;
+  friend bool operator==(const Route&, const Route&) = default;
+};
+static_assert(sizeof(Route) == 8);
+
+struct Members {
+  std::vector<Route> direct;
+  std::vector<Slot> direct_owners;  ///< Whose `direct[i]` is: for a send that falls short.
+  std::vector<Slot> others;
+  [[nodiscard]] std::size_t size() const { return direct.size() + others.size(); }
+};
+
+/// Single-threaded. How many rooms there are, and how many a socket joins, the caller bounds; slots
+/// are dense, for a table is kept by them.
+class Rooms {
+ public:
+  /// Joining twice is joining once. Empty rooms cease to exist. Joining and leaving take O(rooms of
+  /// the socket), however many members the room has.
+  void join(Slot socket, std::string_view room);
+  void leave(Slot socket, std::string_view room);
+  /// The socket is gone: its route is forgotten with its rooms, for the slot may have a new owner.
+  void leave_all(Slot socket);
+
+  /// Moves the socket to the direct list (a route) or to the others (nothing), in all its rooms and
+  /// those that it joins later. O(rooms of the socket).
+  void set_route(Slot socket, std::optional<Route> route);
+
+  /// The members; null if the room does not exist. Good until the next change.
+  [[nodiscard]] const Members* find(std::string_view room) const;
+  [[nodiscard]] std::vector<std::string> rooms_of(Slot socket) const;
+  [[nodiscard]] bool is_member(Slot socket, std::string_view room) const;
+  [[nodiscard]] std::size_t room_count() const;
+
+  /// Every socket in any of `rooms` (all sockets that have joined a room, if `rooms` is empty) and
+  /// in none of `except`; each once, in ascending order.
+  [[nodiscard]] std::vector<Slot> select(const std::vector<std::string>& rooms,
+                                         const std::vector<std::string>& except) const;
+
+ private:
+  struct Membership {
+    std::uint32_t room = 0;      ///< Index in rooms_.
+    std::uint32_t position = 0;  ///< In the room's list of the socket's kind.
+  };
+  struct Socket {
+    std::vector<Membership> memberships;
+    Route route;
+    bool direct = false;  ///< In which of the two lists of its rooms it stands.
+  };
+  static_assert(sizeof(Membership) == 8 && sizeof(Socket) <= 40);  // an idle socket's share
+  struct Room {
+    Members members;
+    /// The members' index in Socket::memberships, parallel to the lists: with it and
+    /// Membership::position, taking out of the middle moves one entry and searches none.
+    std::vector<std::uint32_t> direct_backs;
+    std::vector<std::uint32_t> other_backs;
+    const std::string* name = nullptr;  ///< The key in indexes_.
+  };
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>{}(name);
+    }
+  };
+
+  std::uint32_t find_or_create(std::string_view name);
+  void drop_if_empty(std::uint32_t index);
+  [[nodiscard]] const Membership* membership_of(Slot socket, std::string_view room) const;
+  [[nodiscard]] std::vector<Slot> everybody() const;
+  [[nodiscard]] std::vector<Slot> union_of(const std::vector<std::string>& rooms) const;
+  /// Puts the socket into, and takes it out of, the list of the room of its membership `index`.
+  void enlist(Slot socket, std::uint32_t index);
+  void strike(Slot socket, std::uint32_t index);
+
+  std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>> indexes_;
+  std::vector<Room> rooms_;
+  std::vector<std::uint32_t> free_;  ///< Unused indexes of rooms_.
+  std::vector<Socket> sockets_;      ///< By slot.
+};
+
+}  // namespace crier::socketio
