@@ -1,0 +1,52 @@
+#pragma once
+
+// Engine.IO protocol revision 4: packets and the polling payload.
+// https://socket.io/docs/v4/engine-io-protocol/
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::engineio {
+
+enum class PacketType : std::uint8_t { open, close, ping, pong, message, upgrade, noop };
+
+/// One received packet. A binary packet is always a message.
+struct Packet {
+  PacketType type = PacketType::noop;
+  bool binary = false;
+  std::string_view view;  ///< What follows the type digit: part of the input. Empty if binary.
+  std::string decoded;    ///< The bytes of a binary packet, which came as base64.
+
+  [[nodiscard]] std::string_view data() const { return binary ? std::string_view(decoded) : view; }
+};
+
+/// One packet as text: type digit and data, or `b` and base64. Nothing if it is malformed.
+std::optional<Packet> decode_packet(std::string_view text);
+
+/// Stands between the packets of a polling payload.
+constexpr char separator = '\x1e';
+
+/// Splits a polling payload. Packets before a malformed one are kept; `malformed` tells. The
+/// packets' views are good while `body` is.
+struct Payload {
+  std::vector<Packet> packets;
+  bool malformed = false;
+};
+Payload decode_payload(std::string_view body);
+
+/// The open packet's text: `0{"sid":…,"upgrades":[…],"pingInterval":…,…}`, keys in Node's order.
+/// `sid` is of base64url characters.
+struct OpenFields {
+  std::string_view sid;
+  bool can_upgrade = false;
+  std::int64_t ping_interval_ms = 0;
+  std::int64_t ping_timeout_ms = 0;
+  std::size_t payload_bytes_max = 0;
+};
+std::string encode_open(const OpenFields& fields);
+
+}  // namespace crier::engineio
