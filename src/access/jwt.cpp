@@ -1,0 +1,263 @@
+#include "access/jwt.hpp"
+
+#include "base/encoding.hpp"
+#include "base/json_text.hpp"
+#include "crier/json.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <stdexcept>
+
+namespace crier::access {
+namespace {
+
+/// Dates beyond it (about the year 287,000) mean "never" and are cut to it, so that callers may
+/// count in microseconds.
+constexpr std::int64_t date_max = 9'000'000'000'000;
+
+/// The three parts of a compact serialization (RFC 7515 section 7.1), still encoded.
+struct Parts {
+  std::string_view header;
+  std::string_view claims;
+  std::string_view signature;
+  std::string_view signed_text;
+};
+
+std::optional<Parts> split(std::string_view token) {
+  const auto first = token.find('.');
+  const auto last = token.rfind('.');
+  if (first == last || token.find('.', first + 1) != last) return {};
+  return Parts{token.substr(0, first), token.substr(first + 1, last - first - 1),
+               token.substr(last + 1), token.substr(0, last)};
+}
+
+/// A JSON object whose members, at every depth, have different names (RFC 7515 section 4 and
+/// RFC 7519 section 4 allow to refuse others, and two readers could disagree about them).
+class Object {
+ public:
+  static std::optional<Object> decode(std::string_view part) {
+    auto text = base64url_decode(part);
+    if (!text) return {};
+    auto json = Json::parse(std::move(*text));
+    if (!json || !json::members(json->text())) return {};
+    return Object(std::move(*json));
+  }
+
+  [[nodiscard]] std::optional<std::string_view> member(std::string_view name) const {
+    return json::member(json_.text(), name);
+  }
+
+  /// Nothing also when the member is not a string, or holds U+FFFD: that may stand for a lone
+  /// surrogate, and two different strings must not become one.
+  [[nodiscard]] std::optional<std::string> string(std::string_view name) const {
+    const auto value = member(name);
+    auto text = value ? json::unquote(*value) : std::nullopt;
+    if (text && text->find("\xEF\xBF\xBD") != std::string::npos) return {};
+    return text;
+  }
+
+ private:
+  explicit Object(Json json) : json_(std::move(json)) {}
+  Json json_;
+};
+
+struct Header {
+  std::string algorithm;
+  std::optional<std::string> kid;
+};
+
+Result<Header, TokenError> read_header(std::string_view part) {
+  const auto object = Object::decode(part);
+  if (!object) return Unexpected{TokenError::malformed};
+  auto algorithm = object->string("alg");
+  if (!algorithm) return Unexpected{TokenError::malformed};
+  auto kid = object->string("kid");
+  if (!kid && object->member("kid")) return Unexpected{TokenError::malformed};
+  if (object->member("crit")) return Unexpected{TokenError::critical};
+  return Header{std::move(*algorithm), std::move(kid)};
+}
+
+std::optional<Algorithm> algorithm_named(std::string_view name) {
+  if (name == "HS256") return Algorithm::hs256;
+  if (name == "HS384") return Algorithm::hs384;
+  if (name == "HS512") return Algorithm::hs512;
+  return {};
+}
+
+/// A NumericDate (RFC 7519 section 2), rounded up: for a whole `now`, now < 10.5 is now < 11.
+Result<std::optional<std::int64_t>, TokenError> date(const Object& claims, std::string_view name) {
+  using Date = std::optional<std::int64_t>;
+  const auto text = claims.member(name);
+  if (!text) return Date{};
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
+  if (error != std::errc{} || end != text->data() + text->size()) {
+    return Unexpected{TokenError::claim_type};
+  }
+  constexpr auto bound = static_cast<double>(date_max);
+  return Date{static_cast<std::int64_t>(std::clamp(std::ceil(seconds), -bound, bound))};
+}
+
+/// RFC 7519 section 4.1.3: `aud` is a string, or an array of strings one of which must be ours.
+Result<void, TokenError> check_audience(const Object& claims, std::string_view wanted) {
+  const auto value = claims.member("aud");
+  if (!value) return Unexpected{TokenError::audience};
+  std::vector<std::string_view> names{*value};
+  if (auto elements = json::elements(*value)) names = std::move(*elements);
+  bool found = false;
+  for (const std::string_view name : names) {
+    const auto audience = json::unquote(name);
+    if (!audience) return Unexpected{TokenError::claim_type};
+    found = found || *audience == wanted;
+  }
+  if (!found) return Unexpected{TokenError::audience};
+  return {};
+}
+
+Result<void, TokenError> check_issuer(const Object& claims, std::string_view wanted) {
+  const auto issuer = claims.string("iss");
+  if (!issuer && claims.member("iss")) return Unexpected{TokenError::claim_type};
+  if (!issuer || *issuer != wanted) return Unexpected{TokenError::issuer};
+  return {};
+}
+
+Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy& policy,
+                                       std::int64_t now) {
+  const auto object = Object::decode(part);
+  if (!object) return Unexpected{TokenError::malformed};
+  const auto expires = date(*object, "exp");
+  if (!expires) return Unexpected{expires.error()};
+  for (const auto* const name : {"nbf", "iat"}) {
+    const auto begins = date(*object, name);
+    if (!begins) return Unexpected{begins.error()};
+    if (*begins && now + policy.leeway.count() < **begins) {
+      return Unexpected{TokenError::not_yet_valid};
+    }
+  }
+  if (*expires && now - policy.leeway.count() >= **expires) return Unexpected{TokenError::expired};
+  if (!policy.issuer.empty()) {
+    if (auto ok = check_issuer(*object, policy.issuer); !ok) return Unexpected{ok.error()};
+  }
+  if (!policy.audience.empty()) {
+    if (auto ok = check_audience(*object, policy.audience); !ok) return Unexpected{ok.error()};
+  }
+  return Claims{object->string("sub").value_or(""), *expires};
+}
+
+}  // namespace
+
+struct Verifier::Secret {
+  std::string kid;
+  std::vector<std::pair<Algorithm, Hmac>> algorithms;
+};
+
+Verifier::Verifier(std::vector<Key> keys, TokenPolicy policy) : policy_(std::move(policy)) {
+  if (keys.empty()) throw std::invalid_argument("at least one key is needed to verify tokens");
+  for (auto& key : keys) {
+    if (key.algorithms.empty()) throw std::invalid_argument("a key must allow an algorithm");
+    Secret& secret = secrets_.emplace_back(Secret{std::move(key.kid), {}});
+    for (const Algorithm algorithm : key.algorithms) {
+      secret.algorithms.emplace_back(algorithm, Hmac(algorithm, key.secret));
+    }
+  }
+}
+
+Verifier::~Verifier() = default;
+
+Result<void, TokenError> Verifier::check_signature(std::string_view text,
+                                                   std::string_view signature, Algorithm algorithm,
+                                                   const std::optional<std::string>& kid) const {
+  TokenError error = TokenError::unknown_key;
+  for (const Secret& secret : secrets_) {
+    if (!secret.kid.empty() && secret.kid != kid) continue;
+    if (error == TokenError::unknown_key) error = TokenError::algorithm;
+    for (const auto& [allowed, hmac] : secret.algorithms) {
+      if (allowed != algorithm) continue;
+      if (equal_in_constant_time(hmac.of(text), signature)) return {};
+      error = TokenError::signature;
+    }
+  }
+  return Unexpected{error};
+}
+
+Result<Claims, TokenError> Verifier::verify(std::string_view token, std::int64_t now) const {
+  if (token.size() > policy_.token_bytes_max) return Unexpected{TokenError::too_large};
+  const auto parts = split(token);
+  if (!parts) return Unexpected{TokenError::malformed};
+  const auto header = read_header(parts->header);
+  if (!header) return Unexpected{header.error()};
+  const auto algorithm = algorithm_named(header->algorithm);
+  if (!algorithm) return Unexpected{TokenError::algorithm};
+  const auto signature = base64url_decode(parts->signature);
+  if (!signature) return Unexpected{TokenError::malformed};
+  const auto ok = check_signature(parts->signed_text, *signature, *algorithm, header->kid);
+  if (!ok) return Unexpected{ok.error()};
+  return read_claims(parts->claims, policy_, now);
+}
+
+std::string sign_hs256(std::string_view secret, std::string_view claims_json) {
+  std::string text = base64url_encode(R"({"alg":"HS256","typ":"JWT"})");
+  text.append(1, '.').append(base64url_encode(claims_json));
+  const std::string signature = Hmac(Algorithm::hs256, secret).of(text);
+  text.append(1, '.').append(base64url_encode(signature));
+  return text;
+}
+
+std::string_view to_string(TokenError error) {
+  switch (error) {
+    case TokenError::malformed:
+      return "token_malformed";
+    case TokenError::too_large:
+      return "token_too_large";
+    case TokenError::algorithm:
+      return "token_algorithm";
+    case TokenError::unknown_key:
+      return "token_unknown_key";
+    case TokenError::signature:
+      return "token_signature";
+    case TokenError::critical:
+      return "token_critical";
+    case TokenError::expired:
+      return "token_expired";
+    case TokenError::not_yet_valid:
+      return "token_not_yet_valid";
+    case TokenError::issuer:
+      return "token_issuer";
+    case TokenError::audience:
+      return "token_audience";
+    case TokenError::claim_type:
+      return "token_claim_type";
+  }
+  return "token_malformed";
+}
+
+std::string_view explain(TokenError error) {
+  switch (error) {
+    case TokenError::malformed:
+      return "The token is not a well-formed JSON Web Token.";
+    case TokenError::too_large:
+      return "The token is larger than this server accepts.";
+    case TokenError::algorithm:
+      return "The token is signed with an algorithm that this server does not accept.";
+    case TokenError::unknown_key:
+      return "The token names a key that this server does not know.";
+    case TokenError::signature:
+      return "The token's signature does not fit any key of this server.";
+    case TokenError::critical:
+      return "The token demands an extension (crit) that this server does not have.";
+    case TokenError::expired:
+      return "The token has expired; get a new one and connect again.";
+    case TokenError::not_yet_valid:
+      return "The token is not valid yet (nbf or iat lies in the future).";
+    case TokenError::issuer:
+      return "The token comes from an issuer (iss) that this server does not accept.";
+    case TokenError::audience:
+      return "The token is meant for another audience (aud).";
+    case TokenError::claim_type:
+      return "A claim of the token has the wrong type.";
+  }
+  return "The token is not valid.";
+}
+
+}  // namespace crier::access

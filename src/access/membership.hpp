@@ -1,0 +1,38 @@
+#pragma once
+
+#include "crier/result.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace crier::access {
+
+/// A user and the programs in which the user has an *active* membership, sorted.
+struct User {
+  std::string id;
+  std::string name;
+  std::string role;
+  bool active = false;
+  std::vector<std::string> programs;
+};
+
+enum class SourceError : std::uint8_t {
+  unavailable,  ///< Down, locked or slow: try again. Never a refusal.
+  broken,       ///< It answered with something that makes no sense; trying again may not help.
+};
+
+/// Who exists and who is a member of what. Used from one loop's thread; `done` runs there, exactly
+/// once, possibly before the call returns. Nothing (an empty optional): no such user.
+class MembershipSource {
+ public:
+  using Done = std::function<void(Result<std::optional<User>, SourceError>)>;
+  virtual ~MembershipSource() = default;
+  virtual void look_up(const std::string& user, Done done) = 0;
+  /// Whether it answered last time, or does now.
+  [[nodiscard]] virtual bool available() = 0;
+};
+
+}  // namespace crier::access
