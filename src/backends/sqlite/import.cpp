@@ -1,0 +1,198 @@
+#include "backends/sqlite/import.hpp"
+
+#include "backends/sqlite/rows.hpp"
+#include "base/json_text.hpp"
+#include "crier/json.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <unordered_map>
+
+namespace crier::sqlite {
+namespace {
+
+using Problem = std::optional<std::string>;
+
+enum class Type : std::uint8_t { string, boolean };
+
+struct Field {
+  std::string_view name;
+  Type type;
+  bool required;
+  std::string* text = nullptr;
+  bool* flag = nullptr;
+};
+
+Field required_text(std::string_view name, std::string& into) {
+  return {name, Type::string, true, &into, nullptr};
+}
+Field optional_text(std::string_view name, std::string& into) {
+  return {name, Type::string, false, &into, nullptr};
+}
+Field optional_flag(std::string_view name, bool& into) {
+  return {name, Type::boolean, false, nullptr, &into};
+}
+
+Problem read_value(const Field& field, std::string_view value) {
+  const std::string name(field.name);
+  if (field.type == Type::boolean) {
+    if (value != "true" && value != "false") return name + " must be true or false";
+    *field.flag = value == "true";
+    return {};
+  }
+  auto text = json::unquote(value);
+  if (!text) return name + " must be a string";
+  *field.text = std::move(*text);
+  return {};
+}
+
+/// Reads the object `text`, which may have no other members than `fields`.
+Problem read_fields(std::string_view text, std::initializer_list<Field> fields) {
+  const auto members = json::members(text);
+  if (!members) return "an object is expected";
+  std::vector<std::string> seen;
+  for (const auto& [key, value] : *members) {
+    const std::string name = json::unquote(key).value_or("");
+    const auto* const field =
+        std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
+    if (field == fields.end()) return "unknown member " + std::string(key);
+    if (auto problem = read_value(*field, value)) return problem;
+    seen.push_back(name);
+  }
+  for (const Field& field : fields) {
+    if (field.required && std::find(seen.begin(), seen.end(), field.name) == seen.end()) {
+      return std::string(field.name) + " is missing";
+    }
+  }
+  return {};
+}
+
+class Import {
+ public:
+  explicit Import(sqlite3* database)
+      : database_(database),
+        put_user_(database),
+        put_membership_(database),
+        find_user_(database, "SELECT 1 FROM users WHERE id = ?1") {}
+
+  Problem apply(std::string_view line, std::size_t number) {
+    const auto json = Json::parse(std::string(line));
+    if (!json) return json.error().message;
+    const auto members = json::members(json->text());
+    if (members && members->size() == 1) {
+      const auto& [kind, value] = members->front();
+      if (kind == R"("user")") return apply_user(value);
+      if (kind == R"("member")") return apply_membership(value, number);
+    }
+    return R"(a line must be {"user":{…}} or {"member":{…}})";
+  }
+
+  /// The first line whose user is in neither the file nor the store.
+  [[nodiscard]] std::optional<std::pair<std::size_t, std::string>> first_unknown() const {
+    const auto first =
+        std::min_element(unknown_.begin(), unknown_.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (first == unknown_.end()) return {};
+    return std::pair{first->second, first->first};
+  }
+
+ private:
+  Problem apply_user(std::string_view text) {
+    access::User user;
+    user.active = true;
+    auto problem =
+        read_fields(text, {required_text("id", user.id), optional_text("name", user.name),
+                           optional_text("role", user.role), optional_flag("active", user.active)});
+    if (!problem) problem = problem_with(user);
+    if (problem) return problem;
+    if (put_user_.run(user) != SQLITE_DONE) return std::string(message_of(database_));
+    unknown_.erase(user.id);
+    return {};
+  }
+
+  Problem apply_membership(std::string_view text, std::size_t number) {
+    Membership membership;
+    auto problem = read_fields(text, {required_text("programId", membership.program),
+                                      required_text("userId", membership.user),
+                                      optional_flag("active", membership.active)});
+    if (!problem) problem = problem_with(membership);
+    if (problem) return problem;
+    if (put_membership_.run(membership) != SQLITE_DONE) return std::string(message_of(database_));
+    return note_unknown(membership.user, number);
+  }
+
+  Problem note_unknown(const std::string& user, std::size_t number) {
+    find_user_.bind(0, user);
+    const int code = find_user_.run();
+    if (code == SQLITE_DONE) unknown_.try_emplace(user, number);
+    if (code != SQLITE_DONE && code != SQLITE_ROW) return std::string(message_of(database_));
+    return {};
+  }
+
+  sqlite3* database_;
+  PutUser put_user_;
+  PutMembership put_membership_;
+  Statement find_user_;
+  std::unordered_map<std::string, std::size_t> unknown_;  ///< User, first line that names them.
+};
+
+enum class LineStatus : std::uint8_t { line, end, too_long, failed };
+
+/// Lines of a bounded length, without their line breaks.
+class Lines {
+ public:
+  enum class Status : std::uint8_t { line, end, too_long, failed };
+
+  explicit Lines(std::istream& source) : source_(source), buffer_(import_line_bytes_max + 3) {}
+
+  Status next() {
+    source_.getline(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
+    auto size = static_cast<std::size_t>(source_.gcount());
+    if (source_.bad()) return Status::failed;
+    if (source_.eof() && size == 0) return Status::end;
+    if (source_.fail()) return Status::too_long;
+    if (!source_.eof()) --size;  // the line break
+    line_ = std::string_view(buffer_.data(), size);
+    if (line_.ends_with('\r')) line_.remove_suffix(1);
+    return line_.size() > import_line_bytes_max ? Status::too_long : Status::line;
+  }
+
+  [[nodiscard]] std::string_view line() const { return line_; }
+
+ private:
+  std::istream& source_;
+  std::vector<char> buffer_;
+  std::string_view line_;
+};
+
+std::string at_line(std::size_t number, std::string_view problem) {
+  return "line " + std::to_string(number) + ": " + std::string(problem);
+}
+
+}  // namespace
+
+Result<std::size_t, std::string> import_lines(sqlite3* database, std::istream& lines) {
+  Import import(database);
+  Lines source(lines);
+  std::size_t applied = 0;
+  for (std::size_t number = 1;; ++number) {
+    const Lines::Status status = source.next();
+    if (status == Lines::Status::end) break;
+    if (status == Lines::Status::failed) return Unexpected{at_line(number, "cannot be read")};
+    if (status == Lines::Status::too_long) {
+      return Unexpected{at_line(number, "a line may have at most 65536 bytes")};
+    }
+    if (source.line().find_first_not_of(" \t") == std::string_view::npos) continue;
+    if (const auto problem = import.apply(source.line(), number)) {
+      return Unexpected{at_line(number, *problem)};
+    }
+    ++applied;
+  }
+  if (const auto unknown = import.first_unknown()) {
+    const auto& [number, user] = *unknown;
+    return Unexpected{at_line(number, "the user " + user + " does not exist")};
+  }
+  return applied;
+}
+
+}  // namespace crier::sqlite

@@ -1,0 +1,86 @@
+#include "backends/sqlite/database.hpp"
+#include "backends/sqlite/rows.hpp"
+#include "backends/sqlite/schema.hpp"
+#include "backends/sqlite/store.hpp"
+
+#include <sys/stat.h>
+#include <utility>
+
+namespace crier::sqlite {
+namespace {
+
+/// Which file a path names: another one after a restore from a backup, for example.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  friend bool operator==(const FileId&, const FileId&) = default;
+};
+
+std::optional<FileId> file_id(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return FileId{status.st_dev, status.st_ino};
+}
+
+class Memberships final : public access::MembershipSource {
+ public:
+  explicit Memberships(std::string path) : path_(std::move(path)) {}
+
+  void look_up(const std::string& user, Done done) override { done(read(user)); }
+
+  bool available() override {
+    if (!answered_) answered_ = read("").has_value();
+    return answered_;
+  }
+
+ private:
+  Result<std::optional<access::User>, access::SourceError> read(const std::string& user) {
+    answered_ = false;
+    if (!follow_file()) return Unexpected{access::SourceError::unavailable};
+    auto found = look_up_.run(user);
+    if (found) {
+      answered_ = true;
+      return std::move(*found);
+    }
+    if (found.error() == SQLITE_MISMATCH) return Unexpected{access::SourceError::broken};
+    close();
+    return Unexpected{access::SourceError::unavailable};
+  }
+
+  /// Makes the connection one to the file that the path names now.
+  bool follow_file() {
+    const auto id = file_id(path_);
+    if (!id) {
+      close();
+      return false;
+    }
+    if (look_up_.valid() && *id == id_) return true;
+    close();
+    // The id is older than the connection: a file replaced in between is noticed at the next call.
+    id_ = *id;
+    auto [code, database] = open_database(path_, SQLITE_OPEN_READONLY, 0);
+    if (code != SQLITE_OK || !is_current(database.get())) return false;
+    database_ = std::move(database);
+    look_up_ = LookUp(database_.get());
+    return look_up_.valid();
+  }
+
+  void close() {
+    look_up_ = LookUp();
+    database_.reset();
+  }
+
+  std::string path_;
+  FileId id_;
+  Database database_;
+  LookUp look_up_;
+  bool answered_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<access::MembershipSource> open_memberships(const std::string& path) {
+  return std::make_unique<Memberships>(path);
+}
+
+}  // namespace crier::sqlite

@@ -1,0 +1,105 @@
+#include "backends/sqlite/rows.hpp"
+
+#include "base/encoding.hpp"
+#include "base/names.hpp"
+
+#include <algorithm>
+
+namespace crier::sqlite {
+namespace {
+
+constexpr std::size_t label_bytes_max = 256;
+
+/// Names and roles: for people, so more liberal than ids, but nothing that could break a terminal.
+bool is_label(std::string_view text) {
+  return text.size() <= label_bytes_max && is_utf8(text) &&
+         std::none_of(text.begin(), text.end(),
+                      [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
+std::string not_a_name(std::string_view what) {
+  return std::string(what) + " must have 1 to 128 bytes of UTF-8 without control characters";
+}
+
+std::string not_a_label(std::string_view what) {
+  return std::string(what) + " must have at most 256 bytes of UTF-8 without control characters";
+}
+
+}  // namespace
+
+std::optional<std::string> problem_with(const access::User& user) {
+  if (!is_name(user.id)) return not_a_name("the id of a user");
+  if (!is_label(user.name)) return not_a_label("the name of a user");
+  if (!is_label(user.role)) return not_a_label("the role of a user");
+  return {};
+}
+
+std::optional<std::string> problem_with(const Membership& membership) {
+  if (!is_name(membership.program)) return not_a_name("the id of a program");
+  if (!is_name(membership.user)) return not_a_name("the id of a user");
+  return {};
+}
+
+PutUser::PutUser(sqlite3* database)
+    : statement_(database,
+                 "INSERT INTO users (id, name, role, active) VALUES (?1, ?2, ?3, ?4)"
+                 " ON CONFLICT (id) DO UPDATE SET"
+                 " name = excluded.name, role = excluded.role, active = excluded.active") {}
+
+int PutUser::run(const access::User& user) {
+  if (!statement_.valid()) return SQLITE_ERROR;
+  statement_.bind(0, user.id);
+  statement_.bind(1, user.name);
+  statement_.bind(2, user.role);
+  statement_.bind(3, std::int64_t{user.active});
+  return statement_.run();
+}
+
+PutMembership::PutMembership(sqlite3* database)
+    : statement_(database,
+                 "INSERT INTO memberships (program_id, user_id, active) VALUES (?1, ?2, ?3)"
+                 " ON CONFLICT (user_id, program_id) DO UPDATE SET active = excluded.active") {}
+
+int PutMembership::run(const Membership& membership) {
+  if (!statement_.valid()) return SQLITE_ERROR;
+  statement_.bind(0, membership.program);
+  statement_.bind(1, membership.user);
+  statement_.bind(2, std::int64_t{membership.active});
+  return statement_.run();
+}
+
+LookUp::LookUp(sqlite3* database)
+    : statement_(database,
+                 "SELECT u.name, u.role, u.active, m.program_id FROM users AS u"
+                 " LEFT JOIN memberships AS m ON m.user_id = u.id AND m.active = 1"
+                 " WHERE u.id = ?1 ORDER BY m.program_id") {}
+
+Result<std::optional<access::User>, int> LookUp::run(const std::string& id) {
+  if (!statement_.valid()) return Unexpected{SQLITE_ERROR};
+  statement_.bind(0, id);
+  auto user = read(id);
+  statement_.reset();
+  return user;
+}
+
+Result<std::optional<access::User>, int> LookUp::read(const std::string& id) {
+  std::optional<access::User> user;
+  int code = statement_.step();
+  for (; code == SQLITE_ROW; code = statement_.step()) {
+    if (!user) {
+      const auto name = statement_.text(0);
+      const auto role = statement_.text(1);
+      if (!name || !role) return Unexpected{SQLITE_MISMATCH};
+      user =
+          access::User{id, std::string(*name), std::string(*role), statement_.number(2) != 0, {}};
+    }
+    if (statement_.is_null(3)) continue;
+    const auto program = statement_.text(3);
+    if (!program || !is_name(*program)) return Unexpected{SQLITE_MISMATCH};
+    user->programs.emplace_back(*program);
+  }
+  if (code != SQLITE_DONE) return Unexpected{code};
+  return user;
+}
+
+}  // namespace crier::sqlite

@@ -1,0 +1,68 @@
+#include "backends/sqlite/schema.hpp"
+
+#include <array>
+
+namespace crier::sqlite {
+namespace {
+
+constexpr std::int64_t application_id = 0x43524945;  // "CRIE", for file(1) and against mix-ups
+
+/// What leads from each version (PRAGMA user_version) to the next; never edited, only added to.
+constexpr std::array migrations{
+    "CREATE TABLE users ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " name TEXT NOT NULL,"
+    " role TEXT NOT NULL,"
+    " active INTEGER NOT NULL CHECK (active IN (0, 1))"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE memberships ("
+    " program_id TEXT NOT NULL,"
+    " user_id TEXT NOT NULL REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED,"
+    " active INTEGER NOT NULL CHECK (active IN (0, 1)),"
+    " PRIMARY KEY (user_id, program_id)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX memberships_of_program ON memberships (program_id, user_id);",
+};
+constexpr std::int64_t current_version = migrations.size();
+
+std::int64_t version_of(sqlite3* database) {
+  return number_of(database, "PRAGMA user_version").value_or(-1);
+}
+
+bool is_ours(sqlite3* database) {
+  return number_of(database, "PRAGMA application_id") == application_id;
+}
+
+std::optional<SchemaError> migrate_locked(sqlite3* database, bool create) {
+  const auto tables = number_of(database, "SELECT count(*) FROM sqlite_schema");
+  if (!tables) return SchemaError::failed;
+  if (!is_ours(database) && !(create && *tables == 0)) return SchemaError::foreign;
+  const std::int64_t version = version_of(database);
+  if (version > current_version) return SchemaError::newer;
+  std::string steps = "PRAGMA application_id = " + std::to_string(application_id) + ";";
+  for (auto i = version; i < current_version; ++i) steps += migrations[static_cast<std::size_t>(i)];
+  steps += "PRAGMA user_version = " + std::to_string(current_version);
+  if (execute(database, steps.c_str()) != SQLITE_OK) return SchemaError::failed;
+  return {};
+}
+
+}  // namespace
+
+bool is_current(sqlite3* database) {
+  return is_ours(database) && version_of(database) == current_version;
+}
+
+std::optional<SchemaError> migrate(sqlite3* database, bool create) {
+  if (is_current(database)) return {};
+  if (execute(database, "BEGIN IMMEDIATE") != SQLITE_OK) return SchemaError::failed;
+  const auto error = migrate_locked(database, create);
+  if (error) {
+    execute(database, "ROLLBACK");
+    return error;
+  }
+  if (execute(database, "COMMIT") == SQLITE_OK) return {};
+  execute(database, "ROLLBACK");
+  return SchemaError::failed;
+}
+
+}  // namespace crier::sqlite
