@@ -104,8 +104,17 @@ const bad = [
   ],
   [
     "GoogleTest outside a test",
-    header("src/base/x.hpp", "#include <gtest/gtest.h>\n"),
-    "src/base/x.hpp:1: base may not include gtest (<gtest/gtest.h>)",
+    {
+      ...pair("base/x", "x.cpp x_test.cpp", '#include "base/x_fixture.hpp"\n'),
+      ...header("src/base/x_fixture.hpp", "#include <gtest/gtest.h>\n"),
+      "src/base/x_test.cpp": '#include "base/x_fixture.hpp"\n',
+    },
+    "src/base/x.cpp:1: product code includes base/x_fixture.hpp, which is for tests",
+  ],
+  [
+    "GoogleTest in a source",
+    pair("base/x", "x.cpp x_test.cpp", "#include <gmock/gmock.h>\n"),
+    "src/base/x.cpp:1: base may not include gtest (<gmock/gmock.h>)",
   ],
   [
     "an unknown module",

@@ -60,7 +60,9 @@ function digest(tree, header, version) {
 }
 
 async function compile(root, header, compiler) {
-  const child = run(compiler, [...flags, "-Iinclude", "-Isrc", "-I.", "-x", "c++", "-"], { cwd: root });
+  const child = run(compiler, [...flags, "-Iinclude", "-Isrc", "-I.", "-x", "c++", "-"], {
+    cwd: root,
+  });
   child.child.stdin.on("error", () => {}); // the compiler may end before it has read its input
   child.child.stdin.end(`#include "${header}"\n`);
   try {

@@ -106,7 +106,15 @@ export function includes_of(tree, path) {
 /// name one from the root: "tests/contract/…".
 export function resolve(tree, from, include) {
   const beside = posix.join(posix.dirname(from), include);
-  return [beside, `src/${include}`, `include/${include}`, include].find((path) => tree.known.has(path));
+  return [beside, `src/${include}`, `include/${include}`, include].find((path) =>
+    tree.known.has(path),
+  );
+}
+
+// Tests, and headers that need GoogleTest: only tests may include those.
+function is_for_tests(tree, path) {
+  if (path.endsWith(".cpp")) return path.endsWith("_test.cpp");
+  return includes_of(tree, path).some((include) => /^(gtest|gmock)\//.test(include.path));
 }
 
 /// Calls `report(path, line, message)` for every include that the table does not allow.
@@ -121,20 +129,24 @@ export function check_includes(tree, report) {
     }
     for (const include of includes_of(tree, path)) {
       const target = resolve(tree, path, include.path);
-      if (target === undefined) check_library(path, module, include, report);
-      else check_module(path, module, module_of(target), include, edges, report);
+      if (target === undefined) check_library(tree, path, module, include, report);
+      else check_module(tree, path, module, target, include, edges, report);
     }
   }
   for (const cycle of cycles(edges))
     report("src", 1, `modules include each other: ${cycle.join(" → ")}`);
 }
 
-function check_module(path, module, target, include, edges, report) {
-  const is_test = path.endsWith("_test.cpp");
+function check_module(tree, path, module, target_path, include, edges, report) {
+  const target = module_of(target_path);
+  const is_test = is_for_tests(tree, path);
   if (target === undefined) {
     if (is_test && include.path.startsWith("tests/")) return;
     report(path, include.line, `includes ${include.path}, which belongs to no module`);
     return;
+  }
+  if (!is_test && is_for_tests(tree, target_path)) {
+    report(path, include.line, `product code includes ${include.path}, which is for tests`);
   }
   if (target === module || target === "include/crier") return;
   if (!is_test) edges.set(module, (edges.get(module) ?? new Set()).add(target));
@@ -145,7 +157,7 @@ function check_module(path, module, target, include, edges, report) {
     report(path, include.line, `${module} may not include ${target} (${include.path})`);
 }
 
-function check_library(path, module, include, report) {
+function check_library(tree, path, module, include, report) {
   if (!include.angled) {
     report(path, include.line, `includes "${include.path}", which is not in the repository`);
     return;
@@ -160,7 +172,7 @@ function check_library(path, module, include, report) {
     );
     return;
   }
-  const is_test = path.endsWith("_test.cpp");
+  const is_test = is_for_tests(tree, path);
   const row = table[module];
   const allowed = new Set(row.libraries);
   if (path.endsWith(".cpp")) row.in_sources?.forEach((name) => allowed.add(name));
