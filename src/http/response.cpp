@@ -1,0 +1,125 @@
+#include "http/response.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+
+namespace crier::http {
+
+namespace {
+
+std::string_view reason(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Content";
+    case 426:
+      return "Upgrade Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "";  // RFC 9112 section 4: clients ignore it
+  }
+}
+
+bool fits_on_a_line(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
+
+bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+
+void append_header(std::string& out, std::string_view name, std::string_view value) {
+  CRIER_ASSERT(fits_on_a_line(name) && fits_on_a_line(value));
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+bool allows_any(const Cors& cors) { return cors.origins.size() == 1 && cors.origins[0] == "*"; }
+
+}  // namespace
+
+Response text(int status, std::string_view body) {
+  return {status, {{"Content-Type", "text/plain; charset=UTF-8"}}, std::string(body)};
+}
+
+Response json(int status, std::string body) {
+  return {status, {{"Content-Type", "application/json"}}, std::move(body)};
+}
+
+std::string serialize(const Response& response, bool keep_alive, bool head_only) {
+  CRIER_ASSERT(response.status >= 100 && response.status <= 599);
+  const bool bodyless = has_no_body(response.status);
+  std::size_t size = 128 + response.body.size();
+  for (const auto& [name, value] : response.headers) size += name.size() + value.size() + 4;
+
+  std::string out;
+  out.reserve(size);
+  out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  out.append(reason(response.status)).append("\r\n");
+  for (const auto& [name, value] : response.headers) append_header(out, name, value);
+  if (!bodyless) append_header(out, "Content-Length", std::to_string(response.body.size()));
+  if (!keep_alive) append_header(out, "Connection", "close");
+  out.append("\r\n");
+  if (!bodyless && !head_only) out.append(response.body);
+  return out;
+}
+
+std::vector<std::pair<std::string, std::string>> cors_headers(const Cors& cors,
+                                                              std::string_view origin) {
+  if (cors.origins.empty()) return {};
+  if (allows_any(cors)) return {{"Access-Control-Allow-Origin", "*"}};
+  std::vector<std::pair<std::string, std::string>> headers{{"Vary", "Origin"}};
+  if (origin != "*" && std::ranges::find(cors.origins, origin) != cors.origins.end()) {
+    headers.emplace_back("Access-Control-Allow-Origin", origin);
+    headers.emplace_back("Access-Control-Allow-Credentials", "true");
+  }
+  return headers;
+}
+
+Response preflight(const Cors& cors, const Request& request) {
+  Response response{204, cors_headers(cors, request.header("origin")), {}};
+  response.headers.emplace_back("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE");
+  response.headers.emplace_back("Vary", "Access-Control-Request-Headers");
+  const std::string_view wanted = request.header("access-control-request-headers");
+  if (!wanted.empty()) response.headers.emplace_back("Access-Control-Allow-Headers", wanted);
+  response.headers.emplace_back("Content-Length", "0");  // as Node answers
+  return response;
+}
+
+}  // namespace crier::http
