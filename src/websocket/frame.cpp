@@ -1,0 +1,293 @@
+#include "websocket/frame.hpp"
+
+#include "base/assert.hpp"
+#include "base/encoding.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace crier::websocket {
+
+namespace {
+
+constexpr std::size_t control_bytes_max = 125;
+constexpr std::size_t header_bytes_max = 14;
+constexpr std::uint64_t length_16 = 126;  // 7-bit lengths that announce a longer one
+constexpr std::uint64_t length_64 = 127;
+
+using Key = std::array<char, 4>;
+
+bool is_control(Opcode opcode) { return (static_cast<std::uint8_t>(opcode) & 8U) != 0; }
+
+void append_big_endian(std::string& out, std::uint64_t number, unsigned bytes) {
+  while (bytes-- > 0) out.push_back(static_cast<char>(number >> (8 * bytes)));
+}
+
+std::uint64_t read_big_endian(std::string_view bytes) {
+  std::uint64_t number = 0;
+  for (const char byte : bytes) number = number << 8U | static_cast<unsigned char>(byte);
+  return number;
+}
+
+// Section 5.3. Eight bytes at a time: the key goes twice into a word, whatever the byte order.
+void unmask(std::span<char> data, const Key& key) {
+  std::uint64_t word_key = 0;
+  std::memcpy(&word_key, key.data(), key.size());
+  std::memcpy(reinterpret_cast<char*>(&word_key) + key.size(), key.data(), key.size());
+  std::size_t done = 0;
+  for (; done + sizeof word_key <= data.size(); done += sizeof word_key) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, data.data() + done, sizeof word);
+    word ^= word_key;
+    std::memcpy(data.data() + done, &word, sizeof word);
+  }
+  for (; done < data.size(); ++done) data[done] ^= key[done % key.size()];
+}
+
+// Sections 5.2 and 5.5: what the first byte says must be allowed by itself and in its place.
+bool is_legal_start(unsigned char first, bool in_message) {
+  const bool fin = (first & 0x80U) != 0;
+  const bool reserved_bits = (first & 0x70U) != 0;
+  if (reserved_bits) return false;
+  switch (static_cast<Opcode>(first & 0x0FU)) {
+    case Opcode::continuation:
+      return in_message;
+    case Opcode::text:
+    case Opcode::binary:
+      return !in_message;
+    case Opcode::close:
+    case Opcode::ping:
+    case Opcode::pong:
+      return fin;
+  }
+  return false;
+}
+
+// Section 7.4, and the registry it founded: 1012 to 1014 came later.
+bool may_be_sent(std::uint64_t code) {
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+         (code >= 3000 && code <= 4999);
+}
+
+// Section 5.5.1.
+Result<std::optional<Message>, CloseCode> close_message(std::string_view payload) {
+  if (payload.empty()) return std::optional(Message{Opcode::close, {}});
+  if (payload.size() < 2) return Unexpected{CloseCode::protocol_error};
+  const std::uint64_t code = read_big_endian(payload.substr(0, 2));
+  const std::string_view reason = payload.substr(2);
+  if (!may_be_sent(code)) return Unexpected{CloseCode::protocol_error};
+  if (!is_utf8(reason)) return Unexpected{CloseCode::invalid_data};
+  return std::optional(Message{Opcode::close, reason, static_cast<CloseCode>(code)});
+}
+
+/// Of one frame that is a message by itself.
+Result<std::optional<Message>, CloseCode> message(Opcode opcode, std::string_view payload) {
+  if (opcode == Opcode::close) return close_message(payload);
+  if (opcode == Opcode::text && !is_utf8(payload)) return Unexpected{CloseCode::invalid_data};
+  return std::optional(Message{opcode, payload});
+}
+
+}  // namespace
+
+std::string frame(Opcode opcode, std::string_view payload) {
+  CRIER_ASSERT(!is_control(opcode) || payload.size() <= control_bytes_max);
+  std::string out;
+  out.reserve(header_bytes_max + payload.size());
+  out.push_back(static_cast<char>(0x80U | static_cast<std::uint8_t>(opcode)));
+  if (payload.size() < length_16) {
+    out.push_back(static_cast<char>(payload.size()));
+  } else if (payload.size() <= 0xFFFF) {
+    out.push_back(static_cast<char>(length_16));
+    append_big_endian(out, payload.size(), 2);
+  } else {
+    out.push_back(static_cast<char>(length_64));
+    append_big_endian(out, payload.size(), 8);
+  }
+  out.append(payload);
+  return out;
+}
+
+std::string close_frame(CloseCode code, std::string_view reason) {
+  if (code == CloseCode::none) return frame(Opcode::close, {});
+  CRIER_ASSERT(may_be_sent(static_cast<std::uint16_t>(code)));
+  std::size_t size = std::min(reason.size(), control_bytes_max - 2);
+  if (size < reason.size()) {
+    while (size > 0 && (static_cast<unsigned char>(reason[size]) & 0xC0U) == 0x80U) --size;
+  }
+  std::string payload;
+  append_big_endian(payload, static_cast<std::uint16_t>(code), 2);
+  payload.append(reason.substr(0, size));
+  return frame(Opcode::close, payload);
+}
+
+/// A frame whose header is whole.
+struct Reader::Frame {
+  Opcode opcode = Opcode::continuation;
+  bool fin = false;
+  Key key{};
+  std::uint64_t left = 0;  ///< Payload bytes still to come.
+  bool started = false;    ///< Part of the payload is held.
+};
+
+struct Reader::Held {
+  std::string message;                           ///< All fragments so far.
+  Opcode message_opcode = Opcode::continuation;  ///< continuation: no message is half-read.
+  std::size_t fragments = 0;
+  Utf8Checker utf8;
+  std::optional<Frame> frame;  ///< Half-read.
+  std::uint8_t header_size = 0;
+  std::uint8_t control_size = 0;
+  std::array<char, header_bytes_max> header{};
+  std::array<char, control_bytes_max> control{};
+
+  /// Appends as many of `bytes` as fit; returns all of the header that is there.
+  std::string_view extend_header(std::string_view bytes) {
+    bytes = bytes.substr(0, header.size() - header_size);
+    std::ranges::copy(bytes, header.begin() + header_size);
+    header_size = static_cast<std::uint8_t>(header_size + bytes.size());
+    return {header.data(), header_size};
+  }
+
+  [[nodiscard]] bool idle() const {
+    return message_opcode == Opcode::continuation && !frame && header_size == 0;
+  }
+};
+
+Reader::Reader(const ReaderLimits& limits) : limits_(&limits) {}
+Reader::~Reader() = default;
+Reader::Reader(Reader&&) noexcept = default;
+Reader& Reader::operator=(Reader&&) noexcept = default;
+
+std::size_t Reader::held_bytes() const {
+  return held_ ? sizeof(Held) + held_->message.capacity() : 0;
+}
+
+Reader::Outcome Reader::fail(CloseCode code) {
+  limits_ = nullptr;
+  held_.reset();
+  return Unexpected{code};
+}
+
+Reader::Held& Reader::held() {
+  if (!held_) held_ = std::make_unique<Held>();
+  return *held_;
+}
+
+Reader::Outcome Reader::next(std::span<char>& input) {
+  if (limits_ == nullptr) return Unexpected{CloseCode::protocol_error};
+  if (held_ && held_->idle()) held_.reset();
+  for (;;) {
+    auto frame = read_header(input);
+    if (!frame) return fail(frame.error());
+    if (!*frame) return std::optional<Message>();
+    Outcome outcome = read_payload(**frame, input);
+    if (!outcome) return fail(outcome.error());
+    if (*outcome || input.empty()) return outcome;
+  }
+}
+
+Result<std::optional<Reader::Frame>, CloseCode> Reader::read_header(std::span<char>& input) {
+  if (held_ && held_->frame) return std::exchange(held_->frame, std::nullopt);
+  if (input.empty()) return std::optional<Frame>();
+
+  std::string_view bytes(input.data(), input.size());
+  const std::size_t kept = held_ ? held_->header_size : 0;
+  if (kept > 0) bytes = held_->extend_header(bytes);
+  std::size_t size = 0;
+  auto frame = parse_header(bytes, size);
+  if (!frame) return frame;
+  if (!*frame) {
+    if (kept == 0) held().extend_header(bytes);
+    input = {};
+  } else {
+    if (kept > 0) held_->header_size = 0;
+    input = input.subspan(size - kept);
+  }
+  return frame;
+}
+
+// Section 5.2. Each byte is judged as soon as it is there.
+Result<std::optional<Reader::Frame>, CloseCode> Reader::parse_header(std::string_view bytes,
+                                                                     std::size_t& size) const {
+  constexpr Unexpected protocol_error{CloseCode::protocol_error};
+  const auto first = static_cast<unsigned char>(bytes[0]);
+  const bool in_message = held_ && held_->message_opcode != Opcode::continuation;
+  if (!is_legal_start(first, in_message)) return protocol_error;
+  Frame frame{.opcode = static_cast<Opcode>(first & 0x0FU), .fin = (first & 0x80U) != 0};
+  const bool control = is_control(frame.opcode);
+  const std::size_t fragments = in_message ? held_->fragments : 0;
+  if (!control && fragments >= limits_->fragments_max) return Unexpected{CloseCode::policy};
+
+  if (bytes.size() < 2) return std::optional<Frame>();
+  const auto second = static_cast<unsigned char>(bytes[1]);
+  const bool masked = (second & 0x80U) != 0;
+  frame.left = second & 0x7FU;
+  if (!masked || (control && frame.left > control_bytes_max)) return protocol_error;
+
+  const std::size_t extended = frame.left == length_16 ? 2 : frame.left == length_64 ? 8 : 0;
+  if (bytes.size() < 2 + extended) return std::optional<Frame>();
+  if (extended > 0) {
+    const std::uint64_t shorter_max = extended == 2 ? length_16 - 1 : 0xFFFF;
+    frame.left = read_big_endian(bytes.substr(2, extended));
+    const bool top_bit = frame.left >> 63U != 0;
+    if (top_bit || frame.left <= shorter_max) return protocol_error;
+  }
+  const std::size_t already = in_message ? held_->message.size() : 0;
+  if (!control && frame.left > limits_->message_bytes_max - already) {
+    return Unexpected{CloseCode::too_big};
+  }
+
+  size = 2 + extended + frame.key.size();
+  if (bytes.size() < size) return std::optional<Frame>();
+  std::ranges::copy(bytes.substr(2 + extended, frame.key.size()), frame.key.begin());
+  return std::optional(frame);
+}
+
+Reader::Outcome Reader::read_payload(Frame frame, std::span<char>& input) {
+  const std::span<char> bytes = input.first(std::min<std::uint64_t>(frame.left, input.size()));
+  const std::string_view piece(bytes.data(), bytes.size());
+  input = input.subspan(bytes.size());
+  unmask(bytes, frame.key);
+  std::ranges::rotate(frame.key, frame.key.begin() + bytes.size() % frame.key.size());
+  frame.left -= bytes.size();
+
+  const bool at_once = !frame.started && frame.left == 0;
+  const bool alone =
+      is_control(frame.opcode) || (frame.fin && frame.opcode != Opcode::continuation);
+  if (at_once && alone) return message(frame.opcode, piece);
+  if (at_once || !piece.empty()) {
+    if (!keep(frame, piece)) return Unexpected{CloseCode::invalid_data};
+    frame.started = true;
+  }
+  if (frame.left > 0) {
+    held().frame = frame;
+    return std::optional<Message>();
+  }
+  if (is_control(frame.opcode)) {
+    return message(frame.opcode, {held_->control.data(), held_->control_size});
+  }
+  if (!frame.fin) return std::optional<Message>();
+  if (!held_->utf8.complete()) return Unexpected{CloseCode::invalid_data};
+  const Opcode opcode = std::exchange(held_->message_opcode, Opcode::continuation);
+  return std::optional(Message{opcode, held_->message});
+}
+
+// False if that makes text that is not UTF-8.
+bool Reader::keep(const Frame& frame, std::string_view piece) {
+  Held& held = this->held();
+  if (is_control(frame.opcode)) {
+    if (!frame.started) held.control_size = 0;
+    std::ranges::copy(piece, held.control.begin() + held.control_size);
+    held.control_size = static_cast<std::uint8_t>(held.control_size + piece.size());
+    return true;
+  }
+  if (!frame.started) {
+    if (frame.opcode != Opcode::continuation) held.message_opcode = frame.opcode;
+    ++held.fragments;
+  }
+  held.message.append(piece);
+  return held.message_opcode != Opcode::text || held.utf8.feed(piece);
+}
+
+}  // namespace crier::websocket

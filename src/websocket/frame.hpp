@@ -1,0 +1,94 @@
+#pragma once
+
+// Frames, RFC 6455 section 5. Server side: what is received must be masked, what is sent is not.
+
+#include "crier/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace crier::websocket {
+
+enum class Opcode : std::uint8_t {
+  continuation = 0,
+  text = 1,
+  binary = 2,
+  close = 8,
+  ping = 9,
+  pong = 10
+};
+
+/// RFC 6455 section 7.4.1.
+enum class CloseCode : std::uint16_t {
+  none = 0,  ///< A close frame without a code; the peer sees 1005.
+  normal = 1000,
+  going_away = 1001,
+  protocol_error = 1002,
+  invalid_data = 1007,
+  policy = 1008,
+  too_big = 1009,
+};
+
+/// A final, unmasked frame: header and payload. Encoded once for all receivers.
+std::string frame(Opcode opcode, std::string_view payload);
+/// A close frame; `reason` is cut to fit 123 bytes at a character boundary, and left out where
+/// there is no code. The code may be any that may be sent, an application's (3000 … 4999) too.
+std::string close_frame(CloseCode code, std::string_view reason = {});
+
+/// One whole message, or one control frame.
+struct Message {
+  Opcode opcode;          ///< text, binary, close, ping or pong
+  std::string_view data;  ///< Good until the next call of the reader, or the input goes away. Of a
+                          ///< close frame, the reason.
+  CloseCode close_code = CloseCode::none;  ///< What the peer sent, not only those named above.
+};
+
+struct ReaderLimits {
+  std::size_t message_bytes_max = 1'000'000;  ///< All fragments together, in bytes.
+  std::size_t fragments_max = 4096;           ///< Frames of one message.
+};
+
+/// Messages from bytes. Keeps no buffer while no message is half-read. Does no I/O. What it makes
+/// of the bytes does not depend on how they are cut into pieces.
+class Reader {
+ public:
+  explicit Reader(const ReaderLimits& limits);  ///< `limits` outlives it.
+  explicit Reader(const ReaderLimits&&) = delete;
+  ~Reader();
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+
+  /// Takes bytes from the front of `input` (unmasking in place) until one message is whole, and
+  /// returns it; nothing when all input is used up. Call until it returns nothing: only then is
+  /// what held the last message freed. An error names the code to close with; the reader is then
+  /// spent and says protocol_error to everything. A length over the limit fails before its bytes
+  /// are kept.
+  Result<std::optional<Message>, CloseCode> next(std::span<char>& input);
+
+  /// Bytes of heap held for a half-read message.
+  [[nodiscard]] std::size_t held_bytes() const;
+
+ private:
+  struct Frame;
+  struct Held;
+  using Outcome = Result<std::optional<Message>, CloseCode>;
+
+  Outcome fail(CloseCode code);
+  Result<std::optional<Frame>, CloseCode> read_header(std::span<char>& input);
+  Result<std::optional<Frame>, CloseCode> parse_header(std::string_view bytes,
+                                                       std::size_t& size) const;
+  Outcome read_payload(Frame frame, std::span<char>& input);
+  bool keep(const Frame& frame, std::string_view piece);
+  Held& held();
+
+  const ReaderLimits* limits_;  ///< Null once spent.
+  std::unique_ptr<Held> held_;
+};
+static_assert(sizeof(Reader) <= 32, "what an idle connection costs");
+
+}  // namespace crier::websocket
