@@ -213,19 +213,15 @@ io.on("connection", async (socket) => {
   const { programs } = socket.data;
   for (const program of programs) socket.join(`program:${program}`);
   const cursor = Number(socket.handshake.auth.lastEventTimestamp);
-  let replayed = 0;
   if (cursor > 0) {
     for (const program of programs) {
       const missed = await history.after(program, cursor).catch(() => []);
       for (const text of missed.slice(-REPLAY_MAX)) {
         const envelope = JSON.parse(text);
         socket.emit(envelope.event, envelope);
-        replayed += 1;
       }
     }
   }
-  // The demo page marks what was caught up by this, which the original does not send.
-  if (dev) socket.emit("catchup", { recovered: cursor > 0, replayed, programs: {} });
 });
 
 for (const signal of ["SIGTERM", "SIGINT"]) {

@@ -16,8 +16,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 export const repository = resolve(here, "../../..");
 export const crierBinary = resolve(process.env.CRIER_BIN ?? join(repository, "build/release/bin/crier"));
 export const target = process.env.CRIER_E2E_TARGET ?? "crier";
-/** For `skip`: true, with the reason, where the original makes no such promise. */
-export const crierOnly = target === "crier" ? false : "a promise that the reference does not make";
+/** For `skip`: the reason where the original makes no such promise; CRIER_E2E_ALL=1 shows it fail. */
+export const crierOnly =
+  target === "crier" || process.env.CRIER_E2E_ALL === "1" ? false : "a promise that the reference does not make";
 export const full = process.env.CRIER_E2E_FULL === "1";
 
 export const SECRET = "end-to-end-secret-of-32-bytes-or-more";
@@ -57,10 +58,23 @@ export async function freePort() {
   return port;
 }
 
+const folders = [];
+const children = new Set();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 export function temporaryFolder() {
-  const folder = mkdtempSync(join(tmpdir(), "crier-e2e-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  folders.push(mkdtempSync(join(tmpdir(), "crier-e2e-")));
+  return folders.at(-1);
+}
+
+/** The child does not outlive this process. */
+export function leash(child) {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  return child;
 }
 
 /** Runs `crier` once and returns what it printed; throws if it fails. */
@@ -88,7 +102,7 @@ export function writePeople(store, people) {
 
 /**
  * A running server. `options`: people, redisUrl, dev, env, store (an existing store's path; nothing is
- * written to it), waitReady (default true).
+ * written to it), port, core (to pin it to), waitReady (default true).
  */
 export async function startServer(options = {}) {
   const port = options.port ?? (await freePort());
@@ -112,8 +126,9 @@ export async function startServer(options = {}) {
       ? [process.execPath, [join(here, "../reference/server.mjs"), ...dev]]
       : [crierBinary, ["serve", ...dev]];
   if (!existsSync(command)) throw new Error(`no server at ${command}: build it, or set CRIER_BIN`);
-  const pinned = options.core === undefined ? [command, args] : ["taskset", ["-c", String(options.core), command, ...args]];
-  const child = spawn(pinned[0], pinned[1], { env, cwd: options.cwd ?? folder, stdio: ["ignore", "pipe", "pipe"] });
+  const pinned =
+    options.core === undefined ? [command, args] : ["taskset", ["-c", String(options.core), command, ...args]];
+  const child = leash(spawn(pinned[0], pinned[1], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] }));
   const server = new RunningServer(child, port, store);
   if (options.waitReady !== false) {
     await until(
@@ -129,6 +144,7 @@ export async function startServer(options = {}) {
 
 class RunningServer {
   log = "";
+  #published = 0;
   #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
   constructor(child, port, store) {
@@ -143,8 +159,6 @@ class RunningServer {
         this.log = (this.log + text).slice(-20_000);
       });
     }
-    this.killAtExit = () => child.kill("SIGKILL");
-    process.once("exit", this.killAtExit);
   }
 
   /** → {status, headers, text, json} */
@@ -194,6 +208,9 @@ class RunningServer {
 
   /** Publishes and returns the 202's body; throws at any other answer. */
   async publish(program, requestId, { event = "request:created", data = {} } = {}) {
+    // The reference keeps an order only between events of different milliseconds.
+    if (target === "reference") await until(() => Date.now() > this.#published, { every: 1 });
+    this.#published = Date.now();
     const answer = await this.post(program, publication(requestId, { event, data }));
     if (answer.status !== 202) throw new Error(`publish: ${answer.status} ${answer.text}`);
     return answer.json;
@@ -203,12 +220,20 @@ class RunningServer {
     this.child.kill(name);
   }
 
+  /** How the process ended: {code, signal}; throws if it goes on for `within` ms. */
+  async ended(within = 20_000) {
+    let result;
+    this.exit.then((value) => {
+      result = value;
+    });
+    return until(() => result, { within, what: () => `the server to end\n${this.log}` });
+  }
+
   /** Ends the server and waits for it. */
   async stop(signal = "SIGKILL") {
     this.child.kill(signal);
-    const result = await this.exit;
+    const result = await this.ended();
     this.#agent.destroy();
-    process.removeListener("exit", this.killAtExit);
     return result;
   }
 }
