@@ -1,0 +1,123 @@
+#pragma once
+
+#include "crier/http.hpp"
+#include "crier/json.hpp"
+#include "crier/log.hpp"
+#include "crier/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier {
+
+/// Everything a gateway can be told. The defaults are those of the daemon.
+struct GatewayOptions {
+  // Listener.
+  std::string address = "0.0.0.0";   ///< IPv4 or IPv6 literal.
+  std::uint16_t port = 3000;         ///< 0: any free port.
+  std::string path = "/socket.io/";  ///< Where Engine.IO answers.
+  std::vector<std::string> origins;  ///< Origins that browsers may call from, with credentials; `*`
+                                     ///< alone allows all of them, without. None by default.
+
+  // Who may connect.
+  std::string jwt_secret;    ///< HS256; required.
+  std::string jwt_issuer;    ///< Required `iss`; empty: not looked at.
+  std::string jwt_audience;  ///< Required `aud`; empty: not looked at.
+  std::chrono::seconds jwt_leeway{0};
+  std::string store = "crier.db";  ///< SQLite file with users and memberships; must exist.
+  std::chrono::milliseconds admission_deadline{5'000};  ///< For a store that does not answer.
+
+  // Who may publish over HTTP. Empty: nobody.
+  std::string api_key;
+
+  // History.
+  std::string redis_url;                           ///< Empty: history in memory.
+  std::chrono::milliseconds history_ttl{300'000};  ///< 1 s … 24 h
+  std::uint32_t history_events_max = 1'000;        ///< A program.
+  std::size_t history_bytes_max = 1024 * 1024;     ///< A program; bodies only.
+  std::uint32_t replay_timestamp_max = 50;         ///< Events a program, by lastEventTimestamp.
+
+  // Engine.IO.
+  std::chrono::milliseconds ping_interval{25'000};
+  std::chrono::milliseconds ping_timeout{60'000};
+  std::chrono::milliseconds upgrade_timeout{10'000};
+  std::chrono::milliseconds connect_timeout{45'000};
+  std::size_t payload_bytes_max = 1'000'000;    ///< Of what a client sends; announced to it.
+  std::size_t backlog_bytes_max = 1024 * 1024;  ///< Unsent bytes a socket, before it is closed.
+
+  // HTTP.
+  std::chrono::milliseconds request_timeout{10'000};     ///< For a request to arrive whole.
+  std::chrono::milliseconds keep_alive_timeout{75'000};  ///< Between requests.
+  std::uint32_t connections_max = 100'000;               ///< Further ones are closed at once.
+  std::chrono::milliseconds shutdown_timeout{10'000};    ///< For open connections to end.
+};
+
+/// What a publisher says about an event, besides its program and name.
+struct Payload {
+  std::string request_id;  ///< 1–128 bytes.
+  Json data;               ///< A JSON object.
+  std::string user_id;     ///< performedBy.userId, 1–128 bytes.
+  std::string user_name;   ///< performedBy.name, at most 256 bytes.
+};
+
+/// Where an event stands in its program's history.
+struct Position {
+  std::string id;           ///< What clients receive as the event's last argument; empty when not
+                            ///< recoverable.
+  std::uint64_t seq = 0;    ///< Counts the program's events from 1; 0 when not recoverable.
+  std::string timestamp;    ///< ISO 8601, UTC, milliseconds.
+  bool recoverable = true;  ///< False: the history was down, and only connected members got it.
+};
+
+/// A Socket.IO gateway: clients with a valid token receive the events of the programs that they are
+/// members of, and catch up after a reconnect. A resource; neither copied nor moved.
+class Gateway {
+ public:
+  /// Throws std::invalid_argument, with a sentence that names the option, when options make no
+  /// sense.
+  Gateway(GatewayOptions options, LogSink log);
+  ~Gateway();  ///< run() must have returned.
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  /// Adds a route for exactly this method and path; a path that ends in `*` matches what begins
+  /// with it. Before run() only.
+  void handle(std::string_view method, std::string_view path, HttpHandler handler);
+
+  /// Binds the port. Fails with code `listen_failed` and a sentence that names it.
+  Result<void> listen();
+  [[nodiscard]] std::uint16_t port() const;  ///< After listen().
+
+  /// Serves on the calling thread; returns when a stop() has been carried out.
+  void run();
+
+  /// Refuses new work, finishes publishes in flight, closes the clients in steps, then returns from
+  /// run(). From any thread, any number of times.
+  void stop();
+
+  /// Publishes without a word: what goes wrong is logged. Never throws, never blocks; before run()
+  /// it only logs. From any thread.
+  void emit_to_program(std::string_view program, std::string_view event, Payload payload) noexcept;
+
+  /// Publishes and waits for the position. From any thread but the loop's own (handlers and
+  /// callbacks), where it fails with code `would_block`. Fails as the HTTP API does: 422 for what
+  /// breaks the catalogue, 503 `not_running` or `shutting_down`.
+  Result<Position> publish(std::string_view program, std::string_view event,
+                           const Payload& payload);
+
+  /// Publishes a body as the HTTP API takes it, and calls `done` once, on the loop, or at once when
+  /// the gateway does not run. From any thread.
+  void publish_json(std::string_view program, std::string body,
+                    std::function<void(Result<Position>)> done);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace crier

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace crier {
+
+/// A request to a route of the application's own. Good until the handler returns; copy what is
+/// needed later.
+struct HttpRequest {
+  std::string method;                                        ///< `GET`, `POST`, …
+  std::string path;                                          ///< Without the query, not decoded.
+  std::string query;                                         ///< Without `?`, not decoded.
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Names in lower case.
+  std::string body;                                          ///< At most 1 MiB.
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones; without CR or LF.
+};
+
+/// Sends the answer. Call it once, from any thread, now or later; a second call does nothing, and
+/// neither does a call after the peer has gone.
+using HttpReply = std::function<void(HttpResponse)>;
+
+/// Runs on the server's loop and must not block; a slow one keeps `reply` and returns.
+using HttpHandler = std::function<void(const HttpRequest& request, HttpReply reply)>;
+
+}  // namespace crier

@@ -1,0 +1,104 @@
+#include "daemon/serve/serve.hpp"
+
+#include "daemon/serve/logging.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <pthread.h>
+#include <sys/random.h>
+#include <thread>
+
+namespace crier::daemon {
+
+namespace {
+
+int fail(const std::string& sentence) {
+  std::fprintf(stderr, "crier: %s\n", sentence.c_str());
+  return 1;
+}
+
+std::string random_secret() {
+  std::array<unsigned char, 32> bytes{};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    std::array<char, 3> hex{};
+    std::snprintf(hex.data(), hex.size(), "%02x", byte);
+    text += hex.data();
+  }
+  return text;
+}
+
+/// SIGTERM and SIGINT are taken by one thread that turns them into stop(); all others block them.
+class SignalThread {
+ public:
+  explicit SignalThread(Gateway& gateway) {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    thread_ = std::thread([this, &gateway] {
+      int signal = 0;
+      while (sigwait(&signals_, &signal) == 0 && !done_) gateway.stop();
+    });
+  }
+  ~SignalThread() {
+    done_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
+  }
+  SignalThread(const SignalThread&) = delete;
+  SignalThread& operator=(const SignalThread&) = delete;
+
+ private:
+  sigset_t signals_{};
+  std::atomic<bool> done_ = false;
+  std::thread thread_;
+};
+
+void prepare_dev(Settings& settings, const LogSink& log) {
+  settings.gateway.address = "127.0.0.1";
+  if (!settings.gateway.jwt_secret.empty()) return;
+  settings.gateway.jwt_secret = random_secret();
+  log(LogLevel::warning, "no JWT secret is set: made one for this run (--dev)", {});
+}
+
+int run(Settings& settings, const LogSink& log,
+        const std::function<DemoSources(const Settings&)>& demo_sources) {
+  Gateway gateway(settings.gateway, log);
+  if (settings.dev) add_demo(gateway, demo_sources(settings));
+  const auto listening = gateway.listen();
+  if (!listening) return fail(listening.error().message);
+  const SignalThread signals(gateway);
+  log(LogLevel::info, "serving",
+      {{"address", settings.gateway.address},
+       {"port", std::to_string(gateway.port())},
+       {"history", settings.gateway.redis_url.empty() ? "memory" : "redis"}});
+  if (settings.dev) {
+    std::printf("Demo page: http://127.0.0.1:%u/\n", static_cast<unsigned>(gateway.port()));
+    std::fflush(stdout);
+  }
+  gateway.run();
+  return 0;
+}
+
+}  // namespace
+
+int serve(Settings settings, const std::function<DemoSources(const Settings&)>& demo_sources) {
+  const LogSink log = stderr_log(settings.log_level);
+  if (settings.dev) prepare_dev(settings, log);
+  if (settings.gateway.jwt_secret.empty()) {
+    return fail(
+        "no JWT secret: set JWT_ACCESS_SECRET, or [auth] secret in the configuration "
+        "(or use --dev to try things out).");
+  }
+  try {
+    return run(settings, log, demo_sources);
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
+
+}  // namespace crier::daemon

@@ -1,0 +1,283 @@
+#include "daemon/serve/settings.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <toml++/toml.h>
+#include <utility>
+
+namespace crier::daemon {
+
+namespace {
+
+using Applied = Result<void, std::string>;
+
+struct Setting {
+  std::string_view section;
+  std::string_view key;
+  std::string_view alias;  ///< The name that existing deployments set; may be empty.
+  std::string_view example;
+  std::string_view meaning;
+  Applied (*apply)(Settings& settings, const std::string& text);
+
+  [[nodiscard]] std::string name() const { return std::string(section) + "." + std::string(key); }
+  [[nodiscard]] std::string variable() const {
+    std::string name = "CRIER_" + std::string(section) + "_" + std::string(key);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    return name;
+  }
+};
+
+Applied wrong(std::string why) { return Unexpected{std::move(why)}; }
+
+template <class Number>
+Applied set_number(Number& target, const std::string& text, Number least, Number most) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < least || number > most) {
+    return wrong("must be a whole number from " + std::to_string(least) + " to " +
+                 std::to_string(most));
+  }
+  target = number;
+  return {};
+}
+
+/// `250ms`, `25s`, `5m`, `2h`.
+template <class Target>
+Applied set_duration(Target& target, const std::string& text) {
+  std::uint32_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  std::int64_t factor = 0;
+  if (unit == "ms") factor = 1;
+  if (unit == "s") factor = 1'000;
+  if (unit == "m") factor = 60'000;
+  if (unit == "h") factor = 3'600'000;
+  if (error != std::errc() || factor == 0) {
+    return wrong("must be a duration such as \"250ms\", \"25s\", \"5m\" or \"2h\"");
+  }
+  target = std::chrono::duration_cast<Target>(
+      std::chrono::milliseconds(static_cast<std::int64_t>(count) * factor));
+  return {};
+}
+
+Applied set_text(std::string& target, const std::string& text) {
+  target = text;
+  return {};
+}
+
+Applied set_list(std::vector<std::string>& target, const std::string& text) {
+  target.clear();
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::size_t first = begin;
+    std::size_t last = end;
+    while (first < last && text[first] == ' ') ++first;
+    while (last > first && text[last - 1] == ' ') --last;
+    if (last > first) target.push_back(text.substr(first, last - first));
+    begin = end + 1;
+  }
+  return {};
+}
+
+Applied set_level(std::string& target, const std::string& text) {
+  for (const std::string_view level : {"debug", "info", "warning", "error"}) {
+    if (text == level) return set_text(target, text);
+  }
+  return wrong("must be debug, info, warning or error");
+}
+
+constexpr std::size_t bytes_most = std::size_t{1} << 30U;
+constexpr std::uint32_t count_most = 10'000'000;
+
+const Setting all_settings[] = {
+    {"http", "address", "", "\"0.0.0.0\"", "Where to listen: an IPv4 or IPv6 address.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.address, t); }},
+    {"http", "port", "PORT", "3000", "TCP port.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint16_t>(s.gateway.port, t, 0, 65535);
+     }},
+    {"http", "origins", "CLIENT_URL", "[]",
+     "Origins that browsers may connect from, such as \"https://app.example.com\".",
+     [](Settings& s, const std::string& t) { return set_list(s.gateway.origins, t); }},
+    {"http", "request_timeout", "", "\"10s\"", "For a request to arrive whole.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.request_timeout, t); }},
+    {"http", "keep_alive_timeout", "", "\"75s\"", "Between requests of a connection.",
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.keep_alive_timeout, t);
+     }},
+    {"http", "connections_max", "", "100000", "Open connections; further ones are closed.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.connections_max, t, 1, count_most);
+     }},
+    {"http", "shutdown_timeout", "", "\"10s\"", "For open connections to end at shutdown.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.shutdown_timeout, t); }},
+    {"auth", "secret", "JWT_ACCESS_SECRET", "\"\"", "HS256 secret of the tokens. Required.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_secret, t); }},
+    {"auth", "issuer", "", "\"\"", "Required `iss`; empty: any.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_issuer, t); }},
+    {"auth", "audience", "", "\"\"", "Required `aud`; empty: any.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_audience, t); }},
+    {"auth", "leeway", "", "\"0s\"", "Clock difference that is forgiven.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.jwt_leeway, t); }},
+    {"store", "path", "CRIER_STORE", "\"crier.db\"", "SQLite file with users and memberships.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.store, t); }},
+    {"store", "deadline", "", "\"5s\"", "How long a client waits for a store that is down.",
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.admission_deadline, t);
+     }},
+    {"api", "key", "", "\"\"", "Bearer key of the publish API; empty: nobody may publish.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.api_key, t); }},
+    {"redis", "url", "REDIS_URL", "\"\"", "redis://…; empty: history in memory.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_url, t); }},
+    {"history", "ttl", "", "\"5m\"", "How long events are kept.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.history_ttl, t); }},
+    {"history", "events_max", "", "1000", "Events kept a program.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.history_events_max, t, 1, count_most);
+     }},
+    {"history", "bytes_max", "", "1048576", "Bytes kept a program.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.history_bytes_max, t, 1024, bytes_most);
+     }},
+    {"replay", "timestamp_max", "", "50", "Events a program sent again by lastEventTimestamp.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.replay_timestamp_max, t, 1, count_most);
+     }},
+    {"engine", "path", "", "\"/socket.io/\"", "Where Socket.IO answers.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.path, t); }},
+    {"engine", "ping_interval", "", "\"25s\"", "Between heartbeats.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.ping_interval, t); }},
+    {"engine", "ping_timeout", "", "\"60s\"", "For the answer to a heartbeat.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.ping_timeout, t); }},
+    {"engine", "upgrade_timeout", "", "\"10s\"", "For an upgrade to WebSocket.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.upgrade_timeout, t); }},
+    {"engine", "connect_timeout", "", "\"45s\"", "For a client to join the namespace.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.connect_timeout, t); }},
+    {"engine", "payload_bytes_max", "", "1000000", "Of one message or POST from a client.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.payload_bytes_max, t, 1024, bytes_most);
+     }},
+    {"engine", "backlog_bytes_max", "", "1048576",
+     "Unsent bytes of a socket before it is closed as a slow reader.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.backlog_bytes_max, t, 65536, bytes_most);
+     }},
+    {"log", "level", "", "\"info\"", "debug, info, warning or error.",
+     [](Settings& s, const std::string& t) { return set_level(s.log_level, t); }},
+};
+
+const Setting* find(std::string_view section, std::string_view key) {
+  for (const Setting& setting : all_settings) {
+    if (setting.section == section && setting.key == key) return &setting;
+  }
+  return nullptr;
+}
+
+bool is_section(std::string_view section) {
+  return std::any_of(std::begin(all_settings), std::end(all_settings),
+                     [&](const Setting& setting) { return setting.section == section; });
+}
+
+/// A TOML value as the text that the environment would hold; nothing for a table or a date.
+std::optional<std::string> text_of(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  const auto* array = node.as_array();
+  if (array == nullptr) return std::nullopt;
+  std::string joined;
+  for (const auto& element : *array) {
+    const auto* text = element.as_string();
+    if (text == nullptr) return std::nullopt;
+    if (!joined.empty()) joined += ',';
+    joined += text->get();
+  }
+  return joined;
+}
+
+void complain(std::string& errors, const std::string& path, std::uint32_t line,
+              const std::string& name, const std::string& why) {
+  errors += path + ":" + std::to_string(line) + ": " + name + ": " + why + "\n";
+}
+
+void apply_section(Settings& settings, const std::string& path, std::string_view section,
+                   const toml::table& table, std::string& errors) {
+  for (const auto& [key, node] : table) {
+    const auto line = key.source().begin.line;
+    const std::string name = std::string(section) + "." + std::string(key.str());
+    const Setting* setting = find(section, key.str());
+    if (setting == nullptr) {
+      complain(errors, path, line, name, "unknown key");
+      continue;
+    }
+    const auto text = text_of(node);
+    const auto applied = text ? setting->apply(settings, *text) : wrong("is of the wrong type");
+    if (!applied) complain(errors, path, line, name, applied.error());
+  }
+}
+
+std::string apply_file(Settings& settings, const std::string& path) {
+  std::string errors;
+  try {
+    const toml::table file = toml::parse_file(path);
+    for (const auto& [section, node] : file) {
+      const auto line = section.source().begin.line;
+      const auto* table = node.as_table();
+      if (table == nullptr || !is_section(section.str())) {
+        complain(errors, path, line, std::string(section.str()),
+                 table == nullptr ? "unknown key" : "unknown section");
+        continue;
+      }
+      apply_section(settings, path, section.str(), *table, errors);
+    }
+  } catch (const toml::parse_error& error) {
+    complain(errors, path, error.source().begin.line, "TOML", std::string(error.description()));
+  }
+  return errors;
+}
+
+std::string apply_environment(Settings& settings, const Environment& environment) {
+  std::string errors;
+  for (const Setting& setting : all_settings) {
+    for (const std::string& variable : {std::string(setting.alias), setting.variable()}) {
+      if (variable.empty()) continue;
+      const auto value = environment(variable);
+      if (!value || value->empty()) continue;
+      const auto applied = setting.apply(settings, *value);
+      if (!applied) errors += variable + ": " + applied.error() + "\n";
+    }
+  }
+  return errors;
+}
+
+}  // namespace
+
+Result<Settings, std::string> read_settings(const std::string& path,
+                                            const Environment& environment) {
+  Settings settings;
+  std::string errors;
+  if (!path.empty()) errors += apply_file(settings, path);
+  errors += apply_environment(settings, environment);
+  if (!errors.empty()) {
+    errors.pop_back();
+    return Unexpected{std::move(errors)};
+  }
+  return settings;
+}
+
+std::string example_settings() {
+  std::string text;
+  std::string_view section;
+  for (const Setting& setting : all_settings) {
+    if (setting.section != section) {
+      section = setting.section;
+      text.append(text.empty() ? "[" : "\n[").append(section).append("]\n");
+    }
+    text.append("# ").append(setting.meaning);
+    if (!setting.alias.empty()) text.append(" Also ").append(setting.alias).append(".");
+    text.append("\n# ").append(setting.key).append(" = ").append(setting.example).append("\n");
+  }
+  return text;
+}
+
+}  // namespace crier::daemon

@@ -1,0 +1,399 @@
+#include "server/connection.hpp"
+
+#include "base/assert.hpp"
+#include "server/worker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace crier::server {
+
+namespace {
+
+constexpr std::size_t held_bytes_max = 64 * 1024;
+constexpr std::chrono::milliseconds drain_timeout{2'000};
+constexpr int reads_a_turn = 8;
+
+}  // namespace
+
+Connection::Connection(Worker& worker, Key key, net::Stream stream)
+    : worker_(worker),
+      key_(key),
+      stream_(std::move(stream)),
+      http_(std::make_unique<Http>(worker.options().http)) {
+  stream_.set_user(*this);
+  set_deadline();
+  stream_.wait_readable();
+}
+
+Connection::~Connection() = default;
+
+// Reading.
+
+void Connection::on_readable() {
+  if (closed_) return;
+  worker_.update_now();
+  for (int reads = 0; reads < reads_a_turn; ++reads) {
+    const auto scratch = worker_.scratch();
+    const auto result = stream_.read(scratch);
+    if (result.status == net::IoStatus::would_block) break;
+    if (result.status != net::IoStatus::done) {
+      peer_gone(result.status == net::IoStatus::failed);
+      return;
+    }
+    if (!draining_) read_input(scratch.first(result.bytes));
+    if (closed_) return;
+    if (result.bytes < scratch.size()) break;
+  }
+  if (http_ && http_->held.size() > held_bytes_max) return;  // resume() asks again
+  stream_.wait_readable();
+}
+
+void Connection::read_input(std::span<char> bytes) {
+  if (closing_) return;
+  if (reader_) {
+    read_websocket(bytes);
+  } else {
+    read_http(bytes);
+  }
+}
+
+void Connection::read_http(std::span<char> bytes) {
+  if (http_->phase == Phase::in_hand) {
+    http_->held.append(bytes.data(), bytes.size());
+    return;
+  }
+  std::string_view input(bytes.data(), bytes.size());
+  http_->parsing = true;
+  while (parse_step(input)) {
+  }
+  if (closed_) return;
+  http_->parsing = false;
+  const auto rest = bytes.last(input.size());
+  if (reader_) {
+    http_.reset();
+    set_deadline();
+    if (!rest.empty()) read_websocket(rest);
+    return;
+  }
+  if (http_->phase == Phase::in_hand) http_->held.append(rest.data(), rest.size());
+  set_deadline();
+}
+
+bool Connection::parse_step(std::string_view& input) {
+  if (closed_ || closing_ || reader_ || http_->phase == Phase::in_hand) return false;
+  if (input.empty()) return false;
+  switch (http_->parser.receive(input)) {
+    case http::Progress::more:
+      if (http_->phase == Phase::idle && http_->parser.in_request()) http_->phase = Phase::head;
+      return false;
+    case http::Progress::head:
+      head_seen();
+      // The body may be complete already without another byte of input.
+      if (!closed_ && !closing_ && http_->phase == Phase::body && input.empty()) {
+        std::string_view none;
+        const auto progress = http_->parser.receive(none);
+        if (progress == http::Progress::complete) request_complete();
+        if (progress == http::Progress::failed) request_failed();
+      }
+      return true;
+    case http::Progress::complete:
+      request_complete();
+      return true;
+    case http::Progress::failed:
+      request_failed();
+      return false;
+  }
+  return false;
+}
+
+void Connection::head_seen() {
+  const http::Request& request = http_->parser.request();
+  owner = 0;
+  http_->answered = false;
+  http_->phase = Phase::body;
+  http_->keep_alive = request.keep_alive;
+  http_->head_only = request.method == http::Method::head;
+  http_->origin = request.header("origin");
+  endpoint_ = worker_.endpoint_for(request.path());
+  const std::size_t body_max = endpoint_->head(*this, request);
+  if (closed_ || closing_) return;
+  if (http_->phase != Phase::body) {  // answered: the body is not wanted
+    close_after_flush();
+    return;
+  }
+  http_->parser.set_body_bytes_max(body_max);
+  if (request.expects_continue && request.version_minor >= 1) {
+    queue(Bytes("HTTP/1.1 100 Continue\r\n\r\n"));
+  }
+}
+
+void Connection::request_complete() {
+  http_->phase = Phase::in_hand;
+  http::Request request = std::move(http_->parser.request());
+  http_->parser.reset();
+  endpoint_->request(*this, request);
+}
+
+void Connection::request_failed() {
+  const int status = http_->parser.status();
+  const bool has_head = http_->phase == Phase::body;
+  http_->phase = Phase::in_hand;
+  http_->keep_alive = false;
+  if (has_head) {
+    endpoint_->body_failed(*this, status);
+  } else {
+    endpoint_ = nullptr;
+    answer({status, {}, {}});
+  }
+}
+
+void Connection::resume() {
+  if (closed_ || closing_ || !http_ || http_->phase == Phase::in_hand) return;
+  std::string held = std::exchange(http_->held, {});
+  const bool paused = held.size() > held_bytes_max;
+  read_http(held);
+  if (paused && !closed_) stream_.wait_readable();
+}
+
+// HTTP.
+
+void Connection::answer(const http::Response& response) {
+  CRIER_ASSERT(http_ && (http_->phase == Phase::body || http_->phase == Phase::in_hand));
+  const bool keep_alive = http_->keep_alive && http_->phase == Phase::in_hand && !half_closed_;
+  queue(Bytes(http::serialize(response, keep_alive, http_->head_only)));
+  http_->phase = Phase::idle;
+  http_->answered = true;
+  if (!keep_alive) {
+    close_after_flush();
+    return;
+  }
+  if (http_->parsing) return;
+  set_deadline();
+  if (http_->held.empty()) return;
+  worker_.loop().post([&worker = worker_, key = key_] {
+    worker.update_now();
+    if (Connection* connection = worker.find(key)) connection->resume();
+  });
+}
+
+bool Connection::awaits_answer() const {
+  return !closed_ && http_ && (http_->phase == Phase::body || http_->phase == Phase::in_hand);
+}
+
+std::string_view Connection::origin() const {
+  return http_ ? std::string_view(http_->origin) : std::string_view();
+}
+
+void Connection::abort() {
+  stream_.reset_on_close();
+  close();
+}
+
+// WebSocket.
+
+void Connection::open_websocket(std::string_view response, const websocket::ReaderLimits& limits) {
+  CRIER_ASSERT(http_ && http_->phase == Phase::in_hand);
+  http_->phase = Phase::idle;
+  reader_ = std::make_unique<websocket::Reader>(limits);
+  queue(Bytes(std::string(response)));
+}
+
+void Connection::read_websocket(std::span<char> input) {
+  while (!closed_ && !closing_) {
+    auto message = reader_->next(input);
+    if (!message) {
+      queue(Bytes(websocket::close_frame(message.error())));
+      endpoint_->websocket_lost(*this, true);
+      if (!closed_) close_after_flush();
+      return;
+    }
+    if (!message.value()) return;
+    websocket_message(*message.value());
+  }
+}
+
+void Connection::websocket_message(const websocket::Message& message) {
+  switch (message.opcode) {
+    case websocket::Opcode::ping:
+      queue(Bytes(websocket::frame(websocket::Opcode::pong, message.data)));
+      return;
+    case websocket::Opcode::pong:
+      return;
+    case websocket::Opcode::close:
+      queue(Bytes(websocket::close_frame(message.close_code)));
+      endpoint_->websocket_lost(*this, false);
+      if (!closed_) close_after_flush();
+      return;
+    default:
+      endpoint_->message(*this, message);
+  }
+}
+
+// Ending.
+
+void Connection::peer_gone(bool error) {
+  if (draining_ || closing_) {
+    close();
+    return;
+  }
+  const bool in_request = awaits_answer();
+  if (!error && in_request && http_->phase == Phase::in_hand && endpoint_->answers_half_closed()) {
+    half_closed_ = true;
+    return;
+  }
+  if (reader_) {
+    endpoint_->websocket_lost(*this, error);
+  } else if (in_request) {
+    endpoint_->lost(*this, false);
+  } else if (http_ && http_->answered && endpoint_ != nullptr) {
+    endpoint_->lost(*this, true);
+  }
+  if (!closed_) close();
+}
+
+void Connection::close_after_flush() {
+  if (closing_ || closed_) return;
+  closing_ = true;
+  set_deadline();
+  if (!backlog_) finish_sending();
+}
+
+void Connection::finish_sending() {
+  stream_.shut_down_write();
+  if (half_closed_) {
+    close();
+    return;
+  }
+  draining_ = true;
+  worker_.set_deadline(key_, worker_.now() + drain_timeout);
+}
+
+void Connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  worker_.forget(key_);
+}
+
+void Connection::expired() {
+  if (closed_) return;
+  if (!closing_ && http_ && (http_->phase == Phase::head || http_->phase == Phase::body)) {
+    http_->keep_alive = false;
+    if (http_->phase == Phase::body) {
+      endpoint_->lost(*this, false);
+      if (closed_ || !awaits_answer()) return;
+    }
+    http_->phase = Phase::in_hand;
+    answer({408, {}, {}});
+    return;
+  }
+  if (!closing_ && http_ && http_->answered && endpoint_ != nullptr) endpoint_->lost(*this, true);
+  if (!closed_) close();
+}
+
+void Connection::set_deadline() {
+  TimePoint deadline = never;
+  const auto& options = worker_.options();
+  if (closing_) {
+    deadline = worker_.now() + options.request_timeout;
+  } else if (http_ && !reader_) {
+    // The clock of a request starts with its first byte and is not moved on by later ones.
+    if (http_->phase == Phase::head || http_->phase == Phase::body) {
+      if (request_deadline_ == never) request_deadline_ = worker_.now() + options.request_timeout;
+      deadline = request_deadline_;
+    } else {
+      request_deadline_ = never;
+      if (http_->phase == Phase::idle) {
+        deadline = worker_.now() +
+                   (http_->answered ? options.keep_alive_timeout : options.request_timeout);
+      }
+    }
+  }
+  worker_.set_deadline(key_, deadline);
+}
+
+// Sending.
+
+Connection::Backlog& Connection::backlog() {
+  if (!backlog_) backlog_ = std::make_unique<Backlog>();
+  return *backlog_;
+}
+
+void Connection::queue(Bytes bytes) {
+  if (closing_ || closed_) return;
+  Backlog& backlog = this->backlog();
+  backlog.bytes += bytes.size();
+  backlog.pieces.push_back(std::move(bytes));
+  if (backlog.dirty || backlog.waiting) return;
+  backlog.dirty = true;
+  worker_.mark_dirty(key_);
+}
+
+void Connection::queue_rest(Bytes frame, std::size_t sent) {
+  if (closing_ || closed_) return;
+  const bool first = !backlog_;
+  const std::size_t rest = frame.size() - sent;
+  queue(std::move(frame));
+  Backlog& backlog = *backlog_;
+  if (!first) {
+    CRIER_ASSERT(sent == 0);
+    return;
+  }
+  backlog.offset = sent;
+  backlog.bytes = rest;
+}
+
+std::size_t Connection::backlog_bytes() const { return backlog_ ? backlog_->bytes : 0; }
+
+void Connection::flush() {
+  if (closed_ || !backlog_) return;
+  backlog_->dirty = false;
+  if (backlog_->waiting) return;
+  if (!write_backlog()) {
+    backlog_->waiting = true;
+    stream_.wait_writable();
+    if (reader_ && !closing_) endpoint_->writable_changed(*this, false);
+    return;
+  }
+  if (closed_) return;
+  backlog_.reset();
+  if (closing_) finish_sending();
+}
+
+bool Connection::write_backlog() {
+  Backlog& backlog = *backlog_;
+  while (backlog.bytes > 0) {
+    std::array<iovec, 64> pieces;
+    std::size_t count = 0;
+    std::size_t offset = backlog.offset;
+    for (std::size_t i = backlog.next; i < backlog.pieces.size() && count < pieces.size(); ++i) {
+      const auto view = backlog.pieces[i].view().substr(std::exchange(offset, 0));
+      pieces[count++] = {const_cast<char*>(view.data()), view.size()};
+    }
+    const auto result = stream_.write(std::span<const iovec>(pieces.data(), count));
+    if (result.status == net::IoStatus::would_block) return false;
+    if (result.status != net::IoStatus::done) {
+      peer_gone(true);
+      return true;
+    }
+    backlog.bytes -= result.bytes;
+    std::size_t sent = backlog.offset + result.bytes;
+    while (backlog.next < backlog.pieces.size() && sent >= backlog.pieces[backlog.next].size()) {
+      sent -= backlog.pieces[backlog.next].size();
+      backlog.pieces[backlog.next++] = Bytes();
+    }
+    backlog.offset = sent;
+  }
+  return true;
+}
+
+void Connection::on_writable() {
+  if (closed_ || !backlog_) return;
+  worker_.update_now();
+  backlog_->waiting = false;
+  flush();
+  if (!closed_ && !closing_ && !backlog_ && reader_) endpoint_->writable_changed(*this, true);
+}
+
+}  // namespace crier::server

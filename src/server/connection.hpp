@@ -1,0 +1,124 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "http/parser.hpp"
+#include "http/response.hpp"
+#include "net/stream.hpp"
+#include "server/endpoint.hpp"
+#include "server/slot_table.hpp"
+#include "websocket/frame.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::server {
+
+class Worker;
+
+/// One TCP connection: a sequence of HTTP requests, or after an upgrade one WebSocket. Writes are
+/// collected and leave in one call at the end of the loop's turn. Owned by the worker's table; on
+/// the loop's thread only.
+class Connection final : public net::StreamUser {
+ public:
+  Connection(Worker& worker, Key key, net::Stream stream);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void on_readable() override;
+  void on_writable() override;
+
+  [[nodiscard]] Key key() const { return key_; }
+  [[nodiscard]] int descriptor() const { return stream_.descriptor(); }
+  [[nodiscard]] std::string peer_address() const { return stream_.peer_address(); }
+
+  // HTTP.
+  /// Answers the request in hand. Asserts that there is one.
+  void answer(const http::Response& response);
+  [[nodiscard]] bool awaits_answer() const;
+  /// Closes without an answer, by a reset.
+  void abort();
+  /// The Origin header of the request in hand.
+  [[nodiscard]] std::string_view origin() const;
+  /// What the endpoint wants to remember about the connection, 0 at first.
+  Key owner = 0;
+
+  // WebSocket.
+  /// Answers the upgrade in hand; from now on messages go to the endpoint.
+  void open_websocket(std::string_view response, const websocket::ReaderLimits& limits);
+  [[nodiscard]] bool is_websocket() const { return reader_ != nullptr; }
+
+  // Sending, in both.
+  void queue(Bytes bytes);
+  /// The rest of a frame whose first `sent` bytes have already been written directly.
+  void queue_rest(Bytes frame, std::size_t sent);
+  /// Writes what is queued, as far as the kernel takes it.
+  void flush();
+  /// Whether a frame may be written to the descriptor directly: nothing is queued or half-sent.
+  [[nodiscard]] bool writable() const {
+    return !closing_ && !closed_ && (backlog_ == nullptr || !backlog_->waiting);
+  }
+  [[nodiscard]] std::size_t backlog_bytes() const;
+  /// No more is read; what is queued is sent, then the connection closes.
+  void close_after_flush();
+  /// Closes at once.
+  void close();
+
+  /// A deadline that the worker set for this connection has passed.
+  void expired();
+
+ private:
+  struct Backlog {
+    std::vector<Bytes> pieces;
+    std::size_t next = 0;    ///< First piece that is not sent whole.
+    std::size_t offset = 0;  ///< Bytes of it that are sent.
+    std::size_t bytes = 0;   ///< Not sent yet, over all pieces.
+    bool dirty = false;      ///< In the worker's list for the end of the turn.
+    bool waiting = false;    ///< For the kernel.
+  };
+  enum class Phase : std::uint8_t { idle, head, body, in_hand };
+  struct Http {
+    explicit Http(const http::Limits& limits) : parser(limits) {}
+    http::Parser parser;
+    std::string held;  ///< Input that came behind the request in hand.
+    std::string origin;
+    Phase phase = Phase::idle;
+    bool parsing = false;
+    bool head_only = false;
+    bool keep_alive = true;
+    bool answered = false;  ///< Since the last request, and nothing has come after it.
+  };
+
+  void read_input(std::span<char> bytes);
+  void read_http(std::span<char> bytes);
+  bool parse_step(std::string_view& input);
+  void head_seen();
+  void request_complete();
+  void request_failed();
+  void resume();
+  void read_websocket(std::span<char> input);
+  void websocket_message(const websocket::Message& message);
+  void peer_gone(bool error);
+  void set_deadline();
+  Backlog& backlog();
+  /// True when all has been sent or the connection has been closed.
+  bool write_backlog();
+  void finish_sending();
+
+  Worker& worker_;
+  Key key_;
+  net::Stream stream_;
+  Endpoint* endpoint_ = nullptr;
+  std::unique_ptr<Http> http_;
+  std::unique_ptr<websocket::Reader> reader_;
+  std::unique_ptr<Backlog> backlog_;
+  TimePoint request_deadline_ = never;
+  bool closing_ = false;   ///< What is queued is sent, then it closes.
+  bool draining_ = false;  ///< All is sent; waits for the peer's end so that no reset hits it.
+  bool closed_ = false;
+  bool half_closed_ = false;  ///< The peer has ended its sending half.
+};
+
+}  // namespace crier::server

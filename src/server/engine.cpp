@@ -1,0 +1,450 @@
+#include "server/engine.hpp"
+
+#include "base/encoding.hpp"
+#include "websocket/handshake.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace crier::server {
+
+namespace {
+
+constexpr std::string_view html = "text/html";
+
+std::string_view as_view(const std::optional<std::string_view>& text) {
+  return text ? *text : std::string_view();
+}
+
+}  // namespace
+
+struct Engine::Entry {
+  Entry(Key k, const engineio::SessionOptions& options, std::string sid)
+      : key(k), session(options, std::move(sid)) {}
+  Key key;
+  engineio::Session session;
+  int descriptor = -1;         ///< What the layer was told last.
+  std::size_t owed_bytes = 0;  ///< Of the backlog, what does not count against its bound.
+  bool closing = false;
+  bool gone = false;
+};
+
+Engine::Engine(Worker& worker, engineio::SessionOptions options, MessageLayer& layer,
+               Random& random)
+    : worker_(worker),
+      options_(options),
+      reader_limits_{options.payload_bytes_max, 4096},
+      layer_(layer),
+      random_(random),
+      wheel_(worker.now()) {
+  worker.add_turn_user(*this);
+}
+
+Engine::~Engine() = default;
+
+// Sessions.
+
+// A sid is 20 characters of base64url: 3 bytes name the slot, 1 the worker, 11 are random.
+std::string Engine::make_sid(Key session) {
+  std::array<std::byte, 15> bytes;
+  random_.fill(bytes);
+  const std::uint32_t slot = slot_of(session);
+  bytes[0] = static_cast<std::byte>(slot >> 16U);
+  bytes[1] = static_cast<std::byte>(slot >> 8U);
+  bytes[2] = static_cast<std::byte>(slot);
+  bytes[3] = std::byte{0};
+  return base64url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+Engine::Entry* Engine::find_sid(std::string_view sid) const {
+  if (sid.size() != 20) return nullptr;
+  const auto head = base64url_decode(sid.substr(0, 4));
+  if (!head || head->size() != 3) return nullptr;
+  std::uint32_t slot = 0;
+  for (const char byte : *head) slot = (slot << 8U) | static_cast<unsigned char>(byte);
+  Entry* entry = sessions_.at_slot(slot);
+  return entry != nullptr && equal_in_constant_time(entry->session.sid(), sid) ? entry : nullptr;
+}
+
+Engine::Entry& Engine::create(Key& key) {
+  key = sessions_.reserve();
+  return sessions_.emplace(key, std::make_unique<Entry>(key, options_, make_sid(key)));
+}
+
+void Engine::finished(Entry& entry) {
+  entry.gone = true;
+  wheel_.cancel(slot_of(entry.key));
+  if (auto gone = sessions_.erase(entry.key)) forgotten_.push_back(std::move(gone));
+}
+
+std::vector<Key> Engine::open_sessions(std::size_t count) const {
+  std::vector<Key> keys;
+  for (std::uint32_t slot = 0; slot < sessions_.slots() && keys.size() < count; ++slot) {
+    const Entry* entry = sessions_.at_slot(slot);
+    if (entry != nullptr && !entry->closing) keys.push_back(entry->key);
+  }
+  return keys;
+}
+
+// Requests.
+
+namespace {
+
+engineio::Attempt attempt_of(const http::Request& request, const http::Query& query) {
+  engineio::Attempt attempt;
+  attempt.get = request.method == http::Method::get;
+  attempt.upgrade = request.wants_websocket();
+  attempt.transport = query.get("transport");
+  attempt.sid = query.get("sid");
+  attempt.eio = query.get("EIO");
+  attempt.origin = request.header("origin");
+  return attempt;
+}
+
+}  // namespace
+
+std::size_t Engine::head(Connection& connection, const http::Request& request) {
+  if (request.method != http::Method::post) return options_.payload_bytes_max;
+  const http::Query query(request.query());
+  Entry* entry = find_sid(as_view(query.get("sid")));
+  if (entry == nullptr || request.wants_websocket()) return options_.payload_bytes_max;
+  const auto admission = engineio::admit(attempt_of(request, query), [entry](std::string_view) {
+    return std::optional(entry->session.transport());
+  });
+  if (admission && *admission == engineio::Admission::polling_request) {
+    connection.owner = entry->key;
+    engineio::Outputs outputs;
+    entry->session.post_started(connection.key(), worker_.now(), outputs);
+    run(*entry, outputs);
+  }
+  return options_.payload_bytes_max;
+}
+
+void Engine::request(Connection& connection, http::Request& request) {
+  if (request.method == http::Method::options && !worker_.options().cors.origins.empty()) {
+    connection.answer(http::preflight(worker_.options().cors, request));
+    return;
+  }
+  if (connection.owner != 0) {  // a POST that head() has announced
+    if (Entry* entry = sessions_.find(connection.owner)) {
+      polling_request(connection, *entry, request);
+      return;
+    }
+  }
+  const http::Query query(request.query());
+  Entry* entry = nullptr;
+  const auto admission =
+      engineio::admit(attempt_of(request, query),
+                      [&](std::string_view sid) -> std::optional<engineio::TransportKind> {
+                        entry = find_sid(sid);
+                        if (entry == nullptr) return std::nullopt;
+                        return entry->session.transport();
+                      });
+  if (!admission) {
+    refuse(connection, request, admission.error());
+    return;
+  }
+  switch (*admission) {
+    case engineio::Admission::open_polling:
+      handshake(connection, false, request);
+      return;
+    case engineio::Admission::open_websocket:
+      handshake(connection, true, request);
+      return;
+    case engineio::Admission::polling_request:
+      polling_request(connection, *entry, request);
+      return;
+    case engineio::Admission::upgrade:
+      upgrade(connection, *entry, request);
+      return;
+  }
+}
+
+void Engine::refuse(Connection& connection, const http::Request& request,
+                    engineio::ErrorCode code) {
+  if (request.wants_websocket()) {
+    const auto message = engineio::message(code);
+    connection.answer({400,
+                       {{"Content-Type", std::string(html)}, {"Connection", "close"}},
+                       std::string(message)});
+    if (!connection.awaits_answer()) connection.close_after_flush();
+    return;
+  }
+  http::Response response = http::json(engineio::status(code), engineio::body(code));
+  for (auto& header : http::cors_headers(worker_.options().cors, connection.origin())) {
+    response.headers.push_back(std::move(header));
+  }
+  connection.answer(response);
+}
+
+void Engine::handshake(Connection& connection, bool websocket, const http::Request& request) {
+  if (refusing_) {
+    connection.answer({503, {{"Retry-After", "1"}}, {}});
+    return;
+  }
+  if (websocket && !open_websocket(connection, request)) return;
+  Key key = 0;
+  Entry& entry = create(key);
+  connection.owner = key;
+  engineio::Outputs outputs;
+  if (websocket) {
+    entry.session.open_websocket(connection.key(), worker_.now(), outputs);
+  } else {
+    entry.session.open_polling(connection.key(), worker_.now(), outputs);
+  }
+  layer_.opened(key);
+  run(entry, outputs);
+}
+
+bool Engine::open_websocket(Connection& connection, const http::Request& request) {
+  const websocket::HandshakeHeaders headers{request.header("sec-websocket-version"),
+                                            request.header("sec-websocket-key"),
+                                            request.header("sec-websocket-protocol")};
+  if (const auto error = websocket::check(headers)) {
+    const bool version = *error == websocket::HandshakeError::bad_version;
+    http::Response response =
+        http::text(400, version ? "Missing or invalid Sec-WebSocket-Version header"
+                                : "Missing or invalid Sec-WebSocket-Key header");
+    if (version) response.headers.emplace_back("Sec-WebSocket-Version", "13, 8");
+    connection.answer(response);
+    return false;
+  }
+  std::string extra;
+  for (const auto& [name, value] :
+       http::cors_headers(worker_.options().cors, connection.origin())) {
+    extra.append(name).append(": ").append(value).append("\r\n");
+  }
+  connection.open_websocket(websocket::accept_response(headers, extra), reader_limits_);
+  return true;
+}
+
+void Engine::polling_request(Connection& connection, Entry& entry, http::Request& request) {
+  connection.owner = entry.key;
+  engineio::Outputs outputs;
+  const TimePoint now = worker_.now();
+  switch (request.method) {
+    case http::Method::get: {
+      const http::Query query(request.query());
+      entry.session.poll(connection.key(), as_view(query.get("t")), now, outputs);
+      break;
+    }
+    case http::Method::post:
+      entry.session.post(connection.key(), request.header("content-type"), request.body, now,
+                         outputs);
+      break;
+    default:
+      entry.session.other_method(connection.key(), outputs);
+  }
+  run(entry, outputs);
+}
+
+void Engine::upgrade(Connection& connection, Entry& entry, const http::Request& request) {
+  if (!open_websocket(connection, request)) return;
+  connection.owner = entry.key;
+  engineio::Outputs outputs;
+  entry.session.probe(connection.key(), worker_.now(), outputs);
+  run(entry, outputs);
+}
+
+void Engine::body_failed(Connection& connection, int status) {
+  Entry* entry = sessions_.find(connection.owner);
+  if (entry == nullptr) {
+    connection.answer({status, {}, {}});
+    return;
+  }
+  engineio::Outputs outputs;
+  if (status == 413) {
+    entry->session.post_too_large(connection.key(), outputs);
+  } else {
+    entry->session.request_lost(connection.key(), worker_.now(), outputs);
+  }
+  run(*entry, outputs);
+  if (connection.awaits_answer()) connection.answer({status, {}, {}});
+}
+
+void Engine::lost(Connection& connection, bool answered) {
+  Entry* entry = sessions_.find(connection.owner);
+  if (entry == nullptr) return;
+  engineio::Outputs outputs;
+  if (answered) {
+    entry->session.answered_connection_lost(connection.key(), worker_.now(), outputs);
+  } else {
+    entry->session.request_lost(connection.key(), worker_.now(), outputs);
+  }
+  run(*entry, outputs);
+}
+
+// WebSockets.
+
+void Engine::message(Connection& connection, const websocket::Message& message) {
+  Entry* entry = sessions_.find(connection.owner);
+  if (entry == nullptr) return;
+  engineio::Outputs outputs;
+  if (message.opcode == websocket::Opcode::text) {
+    entry->session.text(connection.key(), message.data, worker_.now(), outputs);
+  } else {
+    entry->session.binary(connection.key(), message.data, worker_.now(), outputs);
+  }
+  run(*entry, outputs);
+}
+
+void Engine::websocket_lost(Connection& connection, bool error) {
+  Entry* entry = sessions_.find(connection.owner);
+  if (entry == nullptr) return;
+  engineio::Outputs outputs;
+  entry->session.wire_lost(connection.key(), error, worker_.now(), outputs);
+  run(*entry, outputs);
+}
+
+void Engine::writable_changed(Connection& connection, bool writable) {
+  Entry* entry = sessions_.find(connection.owner);
+  if (entry == nullptr) return;
+  if (writable) entry->owed_bytes = 0;
+  update_route(*entry);
+}
+
+// The layer's calls.
+
+void Engine::send(Key session, const engineio::Outgoing& message) {
+  Entry* entry = sessions_.find(session);
+  if (entry == nullptr || entry->closing) return;
+  engineio::Outputs outputs;
+  entry->session.send(message, worker_.now(), outputs);
+  if (message.owed) entry->owed_bytes += message.data.size();
+  run(*entry, outputs);
+}
+
+void Engine::close(Key session, engineio::CloseReason reason, bool discard) {
+  Entry* entry = sessions_.find(session);
+  if (entry == nullptr) return;
+  entry->closing = true;
+  engineio::Outputs outputs;
+  entry->session.close(discard, reason, worker_.now(), outputs);
+  run(*entry, outputs);
+}
+
+int Engine::direct_descriptor(Key session) const {
+  const Entry* entry = sessions_.find(session);
+  return entry == nullptr ? -1 : entry->descriptor;
+}
+
+void Engine::finish_frame(Key session, Bytes frame, std::size_t sent) {
+  Entry* entry = sessions_.find(session);
+  if (entry == nullptr) return;
+  Connection* connection = worker_.find(entry->session.wire());
+  if (connection == nullptr) return;
+  connection->queue_rest(std::move(frame), sent);
+  connection->flush();
+}
+
+void Engine::update_deadline(Key session) {
+  const Entry* entry = sessions_.find(session);
+  if (entry == nullptr || entry->gone) return;
+  wheel_.set(slot_of(session), std::min(entry->session.deadline(), layer_.deadline(session)));
+}
+
+void Engine::update_route(Entry& entry) {
+  int descriptor = -1;
+  if (!entry.gone && !entry.closing && entry.session.direct()) {
+    const Connection* connection = worker_.find(entry.session.wire());
+    if (connection != nullptr && connection->writable()) descriptor = connection->descriptor();
+  }
+  if (descriptor == entry.descriptor) return;
+  entry.descriptor = descriptor;
+  layer_.route_changed(entry.key, descriptor);
+}
+
+// Outputs.
+
+void Engine::run(Entry& entry, engineio::Outputs& outputs) {
+  for (auto& output : outputs) run_one(entry, output);
+  if (entry.gone) return;
+  update_route(entry);
+  update_deadline(entry.key);
+}
+
+void Engine::run_one(Entry& entry, engineio::Output& output) {
+  if (const auto* reply = std::get_if<engineio::Reply>(&output)) {
+    answer(*reply);
+  } else if (const auto* aborted = std::get_if<engineio::Abort>(&output)) {
+    if (Connection* connection = worker_.find(aborted->request)) connection->abort();
+  } else if (const auto* message = std::get_if<engineio::SendMessage>(&output)) {
+    write_message(entry, *message);
+  } else if (const auto* wire = std::get_if<engineio::CloseWire>(&output)) {
+    if (Connection* connection = worker_.find(wire->wire)) {
+      connection->owner = 0;
+      connection->queue(Bytes(websocket::close_frame(websocket::CloseCode::none)));
+      connection->close_after_flush();
+    }
+  } else if (const auto* received = std::get_if<engineio::Received>(&output)) {
+    if (!entry.gone && !entry.closing) {
+      layer_.received(entry.key, received->binary, received->data());
+    }
+  } else if (const auto* closed = std::get_if<engineio::Closed>(&output)) {
+    if (entry.gone) return;
+    const auto reason = engineio::to_string(closed->reason);
+    Metrics::count(worker_.metrics().closes, reason);
+    finished(entry);
+    layer_.closed(entry.key, reason);
+  }
+}
+
+void Engine::answer(const engineio::Reply& reply) {
+  Connection* connection = worker_.find(reply.request);
+  if (connection == nullptr || !connection->awaits_answer()) return;
+  http::Response response{reply.status, {}, std::string(reply.body.view())};
+  if (!reply.content_type.empty()) {
+    response.headers.emplace_back("Content-Type", reply.content_type);
+    if (reply.content_type != html) response.headers.emplace_back("Cache-Control", "no-store");
+  }
+  for (auto& header : http::cors_headers(worker_.options().cors, connection->origin())) {
+    response.headers.push_back(std::move(header));
+  }
+  // Only the answer to a poll is asked about when its connection dies.
+  if (reply.content_type.empty() || reply.content_type == html) connection->owner = 0;
+  connection->answer(response);
+}
+
+void Engine::write_message(Entry& entry, const engineio::SendMessage& message) {
+  Connection* connection = worker_.find(message.wire);
+  if (connection == nullptr) return;
+  if (!message.frame.empty()) {
+    connection->queue(message.frame);
+  } else {
+    const auto opcode = message.binary ? websocket::Opcode::binary : websocket::Opcode::text;
+    connection->queue(Bytes(websocket::frame(opcode, message.data.view())));
+  }
+  check_backlog(entry, *connection);
+}
+
+void Engine::check_backlog(Entry& entry, Connection& connection) {
+  const std::size_t bound = options_.backlog_bytes_max + entry.owed_bytes;
+  if (entry.closing || connection.backlog_bytes() <= bound) return;
+  connection.flush();
+  if (connection.backlog_bytes() <= bound) return;
+  // The peer does not read: what is queued for it will never arrive in time.
+  close(entry.key, engineio::CloseReason::slow_reader, true);
+  connection.abort();
+}
+
+// Time.
+
+void Engine::turn_end() { forgotten_.clear(); }
+
+void Engine::tick(TimePoint now) {
+  due_.clear();
+  wheel_.advance(now, due_);
+  for (const auto slot : due_) {
+    Entry* entry = sessions_.at_slot(slot);
+    if (entry == nullptr) continue;
+    const Key key = entry->key;
+    engineio::Outputs outputs;
+    if (entry->session.deadline() <= now) entry->session.tick(now, outputs);
+    run(*entry, outputs);
+    if (sessions_.find(key) != nullptr && layer_.deadline(key) <= now) layer_.tick(key);
+    update_deadline(key);
+  }
+}
+
+}  // namespace crier::server

@@ -1,0 +1,104 @@
+#pragma once
+
+#include "base/random.hpp"
+#include "base/timer_wheel.hpp"
+#include "engineio/session.hpp"
+#include "server/endpoint.hpp"
+#include "server/slot_table.hpp"
+#include "server/worker.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::server {
+
+/// What speaks above Engine.IO. Called on the loop's thread; may call back into the engine.
+class MessageLayer {
+ public:
+  virtual ~MessageLayer() = default;
+  virtual void opened(Key session) = 0;
+  /// `data` is good until the call returns. Text is without the packet type.
+  virtual void received(Key session, bool binary, std::string_view data) = 0;
+  /// The session's frames may now be written to `descriptor` directly, or (-1) may not.
+  virtual void route_changed(Key session, int descriptor) = 0;
+  virtual void closed(Key session, std::string_view reason) = 0;
+  /// A deadline of the layer's own for this session, and what happens then.
+  [[nodiscard]] virtual TimePoint deadline(Key /*session*/) const { return never; }
+  virtual void tick(Key /*session*/) {}
+};
+
+/// Serves one path with Engine.IO: requests and WebSockets go in, messages come out to the layer.
+class Engine final : public Endpoint, public TurnUser {
+ public:
+  /// All outlive the engine.
+  Engine(Worker& worker, engineio::SessionOptions options, MessageLayer& layer, Random& random);
+  ~Engine() override;
+
+  // Endpoint.
+  std::size_t head(Connection& connection, const http::Request& request) override;
+  void request(Connection& connection, http::Request& request) override;
+  void body_failed(Connection& connection, int status) override;
+  void lost(Connection& connection, bool answered) override;
+  void message(Connection& connection, const websocket::Message& message) override;
+  void websocket_lost(Connection& connection, bool error) override;
+  void writable_changed(Connection& connection, bool writable) override;
+
+  // For the layer.
+  /// Sends an Engine.IO message; text begins with `4`. A session that has gone drops it. Live
+  /// messages count against the backlog's bound, owed ones (a replay) do not.
+  void send(Key session, const engineio::Outgoing& message);
+  void close(Key session, engineio::CloseReason reason, bool discard);
+  /// The descriptor that frames may be written to now, or -1.
+  [[nodiscard]] int direct_descriptor(Key session) const;
+  /// The rest of a frame that was written directly and did not fit.
+  void finish_frame(Key session, Bytes frame, std::size_t sent);
+  /// The layer's deadline for this session has changed.
+  void update_deadline(Key session);
+  [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+  /// Refuses handshakes from now on, as a server that is going away.
+  void refuse_handshakes() { refusing_ = true; }
+  /// Up to `count` sessions that are not closing yet, for a paced shutdown.
+  [[nodiscard]] std::vector<Key> open_sessions(std::size_t count) const;
+
+  // TurnUser.
+  void turn_end() override;
+  void tick(TimePoint now) override;
+  [[nodiscard]] TimePoint deadline() const override { return wheel_.next(); }
+
+ private:
+  struct Entry;
+
+  void refuse(Connection& connection, const http::Request& request, engineio::ErrorCode code);
+  [[nodiscard]] Entry* find_sid(std::string_view sid) const;
+  std::string make_sid(Key session);
+  Entry& create(Key& key);
+  void handshake(Connection& connection, bool upgrade, const http::Request& request);
+  void polling_request(Connection& connection, Entry& entry, http::Request& request);
+  void upgrade(Connection& connection, Entry& entry, const http::Request& request);
+  bool open_websocket(Connection& connection, const http::Request& request);
+  void preflight(Connection& connection, const http::Request& request);
+  void answer(const engineio::Reply& reply);
+  void run(Entry& entry, engineio::Outputs& outputs);
+  void run_one(Entry& entry, engineio::Output& output);
+  void write_message(Entry& entry, const engineio::SendMessage& message);
+  void finished(Entry& entry);
+  void update_route(Entry& entry);
+  void check_backlog(Entry& entry, Connection& connection);
+
+  Worker& worker_;
+  engineio::SessionOptions options_;
+  websocket::ReaderLimits reader_limits_;
+  MessageLayer& layer_;
+  Random& random_;
+  SlotTable<Entry> sessions_;
+  std::vector<std::unique_ptr<Entry>> forgotten_;
+  TimerWheel wheel_;
+  std::vector<TimerWheel::Slot> due_;
+  bool refusing_ = false;
+};
+
+}  // namespace crier::server

@@ -1,0 +1,302 @@
+#include "crier/gateway.hpp"
+
+#include "backends/redis/history.hpp"
+#include "backends/sqlite/store.hpp"
+#include "base/json_text.hpp"
+#include "history/memory_store.hpp"
+#include "server/door.hpp"
+#include "server/programs.hpp"
+#include "server/publish_api.hpp"
+#include "server/routes.hpp"
+#include "server/shutdown.hpp"
+
+#include <atomic>
+#include <future>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace crier {
+
+namespace {
+
+using server::Connection;
+
+WallTime wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+[[noreturn]] void reject(const std::string& sentence) { throw std::invalid_argument(sentence); }
+
+void check(const GatewayOptions& options) {
+  using std::chrono::milliseconds;
+  if (options.jwt_secret.empty()) reject("jwt_secret must not be empty.");
+  if (!options.path.starts_with('/') || !options.path.ends_with('/')) {
+    reject("path must begin and end with a slash.");
+  }
+  if (options.ping_interval < milliseconds(100)) reject("ping_interval must be at least 100 ms.");
+  if (options.ping_timeout < milliseconds(100)) reject("ping_timeout must be at least 100 ms.");
+  if (options.history_ttl < milliseconds(1000) || options.history_ttl > std::chrono::hours(24)) {
+    reject("history_ttl must be between 1 s and 24 h.");
+  }
+  if (options.history_events_max == 0) reject("history_events_max must be at least 1.");
+  if (options.history_bytes_max < 1024) reject("history_bytes_max must be at least 1024.");
+  if (options.payload_bytes_max < 1024) reject("payload_bytes_max must be at least 1024.");
+  if (options.backlog_bytes_max < 65'536) reject("backlog_bytes_max must be at least 65536.");
+  if (options.origins.size() > 1) {
+    for (const auto& origin : options.origins) {
+      if (origin == "*") reject("origins must be either `*` alone or a list without it.");
+    }
+  }
+}
+
+server::WorkerOptions worker_options(const GatewayOptions& options) {
+  server::WorkerOptions worker;
+  worker.endpoint = {options.address, options.port};
+  worker.cors.origins = options.origins;
+  worker.request_timeout = options.request_timeout;
+  worker.keep_alive_timeout = options.keep_alive_timeout;
+  worker.connections_max = options.connections_max;
+  return worker;
+}
+
+engineio::SessionOptions session_options(const GatewayOptions& options) {
+  engineio::SessionOptions session;
+  session.ping_interval = options.ping_interval;
+  session.ping_timeout = options.ping_timeout;
+  session.upgrade_timeout = options.upgrade_timeout;
+  session.payload_bytes_max = options.payload_bytes_max;
+  session.backlog_bytes_max = options.backlog_bytes_max;
+  return session;
+}
+
+socketio::ClientOptions client_options(const GatewayOptions& options) {
+  socketio::ClientOptions client;
+  client.connect_timeout = options.connect_timeout;
+  client.reassembly_bytes_max = options.payload_bytes_max;
+  return client;
+}
+
+history::Retention retention(const GatewayOptions& options) {
+  return {options.history_ttl, options.history_events_max, options.history_bytes_max};
+}
+
+std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& options, net::Loop& loop,
+                                                    const LogSink& log) {
+  if (options.redis_url.empty()) {
+    return std::make_unique<history::MemoryStore>(retention(options), wall_now, Random::secure());
+  }
+  redis::Options redis;
+  redis.url = options.redis_url;
+  auto store = redis::open_history(loop, redis, retention(options), Random::secure(), log);
+  if (!store) reject("redis_url: " + store.error());
+  return std::move(store).value();
+}
+
+std::vector<access::Key> keys(const GatewayOptions& options) {
+  return {access::Key{options.jwt_secret, {access::Algorithm::hs256}, {}}};
+}
+
+access::TokenPolicy policy(const GatewayOptions& options) {
+  access::TokenPolicy policy;
+  policy.issuer = options.jwt_issuer;
+  policy.audience = options.jwt_audience;
+  policy.leeway = options.jwt_leeway;
+  return policy;
+}
+
+std::string publish_body(std::string_view event, const Payload& payload) {
+  return "{\"event\":" + json::quote(event) + ",\"requestId\":" + json::quote(payload.request_id) +
+         ",\"data\":" + std::string(payload.data.text()) +
+         ",\"performedBy\":{\"userId\":" + json::quote(payload.user_id) +
+         ",\"name\":" + json::quote(payload.user_name) + "}}";
+}
+
+}  // namespace
+
+class Gateway::Impl {
+ public:
+  Impl(GatewayOptions options, LogSink log);
+  ~Impl() { door_->close(); }
+
+  void add_operational_routes();
+  HttpResponse ready();
+  HttpResponse metrics();
+  void begin_stop();
+  void publish(std::string program, std::string body, std::function<void(Result<Position>)> done);
+
+  GatewayOptions options_;
+  LogSink log_;
+  server::Worker worker_;
+  std::shared_ptr<server::Door> door_;
+  Random random_ = Random::secure();
+  socketio::ClientOptions client_options_;
+  server::Sockets sockets_;
+  server::Engine engine_;
+  std::unique_ptr<access::MembershipSource> memberships_;
+  std::unique_ptr<history::HistoryStore> history_;
+  access::Verifier verifier_;
+  catalog::Catalog catalog_ = catalog::Catalog::built_in();
+  server::Programs programs_;
+  server::PublishApi api_;
+  server::Routes routes_;
+  server::Shutdown shutdown_;
+  std::atomic<bool> running_ = false;
+  std::atomic<std::thread::id> thread_;
+};
+
+Gateway::Impl::Impl(GatewayOptions options, LogSink log)
+    : options_((check(options), std::move(options))),
+      log_(std::move(log)),
+      worker_(worker_options(options_), log_),
+      door_(std::make_shared<server::Door>(worker_.loop())),
+      client_options_(client_options(options_)),
+      sockets_(worker_, client_options_, random_),
+      engine_(worker_, session_options(options_), sockets_, random_),
+      memberships_(sqlite::open_memberships(options_.store)),
+      history_(open_history(options_, worker_.loop(), log_)),
+      verifier_(keys(options_), policy(options_)),
+      programs_({worker_, engine_, sockets_, *memberships_, *history_, verifier_, catalog_, random_,
+                 wall_now},
+                {options_.admission_deadline, std::chrono::milliseconds(250),
+                 options_.replay_timestamp_max},
+                options_.backlog_bytes_max),
+      api_(worker_, programs_, options_.api_key),
+      routes_(worker_, door_),
+      shutdown_(worker_, {&engine_}, [this] { return programs_.publishes_in_flight() == 0; },
+                {500, std::chrono::milliseconds(10), options_.shutdown_timeout}) {
+  sockets_.attach(engine_, programs_);
+  worker_.route(options_.path, engine_);
+  worker_.route(std::string(server::PublishApi::prefix), api_);
+  add_operational_routes();
+}
+
+void Gateway::Impl::add_operational_routes() {
+  routes_.add("GET", "/healthz", [](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain; charset=utf-8", "ok\n", {}});
+  });
+  routes_.add("GET", "/readyz",
+              [this](const HttpRequest&, const HttpReply& reply) { reply(ready()); });
+  routes_.add("GET", "/metrics",
+              [this](const HttpRequest&, const HttpReply& reply) { reply(metrics()); });
+}
+
+HttpResponse Gateway::Impl::ready() {
+  const bool store = memberships_->available();
+  const bool history = history_->available();
+  const bool redis = !options_.redis_url.empty();
+  const auto word = [](bool up) { return up ? "\"up\"" : "\"down\""; };
+  std::string body = "{\"store\":";
+  body += word(store);
+  body += ",\"history\":";
+  body += word(history);
+  body += ",\"broker\":";
+  body += redis ? word(history) : "\"none\"";
+  body += ",\"stopping\":";
+  body += shutdown_.begun() ? "true}\n" : "false}\n";
+  const bool ready = store && history && !shutdown_.begun();
+  return {ready ? 200 : 503, "application/json", std::move(body), {}};
+}
+
+HttpResponse Gateway::Impl::metrics() {
+  server::Gauges gauges;
+  gauges.connections = worker_.connection_count();
+  gauges.sessions = engine_.session_count();
+  gauges.sockets = sockets_.count();
+  gauges.rooms = sockets_.room_count("/");
+  gauges.store_up = memberships_->available();
+  gauges.history_up = history_->available();
+  return {200,
+          "text/plain; version=0.0.4; charset=utf-8",
+          server::exposition(worker_.metrics(), gauges),
+          {}};
+}
+
+void Gateway::Impl::begin_stop() {
+  worker_.update_now();
+  programs_.refuse_publishes();
+  api_.refuse_all();
+  shutdown_.begin();
+}
+
+void Gateway::Impl::publish(std::string program, std::string body,
+                            std::function<void(Result<Position>)> done) {
+  auto not_running = [] {
+    return Unexpected{Error{503, "not_running", "The gateway does not run.", ""}};
+  };
+  if (!running_) {
+    done(not_running());
+    return;
+  }
+  auto shared = std::make_shared<std::function<void(Result<Position>)>>(std::move(done));
+  const bool posted =
+      door_->post([this, program = std::move(program), body = std::move(body), shared] {
+        worker_.update_now();
+        programs_.publish(program, body, *shared);
+      });
+  if (!posted) (*shared)(not_running());
+}
+
+Gateway::Gateway(GatewayOptions options, LogSink log)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(log))) {}
+
+Gateway::~Gateway() = default;
+
+void Gateway::handle(std::string_view method, std::string_view path, HttpHandler handler) {
+  impl_->routes_.add(method, path, std::move(handler));
+}
+
+Result<void> Gateway::listen() {
+  auto listening = impl_->worker_.listen();
+  if (!listening) return Unexpected{Error{500, "listen_failed", listening.error(), ""}};
+  return {};
+}
+
+std::uint16_t Gateway::port() const { return impl_->worker_.port(); }
+
+void Gateway::run() {
+  impl_->thread_ = std::this_thread::get_id();
+  impl_->running_ = true;
+  impl_->worker_.run();
+  impl_->running_ = false;
+}
+
+void Gateway::stop() {
+  impl_->door_->post([impl = impl_.get()] { impl->begin_stop(); });
+}
+
+void Gateway::emit_to_program(std::string_view program, std::string_view event,
+                              Payload payload) noexcept {
+  try {
+    impl_->publish(std::string(program), publish_body(event, payload),
+                   [log = impl_->log_](const Result<Position>& result) {
+                     if (result || !log) return;
+                     log(LogLevel::warning, "event not published",
+                         {{"code", result.error().code}, {"reason", result.error().message}});
+                   });
+  } catch (...) {
+    // Out of memory: the caller's request goes on without its event.
+    return;
+  }
+}
+
+Result<Position> Gateway::publish(std::string_view program, std::string_view event,
+                                  const Payload& payload) {
+  if (impl_->running_ && impl_->thread_.load() == std::this_thread::get_id()) {
+    return Unexpected{Error{500, "would_block", "publish() waits for the loop it runs on.", ""}};
+  }
+  auto promise = std::make_shared<std::promise<Result<Position>>>();
+  auto future = promise->get_future();
+  impl_->publish(std::string(program), publish_body(event, payload),
+                 [promise](Result<Position> result) { promise->set_value(std::move(result)); });
+  return future.get();
+}
+
+void Gateway::publish_json(std::string_view program, std::string body,
+                           std::function<void(Result<Position>)> done) {
+  impl_->publish(std::string(program), std::move(body), std::move(done));
+}
+
+}  // namespace crier

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "crier/server.hpp"
+#include "server/sockets.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace crier {
+
+/// What is known of the sockets of a Server: their handlers and open acks.
+class Socket::Owner final : public server::Application {
+ public:
+  explicit Owner(server::Worker& worker, server::Sockets& sockets)
+      : worker_(worker), sockets_(sockets) {}
+
+  using EventHandler = std::function<void(const Arguments&, const Ack&)>;
+  struct State {
+    std::string nsp;
+    std::string auth;
+    std::unordered_map<std::string, EventHandler> on_event;
+    std::function<void(std::string_view)> on_disconnect;
+    std::map<socketio::AckId, std::function<void(const Arguments&)>> acks;
+    socketio::AckId next_ack = 0;
+  };
+
+  [[nodiscard]] State* find(server::Key socket);
+  [[nodiscard]] server::Sockets& sockets() { return sockets_; }
+  /// The handlers of a namespace; made at first use.
+  std::function<void(Socket)>& on_connect(const std::string& nsp) { return on_connect_[nsp]; }
+
+  void emit(server::Key socket, std::string_view event, const Arguments& arguments,
+            std::function<void(const Arguments&)> on_ack);
+
+  // Application.
+  void connect_requested(const server::Ticket& ticket, std::string auth) override;
+  void withdrawn(const server::Ticket& /*ticket*/) override {}
+  void event(server::Key socket, socketio::EventReceived& event) override;
+  void ack(server::Key socket, socketio::AckReceived& ack) override;
+  void left(server::Key socket, std::string_view reason) override;
+
+ private:
+  /// Runs user code; one that throws costs the socket its session.
+  void guarded(server::Key socket, const std::function<void()>& call);
+  Ack make_ack(server::Key socket, const socketio::EventReceived& event);
+
+  server::Worker& worker_;
+  server::Sockets& sockets_;
+  std::map<std::string, std::function<void(Socket)>> on_connect_;
+  std::unordered_map<server::Key, std::unique_ptr<State>> states_;
+};
+
+class Namespace::State {
+ public:
+  State(Socket::Owner& owner, std::string path) : owner_(owner), path_(std::move(path)) {}
+  Socket::Owner& owner_;
+  std::string path_;
+};
+
+}  // namespace crier

@@ -1,0 +1,66 @@
+#include "server/metrics.hpp"
+
+namespace crier::server {
+
+namespace {
+
+void head(std::string& out, std::string_view name, std::string_view type, std::string_view text) {
+  out.append("# HELP ").append(name).append(" ").append(text).append("\n");
+  out.append("# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+void one(std::string& out, std::string_view name, std::string_view type, std::string_view text,
+         std::uint64_t value) {
+  head(out, name, type, text);
+  out.append(name).append(" ").append(std::to_string(value)).append("\n");
+}
+
+void labelled(std::string& out, std::string_view name, std::string_view label,
+              std::string_view text,
+              const std::map<std::string, std::uint64_t, std::less<>>& counts) {
+  head(out, name, "counter", text);
+  for (const auto& [value, count] : counts) {
+    out.append(name).append("{").append(label).append("=\"").append(value).append("\"} ");
+    out.append(std::to_string(count)).append("\n");
+  }
+}
+
+}  // namespace
+
+void Metrics::count(std::map<std::string, std::uint64_t, std::less<>>& counts,
+                    std::string_view label) {
+  const auto found = counts.find(label);
+  if (found != counts.end()) {
+    ++found->second;
+  } else {
+    counts.emplace(label, 1);
+  }
+}
+
+std::string exposition(const Metrics& m, const Gauges& g) {
+  std::string out;
+  one(out, "crier_connections", "gauge", "Open TCP connections.", g.connections);
+  one(out, "crier_sessions", "gauge", "Open Engine.IO sessions.", g.sessions);
+  one(out, "crier_sockets", "gauge", "Sockets admitted and connected.", g.sockets);
+  one(out, "crier_rooms", "gauge", "Programs with at least one connected member.", g.rooms);
+  one(out, "crier_connections_accepted_total", "counter", "TCP connections accepted.",
+      m.connections_accepted);
+  one(out, "crier_connections_refused_total", "counter",
+      "TCP connections closed at once: too many are open.", m.connections_refused);
+  one(out, "crier_publishes_total", "counter", "Events accepted for delivery.", m.publishes);
+  one(out, "crier_publishes_unrecoverable_total", "counter",
+      "Events delivered without a place in the history.", m.publishes_unrecoverable);
+  one(out, "crier_deliveries_total", "counter", "Live events handed to sockets.", m.deliveries);
+  one(out, "crier_replayed_total", "counter", "Events sent again for catch-up.", m.replayed);
+  one(out, "crier_client_events_dropped_total", "counter", "Events from clients, dropped.",
+      m.client_events_dropped);
+  labelled(out, "crier_refusals_total", "code", "CONNECTs refused.", m.refusals);
+  labelled(out, "crier_closes_total", "reason", "Sessions closed.", m.closes);
+  labelled(out, "crier_publish_errors_total", "code", "Publishes refused.", m.publish_errors);
+  one(out, "crier_store_up", "gauge", "Whether the membership store answers.",
+      g.store_up ? 1U : 0U);
+  one(out, "crier_history_up", "gauge", "Whether the history answers.", g.history_up ? 1U : 0U);
+  return out;
+}
+
+}  // namespace crier::server

@@ -1,0 +1,128 @@
+#include "server/publish_api.hpp"
+
+#include "base/encoding.hpp"
+#include "base/json_text.hpp"
+#include "server/error_response.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace crier::server {
+
+namespace {
+
+/// The programId in `/api/v1/programs/{programId}/events`, not decoded.
+std::optional<std::string_view> program_in(std::string_view path) {
+  constexpr std::string_view before = "/api/v1/programs/";
+  constexpr std::string_view after = "/events";
+  if (!path.starts_with(before) || !path.ends_with(after)) return std::nullopt;
+  if (path.size() <= before.size() + after.size()) return std::nullopt;
+  const auto program = path.substr(before.size(), path.size() - before.size() - after.size());
+  if (program.find('/') != std::string_view::npos) return std::nullopt;
+  return program;
+}
+
+bool is_json(std::string_view content_type) {
+  const auto media = content_type.substr(0, content_type.find(';'));
+  const auto end = media.find_last_not_of(" \t");
+  const auto type = end == std::string_view::npos ? std::string_view() : media.substr(0, end + 1);
+  constexpr std::string_view wanted = "application/json";
+  if (type.size() != wanted.size()) return false;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const char c = type[i] >= 'A' && type[i] <= 'Z' ? static_cast<char>(type[i] + 32) : type[i];
+    if (c != wanted[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string position_json(const Position& position) {
+  if (!position.recoverable) {
+    return R"({"id":null,"seq":null,"timestamp":)" + json::quote(position.timestamp) +
+           R"(,"recoverable":false})";
+  }
+  return "{\"id\":" + json::quote(position.id) + ",\"seq\":" + std::to_string(position.seq) +
+         ",\"timestamp\":" + json::quote(position.timestamp) + "}";
+}
+
+http::Response publish_response(const Result<Position>& result) {
+  if (!result) return error_response(result.error());
+  return http::json(202, position_json(*result));
+}
+
+PublishApi::PublishApi(Worker& worker, Programs& programs, std::string api_key)
+    : worker_(worker), programs_(programs), api_key_(std::move(api_key)) {}
+
+bool PublishApi::authorized(std::string_view authorization) const {
+  constexpr std::string_view scheme = "Bearer ";
+  if (api_key_.empty() || authorization.size() < scheme.size()) return false;
+  if (!authorization.starts_with(scheme)) return false;
+  return equal_in_constant_time(authorization.substr(scheme.size()), api_key_);
+}
+
+Result<std::string> PublishApi::check_head(const http::Request& request) const {
+  const auto program = program_in(request.path());
+  if (!program) {
+    return Unexpected{Error{404, "not_found", "There is nothing here.", ""}};
+  }
+  if (request.method != http::Method::post) {
+    return Unexpected{Error{405, "method_not_allowed", "Events are published with POST.", ""}};
+  }
+  if (refusing_) {
+    return Unexpected{
+        Error{503, "shutting_down", "The gateway is shutting down; publish to another one.", ""}};
+  }
+  if (!authorized(request.header("authorization"))) {
+    return Unexpected{Error{401, "unauthorized",
+                            "The Authorization header must be `Bearer` and a valid API key.", ""}};
+  }
+  if (!is_json(request.header("content-type"))) {
+    return Unexpected{
+        Error{415, "unsupported_media_type", "The Content-Type must be application/json.", ""}};
+  }
+  auto decoded = percent_decode(*program);
+  if (!decoded) {
+    return Unexpected{Error{400, "bad_program", "The programId's escapes are malformed.", ""}};
+  }
+  return *std::move(decoded);
+}
+
+void PublishApi::refuse(Connection& connection, const Error& error) {
+  Metrics::count(worker_.metrics().publish_errors, error.code);
+  http::Response response = error_response(error);
+  if (error.status == 405) response.headers.emplace_back("Allow", "POST");
+  if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  connection.answer(response);
+}
+
+std::size_t PublishApi::head(Connection& connection, const http::Request& request) {
+  const auto program = check_head(request);
+  if (!program) refuse(connection, program.error());
+  return body_bytes_max;
+}
+
+void PublishApi::request(Connection& connection, http::Request& request) {
+  const auto program = check_head(request);
+  if (!program) {
+    refuse(connection, program.error());
+    return;
+  }
+  programs_.publish(*program, request.body,
+                    [&worker = worker_, key = connection.key()](const Result<Position>& result) {
+                      Connection* target = worker.find(key);
+                      if (target != nullptr && target->awaits_answer()) {
+                        target->answer(publish_response(result));
+                      }
+                    });
+}
+
+void PublishApi::body_failed(Connection& connection, int status) {
+  if (status == 413) {
+    refuse(connection, {413, "too_large", "The body is larger than 1048576 bytes.", ""});
+  } else {
+    refuse(connection, {status, "bad_request", "The body is malformed.", ""});
+  }
+}
+
+}  // namespace crier::server

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "server/endpoint.hpp"
+#include "server/programs.hpp"
+#include "server/worker.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace crier::server {
+
+/// POST /api/v1/programs/{programId}/events with a bearer key.
+class PublishApi final : public Endpoint {
+ public:
+  static constexpr std::string_view prefix = "/api/v1/";
+  static constexpr std::size_t body_bytes_max = 1024 * 1024;
+
+  /// Both outlive it. An empty key admits nobody.
+  PublishApi(Worker& worker, Programs& programs, std::string api_key);
+
+  std::size_t head(Connection& connection, const http::Request& request) override;
+  void request(Connection& connection, http::Request& request) override;
+  void body_failed(Connection& connection, int status) override;
+  void lost(Connection& /*connection*/, bool /*answered*/) override {}
+  [[nodiscard]] bool answers_half_closed() const override { return true; }
+  /// From now on everything is answered 503.
+  void refuse_all() { refusing_ = true; }
+
+ private:
+  [[nodiscard]] Result<std::string> check_head(const http::Request& request) const;
+  [[nodiscard]] bool authorized(std::string_view authorization) const;
+  void refuse(Connection& connection, const Error& error);
+
+  Worker& worker_;
+  Programs& programs_;
+  std::string api_key_;
+  bool refusing_ = false;
+};
+
+/// The answer to a publish, here and on the demo's route: 202, or the error.
+http::Response publish_response(const Result<Position>& result);
+std::string position_json(const Position& position);
+
+}  // namespace crier::server

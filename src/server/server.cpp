@@ -1,0 +1,98 @@
+#include "crier/server.hpp"
+
+#include "server/door.hpp"
+#include "server/library.hpp"
+#include "server/shutdown.hpp"
+
+#include <map>
+#include <utility>
+
+namespace crier {
+
+namespace {
+
+server::WorkerOptions worker_options(const ServerOptions& options) {
+  server::WorkerOptions worker;
+  worker.endpoint = {options.address, options.port};
+  worker.cors.origins = options.origins;
+  return worker;
+}
+
+engineio::SessionOptions session_options(const ServerOptions& options) {
+  engineio::SessionOptions session;
+  session.ping_interval = options.ping_interval;
+  session.ping_timeout = options.ping_timeout;
+  session.upgrade_timeout = options.upgrade_timeout;
+  session.payload_bytes_max = options.payload_bytes_max;
+  session.backlog_bytes_max = options.backlog_bytes_max;
+  return session;
+}
+
+socketio::ClientOptions client_options(const ServerOptions& options) {
+  socketio::ClientOptions client;
+  client.connect_timeout = options.connect_timeout;
+  client.reassembly_bytes_max = options.payload_bytes_max;
+  return client;
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(const ServerOptions& options, LogSink log)
+      : worker_(worker_options(options), std::move(log)),
+        door_(std::make_shared<server::Door>(worker_.loop())),
+        client_options_(client_options(options)),
+        sockets_(worker_, client_options_, random_),
+        engine_(worker_, session_options(options), sockets_, random_),
+        owner_(worker_, sockets_),
+        shutdown_(worker_, {&engine_}, [] { return true; }, {}) {
+    sockets_.attach(engine_, owner_);
+    worker_.route(options.path, engine_);
+  }
+  ~Impl() { door_->close(); }
+
+  server::Worker worker_;
+  std::shared_ptr<server::Door> door_;
+  Random random_ = Random::secure();
+  socketio::ClientOptions client_options_;
+  server::Sockets sockets_;
+  server::Engine engine_;
+  Socket::Owner owner_;
+  server::Shutdown shutdown_;
+  std::map<std::string, std::unique_ptr<Namespace::State>> namespaces_;
+};
+
+Server::Server(ServerOptions options, LogSink log)
+    : impl_(std::make_unique<Impl>(options, std::move(log))) {}
+
+Server::~Server() = default;
+
+Namespace Server::of(std::string_view path) {
+  const std::string name = path.starts_with('/') ? std::string(path) : "/" + std::string(path);
+  auto& state = impl_->namespaces_[name];
+  if (!state) {
+    state = std::make_unique<Namespace::State>(impl_->owner_, name);
+    impl_->owner_.on_connect(name);
+  }
+  return Namespace(*state);
+}
+
+Result<void> Server::listen() {
+  auto listening = impl_->worker_.listen();
+  if (!listening) return Unexpected{Error{500, "listen_failed", listening.error(), ""}};
+  return {};
+}
+
+std::uint16_t Server::port() const { return impl_->worker_.port(); }
+
+void Server::run() { impl_->worker_.run(); }
+
+void Server::stop() {
+  impl_->door_->post([impl = impl_.get()] {
+    impl->worker_.update_now();
+    impl->shutdown_.begin();
+  });
+}
+
+}  // namespace crier

@@ -1,0 +1,43 @@
+#include "server/shutdown.hpp"
+
+#include <utility>
+
+namespace crier::server {
+
+Shutdown::Shutdown(Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
+                   const Steps& steps)
+    : worker_(worker), engines_(std::move(engines)), idle_(std::move(idle)), steps_(steps) {
+  worker.add_turn_user(*this);
+}
+
+void Shutdown::begin() {
+  if (begun()) return;
+  worker_.log(LogLevel::info, "shutting down",
+              {{"connections", std::to_string(worker_.connection_count())}});
+  worker_.stop_listening();
+  for (Engine* engine : engines_) engine->refuse_handshakes();
+  next_ = worker_.now();
+  give_up_at_ = worker_.now() + steps_.timeout;
+}
+
+void Shutdown::tick(TimePoint now) {
+  next_ = now + steps_.interval;
+  const bool late = now >= give_up_at_;
+  if (!idle_() && !late) return;
+  std::size_t sessions = 0;
+  for (Engine* engine : engines_) {
+    for (const Key session : engine->open_sessions(steps_.sessions)) {
+      engine->close(session, engineio::CloseReason::forced_close, false);
+    }
+    sessions += engine->session_count();
+  }
+  if (sessions == 0) worker_.close_idle_connections();
+  if ((sessions > 0 || worker_.connection_count() > 0) && !late) return;
+  worker_.log(LogLevel::info, "stopped",
+              {{"connections", std::to_string(worker_.connection_count())}});
+  next_ = never;
+  stopped_ = true;
+  worker_.stop();
+}
+
+}  // namespace crier::server

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "server/engine.hpp"
+#include "server/worker.hpp"
+
+#include <chrono>
+#include <functional>
+#include <vector>
+
+namespace crier::server {
+
+/// Takes a worker down in order: no new connections, publishes in flight finish, sessions close in
+/// steps, connections end, the loop stops. Bounded in time.
+class Shutdown final : public TurnUser {
+ public:
+  struct Steps {
+    std::size_t sessions = 500;                 ///< Closed in one step.
+    std::chrono::milliseconds interval{10};     ///< Between steps.
+    std::chrono::milliseconds timeout{10'000};  ///< For all of it.
+  };
+  /// `idle` tells whether nothing is in flight any more. All outlive it.
+  Shutdown(Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
+           const Steps& steps);
+
+  void begin();
+  [[nodiscard]] bool begun() const { return next_ != never || stopped_; }
+
+  // TurnUser.
+  void turn_end() override {}
+  void tick(TimePoint now) override;
+  [[nodiscard]] TimePoint deadline() const override { return next_; }
+
+ private:
+  Worker& worker_;
+  std::vector<Engine*> engines_;
+  std::function<bool()> idle_;
+  Steps steps_;
+  TimePoint next_ = never;
+  TimePoint give_up_at_ = never;
+  bool stopped_ = false;
+};
+
+}  // namespace crier::server

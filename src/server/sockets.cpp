@@ -1,0 +1,304 @@
+#include "server/sockets.hpp"
+
+#include "base/assert.hpp"
+#include "base/json_text.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::server {
+
+struct Sockets::Client {
+  Client(Key s, const socketio::ClientOptions& options, TimePoint now)
+      : session(s), protocol(options, now) {}
+  Key session;
+  socketio::Client protocol;
+  std::vector<Key> sockets;
+};
+
+struct Sockets::Socket {
+  Key session = 0;
+  std::string id;
+  std::string nsp;
+};
+
+Packet make_packet(std::string_view nsp, std::string_view arguments) {
+  std::string message =
+      "4" + socketio::encode(socketio::PacketType::event, nsp, std::nullopt, arguments);
+  Bytes frame(websocket::frame(websocket::Opcode::text, message));
+  return {Bytes(std::move(message)), std::move(frame)};
+}
+
+Sockets::Sockets(Worker& worker, const socketio::ClientOptions& options, Random& random)
+    : worker_(worker), options_(options), random_(random) {}
+
+Sockets::~Sockets() = default;
+
+void Sockets::attach(Engine& engine, Application& application) {
+  engine_ = &engine;
+  application_ = &application;
+}
+
+// Sessions.
+
+Sockets::Client* Sockets::find_client(Key session) const {
+  const std::uint32_t slot = slot_of(session);
+  if (slot >= clients_.size() || !clients_[slot]) return nullptr;
+  return clients_[slot]->session == session ? clients_[slot].get() : nullptr;
+}
+
+Key Sockets::find_socket(Key session, std::string_view nsp) const {
+  const Client* client = find_client(session);
+  if (client == nullptr) return 0;
+  for (const Key key : client->sockets) {
+    if (sockets_.find(key)->nsp == nsp) return key;
+  }
+  return 0;
+}
+
+void Sockets::opened(Key session) {
+  const std::uint32_t slot = slot_of(session);
+  if (slot >= clients_.size()) clients_.resize(slot + 1);
+  clients_[slot] = std::make_unique<Client>(session, options_, worker_.now());
+}
+
+void Sockets::received(Key session, bool binary, std::string_view data) {
+  gone_.clear();
+  Client* client = find_client(session);
+  if (client == nullptr) return;
+  socketio::ClientOutputs outputs;
+  if (binary) {
+    client->protocol.receive_binary(data, outputs);
+  } else {
+    client->protocol.receive_text(data, outputs);
+  }
+  run(session, outputs);
+}
+
+void Sockets::closed(Key session, std::string_view reason) {
+  Client* client = find_client(session);
+  if (client == nullptr) return;
+  // Kept until the next call from outside: one of its own methods may be running.
+  gone_.push_back(std::move(clients_[slot_of(session)]));
+  for (const Key socket : std::exchange(client->sockets, {})) remove(socket, reason);
+  application_->withdrawn({session, {}});
+}
+
+TimePoint Sockets::deadline(Key session) const {
+  const Client* client = find_client(session);
+  return client == nullptr ? never : client->protocol.deadline();
+}
+
+void Sockets::tick(Key session) {
+  const Client* client = find_client(session);
+  if (client == nullptr || !client->protocol.tick(worker_.now())) return;
+  engine_->close(session, engineio::CloseReason::forced_close, true);
+}
+
+void Sockets::route_changed(Key session, int descriptor) {
+  const Client* client = find_client(session);
+  if (client == nullptr) return;
+  for (const Key key : client->sockets) {
+    socketio::Rooms& rooms = rooms_.find(sockets_.find(key)->nsp)->second;
+    if (descriptor < 0) {
+      rooms.set_route(slot_of(key), std::nullopt);
+    } else {
+      rooms.set_route(slot_of(key), socketio::Route{slot_of(key), descriptor});
+    }
+  }
+}
+
+void Sockets::run(Key session, socketio::ClientOutputs& outputs) {
+  for (auto& output : outputs) {
+    if (find_client(session) == nullptr) return;
+    run_one(session, output);
+  }
+}
+
+void Sockets::run_one(Key session, socketio::ClientOutput& output) {
+  if (auto* request = std::get_if<socketio::ConnectRequested>(&output)) {
+    application_->connect_requested({session, std::move(request->nsp)}, std::move(request->auth));
+  } else if (auto* event = std::get_if<socketio::EventReceived>(&output)) {
+    if (const Key socket = find_socket(session, event->nsp)) application_->event(socket, *event);
+  } else if (auto* ack = std::get_if<socketio::AckReceived>(&output)) {
+    if (const Key socket = find_socket(session, ack->nsp)) application_->ack(socket, *ack);
+  } else if (const auto* left = std::get_if<socketio::Left>(&output)) {
+    if (const Key socket = find_socket(session, left->nsp)) {
+      std::erase(find_client(session)->sockets, socket);
+      remove(socket, "client namespace disconnect");
+    }
+  } else if (auto* withdrawn = std::get_if<socketio::Withdrawn>(&output)) {
+    application_->withdrawn({session, std::move(withdrawn->nsp)});
+  } else if (const auto* violation = std::get_if<socketio::Violation>(&output)) {
+    worker_.log(LogLevel::debug, "protocol violation",
+                {{"detail", std::string(violation->detail)}});
+    engine_->close(session, engineio::CloseReason::forced_close, true);
+  } else if (auto* message = std::get_if<socketio::Send>(&output)) {
+    engine_->send(session, {message->binary, std::move(message->data), {}, false, false});
+  }
+}
+
+// Answers.
+
+bool Sockets::is_open(const Ticket& ticket) const {
+  const Client* client = find_client(ticket.session);
+  return client != nullptr && client->protocol.is_pending(ticket.nsp);
+}
+
+Key Sockets::accept(const Ticket& ticket) {
+  Client* client = find_client(ticket.session);
+  CRIER_ASSERT(client != nullptr);
+  const Key key = sockets_.reserve();
+  auto socket = std::make_unique<Socket>(Socket{ticket.session, random_.id20(), ticket.nsp});
+  const std::string reply = "{\"sid\":" + json::quote(socket->id) + "}";
+  sockets_.emplace(key, std::move(socket));
+  client->sockets.push_back(key);
+  socketio::Rooms& rooms = rooms_[ticket.nsp];
+  const int descriptor = engine_->direct_descriptor(ticket.session);
+  if (descriptor >= 0) rooms.set_route(slot_of(key), socketio::Route{slot_of(key), descriptor});
+  socketio::ClientOutputs outputs;
+  client->protocol.accept(ticket.nsp, reply, outputs);
+  run(ticket.session, outputs);
+  engine_->update_deadline(ticket.session);
+  return key;
+}
+
+void Sockets::refuse(const Ticket& ticket, std::string_view message, std::string_view data) {
+  Client* client = find_client(ticket.session);
+  CRIER_ASSERT(client != nullptr);
+  std::string error = "{\"message\":" + json::quote(message);
+  if (!data.empty()) error.append(",\"data\":").append(data);
+  error.append("}");
+  socketio::ClientOutputs outputs;
+  client->protocol.refuse(ticket.nsp, error, outputs);
+  run(ticket.session, outputs);
+}
+
+// Sockets.
+
+std::string_view Sockets::id(Key socket) const {
+  const Socket* found = sockets_.find(socket);
+  return found == nullptr ? std::string_view() : std::string_view(found->id);
+}
+
+Key Sockets::session_of(Key socket) const {
+  const Socket* found = sockets_.find(socket);
+  return found == nullptr ? 0 : found->session;
+}
+
+void Sockets::send(Key socket, const Packet& packet, bool owed) {
+  const Socket* found = sockets_.find(socket);
+  if (found == nullptr) return;
+  engine_->send(found->session, {false, packet.message, packet.frame, false, owed});
+}
+
+void Sockets::send(Key socket, const std::vector<socketio::Send>& messages) {
+  const Key session = session_of(socket);
+  for (const auto& message : messages) {
+    engine_->send(session, {message.binary, message.data, {}, false, false});
+  }
+}
+
+void Sockets::join(Key socket, std::string_view room) {
+  const Socket* found = sockets_.find(socket);
+  if (found != nullptr) rooms_[found->nsp].join(slot_of(socket), room);
+}
+
+void Sockets::leave(Key socket, std::string_view room) {
+  const Socket* found = sockets_.find(socket);
+  if (found != nullptr) rooms_[found->nsp].leave(slot_of(socket), room);
+}
+
+void Sockets::disconnect(Key socket) {
+  const Socket* found = sockets_.find(socket);
+  if (found == nullptr) return;
+  const Key session = found->session;
+  Client* client = find_client(session);
+  if (client == nullptr) return;
+  socketio::ClientOutputs outputs;
+  client->protocol.disconnect(found->nsp, outputs);
+  std::erase(client->sockets, socket);
+  remove(socket, "server namespace disconnect");
+  run(session, outputs);
+}
+
+void Sockets::remove(Key socket, std::string_view reason) {
+  const Socket* found = sockets_.find(socket);
+  if (found == nullptr) return;
+  socketio::Rooms& rooms = rooms_.find(found->nsp)->second;
+  rooms.leave_all(slot_of(socket));
+  rooms.set_route(slot_of(socket), std::nullopt);
+  sockets_.erase(socket);
+  application_->left(socket, reason);
+}
+
+std::vector<Key> Sockets::members(std::string_view nsp, std::string_view room) const {
+  std::vector<Key> keys;
+  const auto rooms = rooms_.find(nsp);
+  const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
+  if (members == nullptr) return keys;
+  for (const auto& route : members->direct) keys.push_back(sockets_.key_at(route.slot));
+  for (const auto slot : members->others) keys.push_back(sockets_.key_at(slot));
+  return keys;
+}
+
+std::vector<Key> Sockets::all(std::string_view nsp) const {
+  std::vector<Key> keys;
+  for (std::uint32_t slot = 0; slot < sockets_.slots(); ++slot) {
+    const Socket* socket = sockets_.at_slot(slot);
+    if (socket != nullptr && socket->nsp == nsp) keys.push_back(sockets_.key_at(slot));
+  }
+  return keys;
+}
+
+std::size_t Sockets::room_count(std::string_view nsp) const {
+  const auto rooms = rooms_.find(nsp);
+  return rooms == rooms_.end() ? 0 : rooms->second.room_count();
+}
+
+// Delivery. Frames that are queued already go first, so that a direct write never overtakes one.
+
+std::size_t Sockets::broadcast(std::string_view nsp, std::string_view room,
+                               std::span<const Packet> packets) {
+  worker_.flush();
+  const auto rooms = rooms_.find(nsp);
+  const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
+  if (members == nullptr || packets.empty()) return 0;
+  const std::size_t size = members->size();
+  std::vector<Key> others;
+  others.reserve(members->others.size());
+  for (const auto slot : members->others) others.push_back(sockets_.key_at(slot));
+  if (packets.size() == 1) {
+    write_direct(*members, packets.front().frame);
+  } else if (!members->direct.empty()) {
+    std::string frames;
+    for (const auto& packet : packets) frames.append(packet.frame.view());
+    write_direct(*members, Bytes(std::move(frames)));
+  }
+  for (const Key socket : others) {
+    for (const auto& packet : packets) send(socket, packet);
+  }
+  return size;
+}
+
+void Sockets::write_direct(const socketio::Members& members, const Bytes& frames) {
+  // A socket whose frame did not fit leaves the list of direct members, so that waits until the
+  // list has been gone through.
+  struct Short {
+    Key socket;
+    std::size_t sent;
+  };
+  std::vector<Short> left_over;
+  const std::string_view bytes = frames.view();
+  for (const auto& route : members.direct) {
+    const auto result = net::send_now(route.descriptor, bytes);
+    if (result.bytes == bytes.size()) [[likely]]
+      continue;
+    left_over.push_back({sockets_.key_at(route.slot), result.bytes});
+  }
+  for (const auto& [socket, sent] : left_over) {
+    engine_->finish_frame(session_of(socket), frames, sent);
+  }
+}
+
+}  // namespace crier::server

@@ -1,0 +1,110 @@
+#pragma once
+
+#include "base/random.hpp"
+#include "server/engine.hpp"
+#include "socketio/client.hpp"
+#include "socketio/rooms.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::server {
+
+/// A CONNECT that awaits its answer.
+struct Ticket {
+  Key session = 0;
+  std::string nsp;
+};
+
+/// Who decides about sockets. Called on the loop's thread; may call back into Sockets.
+class Application {
+ public:
+  virtual ~Application() = default;
+  /// Answer with accept() or refuse(), now or later. `auth` is a JSON object.
+  virtual void connect_requested(const Ticket& ticket, std::string auth) = 0;
+  /// The ticket's client went away, or left, before it was answered.
+  virtual void withdrawn(const Ticket& ticket) = 0;
+  virtual void event(Key socket, socketio::EventReceived& event) = 0;
+  virtual void ack(Key socket, socketio::AckReceived& ack) = 0;
+  /// The socket has left its rooms; its key finds nothing from now on.
+  virtual void left(Key socket, std::string_view reason) = 0;
+};
+
+/// An event encoded once for all who get it.
+struct Packet {
+  Bytes message;  ///< The Engine.IO message: `42["name",…]`.
+  Bytes frame;    ///< The same as a WebSocket frame.
+};
+Packet make_packet(std::string_view nsp, std::string_view arguments);
+
+/// The Socket.IO sockets of one engine: their namespaces, rooms, and delivery to them.
+class Sockets final : public MessageLayer {
+ public:
+  /// All outlive it. Call attach() before the first session.
+  Sockets(Worker& worker, const socketio::ClientOptions& options, Random& random);
+  ~Sockets() override;
+  void attach(Engine& engine, Application& application);
+
+  // MessageLayer.
+  void opened(Key session) override;
+  void received(Key session, bool binary, std::string_view data) override;
+  void route_changed(Key session, int descriptor) override;
+  void closed(Key session, std::string_view reason) override;
+  [[nodiscard]] TimePoint deadline(Key session) const override;
+  void tick(Key session) override;
+
+  // Answers to connect_requested(). Asserts that the ticket is open.
+  /// The client gets CONNECT with the new socket's id; returns its key.
+  Key accept(const Ticket& ticket);
+  /// `data` is a JSON value or empty.
+  void refuse(const Ticket& ticket, std::string_view message, std::string_view data);
+  [[nodiscard]] bool is_open(const Ticket& ticket) const;
+
+  // On sockets; those that have gone are ignored.
+  [[nodiscard]] std::string_view id(Key socket) const;
+  [[nodiscard]] Key session_of(Key socket) const;
+  /// `owed`: a replay, which does not count against the backlog's bound.
+  void send(Key socket, const Packet& packet, bool owed = false);
+  void send(Key socket, const std::vector<socketio::Send>& messages);
+  void join(Key socket, std::string_view room);
+  void leave(Key socket, std::string_view room);
+  /// Leaves its namespace; the client is told.
+  void disconnect(Key socket);
+
+  /// Delivers the packets, in order, to each member of the room. Returns how many members.
+  std::size_t broadcast(std::string_view nsp, std::string_view room,
+                        std::span<const Packet> packets);
+  [[nodiscard]] std::vector<Key> members(std::string_view nsp, std::string_view room) const;
+  [[nodiscard]] std::vector<Key> all(std::string_view nsp) const;
+  [[nodiscard]] std::size_t count() const { return sockets_.size(); }
+  [[nodiscard]] std::size_t room_count(std::string_view nsp) const;
+
+ private:
+  struct Client;
+  struct Socket;
+
+  void run(Key session, socketio::ClientOutputs& outputs);
+  void run_one(Key session, socketio::ClientOutput& output);
+  [[nodiscard]] Client* find_client(Key session) const;
+  [[nodiscard]] Key find_socket(Key session, std::string_view nsp) const;
+  void remove(Key socket, std::string_view reason);
+  void write_direct(const socketio::Members& members, const Bytes& frames);
+
+  Worker& worker_;
+  const socketio::ClientOptions& options_;
+  Random& random_;
+  Engine* engine_ = nullptr;
+  Application* application_ = nullptr;
+  std::vector<std::unique_ptr<Client>> clients_;  ///< By the session's slot.
+  std::vector<std::unique_ptr<Client>> gone_;
+  SlotTable<Socket> sockets_;
+  std::map<std::string, socketio::Rooms, std::less<>> rooms_;  ///< By namespace.
+};
+
+}  // namespace crier::server

@@ -1,0 +1,140 @@
+#include "server/worker.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::server {
+
+namespace {
+
+/// Answers what no other endpoint serves.
+class NotFound final : public Endpoint {
+ public:
+  std::size_t head(Connection& connection, const http::Request& /*request*/) override {
+    connection.answer(http::json(404, R"({"code":"not_found","message":"There is nothing here.")"
+                                      R"(,"path":""})"));
+    return 0;
+  }
+  void request(Connection& /*connection*/, http::Request& /*request*/) override {}
+  void body_failed(Connection& connection, int status) override {
+    connection.answer({status, {}, {}});
+  }
+  void lost(Connection& /*connection*/, bool /*answered*/) override {}
+};
+
+}  // namespace
+
+Worker::Worker(WorkerOptions options, LogSink log)
+    : options_(std::move(options)),
+      log_(std::move(log)),
+      now_(loop_.now()),
+      wheel_(now_),
+      timer_(loop_, [this] { tick(); }),
+      not_found_(std::make_unique<NotFound>()),
+      scratch_(64 * 1024) {
+  loop_.on_turn_end([this] { turn_end(); });
+}
+
+Worker::~Worker() { loop_.on_turn_end({}); }
+
+void Worker::route(std::string prefix, Endpoint& endpoint) {
+  routes_.emplace_back(std::move(prefix), &endpoint);
+  std::stable_sort(routes_.begin(), routes_.end(),
+                   [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+}
+
+void Worker::add_turn_user(TurnUser& user) { turn_users_.push_back(&user); }
+
+Result<void, std::string> Worker::listen() {
+  auto listener = net::Listener::open(loop_, options_.endpoint,
+                                      [this](net::Stream stream) { accept(std::move(stream)); });
+  if (!listener) return Unexpected{listener.error()};
+  listener_ = std::move(listener).value();
+  return {};
+}
+
+std::uint16_t Worker::port() const { return listener_ ? listener_->port() : 0; }
+
+void Worker::stop_listening() { listener_.reset(); }
+
+Endpoint* Worker::endpoint_for(std::string_view path) const {
+  for (const auto& [prefix, endpoint] : routes_) {
+    if (path.starts_with(prefix)) return endpoint;
+  }
+  return not_found_.get();
+}
+
+void Worker::accept(net::Stream stream) {
+  update_now();
+  if (connections_.size() >= options_.connections_max) {
+    ++metrics_.connections_refused;
+    return;
+  }
+  ++metrics_.connections_accepted;
+  const Key key = connections_.reserve();
+  connections_.emplace(key, std::make_unique<Connection>(*this, key, std::move(stream)));
+}
+
+void Worker::forget(Key connection) {
+  wheel_.cancel(slot_of(connection));
+  if (auto gone = connections_.erase(connection)) forgotten_.push_back(std::move(gone));
+}
+
+void Worker::set_deadline(Key connection, TimePoint deadline) {
+  wheel_.set(slot_of(connection), deadline);
+}
+
+void Worker::flush() {
+  // By index: flushing may queue more.
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {
+    if (Connection* connection = connections_.find(dirty_[i])) connection->flush();
+  }
+  dirty_.clear();
+}
+
+void Worker::turn_end() {
+  flush();
+  for (TurnUser* user : turn_users_) user->turn_end();
+  flush();
+  forgotten_.clear();
+  arm();
+}
+
+void Worker::tick() {
+  armed_ = never;
+  update_now();
+  due_.clear();
+  wheel_.advance(now_, due_);
+  for (const auto slot : due_) {
+    if (Connection* connection = connections_.at_slot(slot)) connection->expired();
+  }
+  for (TurnUser* user : turn_users_) {
+    if (user->deadline() <= now_) user->tick(now_);
+  }
+}
+
+void Worker::arm() {
+  TimePoint next = wheel_.next();
+  for (const TurnUser* user : turn_users_) next = std::min(next, user->deadline());
+  if (next == armed_) return;
+  armed_ = next;
+  timer_.arm(next);
+}
+
+void Worker::close_idle_connections() {
+  for (std::uint32_t slot = 0; slot < connections_.slots(); ++slot) {
+    Connection* connection = connections_.at_slot(slot);
+    if (connection == nullptr || connection->is_websocket() || connection->awaits_answer()) {
+      continue;
+    }
+    connection->close_after_flush();
+  }
+}
+
+void Worker::log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  if (log_) log_(level, message, fields);
+}
+
+}  // namespace crier::server

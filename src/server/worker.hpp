@@ -1,0 +1,109 @@
+#pragma once
+
+#include "base/time.hpp"
+#include "base/timer_wheel.hpp"
+#include "crier/log.hpp"
+#include "http/parser.hpp"
+#include "http/response.hpp"
+#include "net/listener.hpp"
+#include "net/loop.hpp"
+#include "server/connection.hpp"
+#include "server/metrics.hpp"
+#include "server/slot_table.hpp"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::server {
+
+struct WorkerOptions {
+  net::Endpoint endpoint;
+  http::Cors cors;
+  http::Limits http;
+  std::chrono::milliseconds request_timeout{10'000};
+  std::chrono::milliseconds keep_alive_timeout{75'000};
+  std::size_t connections_max = 100'000;
+  std::size_t backlog_bytes_max = 1024 * 1024;
+};
+
+/// What happens at the end of each turn of the loop, besides flushing connections.
+class TurnUser {
+ public:
+  virtual ~TurnUser() = default;
+  virtual void turn_end() = 0;
+  virtual void tick(TimePoint now) = 0;
+  /// When tick() next has something to do.
+  [[nodiscard]] virtual TimePoint deadline() const = 0;
+};
+
+/// One loop with its listener and connections: carries bytes between sockets and endpoints.
+class Worker {
+ public:
+  Worker(WorkerOptions options, LogSink log);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before run().
+  /// Requests whose path begins with `prefix` go to `endpoint`, the longest prefix first.
+  void route(std::string prefix, Endpoint& endpoint);
+  void add_turn_user(TurnUser& user);
+  Result<void, std::string> listen();
+  [[nodiscard]] std::uint16_t port() const;
+
+  void run() { loop_.run(); }
+  [[nodiscard]] net::Loop& loop() { return loop_; }
+  void stop_listening();
+  /// Ends run() after this turn.
+  void stop() { loop_.stop(); }
+
+  // For connections and endpoints.
+  [[nodiscard]] TimePoint now() const { return now_; }
+  [[nodiscard]] const WorkerOptions& options() const { return options_; }
+  [[nodiscard]] Endpoint* endpoint_for(std::string_view path) const;
+  [[nodiscard]] Connection* find(Key connection) const { return connections_.find(connection); }
+  [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
+  void set_deadline(Key connection, TimePoint deadline);
+  void mark_dirty(Key connection) { dirty_.push_back(connection); }
+  /// Destroys it at the end of the turn; its key finds nothing from now on.
+  void forget(Key connection);
+  /// Writes what connections have queued during this turn.
+  void flush();
+  /// Ends connections that have no request in hand, for a shutdown.
+  void close_idle_connections();
+  std::span<char> scratch() { return scratch_; }
+  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+  /// Reads the clock again: at the start of each handler.
+  void update_now() { now_ = loop_.now(); }
+
+ private:
+  void accept(net::Stream stream);
+  void turn_end();
+  void tick();
+  void arm();
+
+  WorkerOptions options_;
+  LogSink log_;
+  net::Loop loop_;
+  TimePoint now_;
+  TimerWheel wheel_;
+  std::vector<TimerWheel::Slot> due_;
+  net::Timer timer_;
+  TimePoint armed_ = never;
+  std::unique_ptr<net::Listener> listener_;
+  std::vector<std::pair<std::string, Endpoint*>> routes_;
+  std::unique_ptr<Endpoint> not_found_;
+  std::vector<TurnUser*> turn_users_;
+  SlotTable<Connection> connections_;
+  std::vector<std::unique_ptr<Connection>> forgotten_;
+  std::vector<Key> dirty_;
+  std::vector<char> scratch_;
+  Metrics metrics_;
+};
+
+}  // namespace crier::server
