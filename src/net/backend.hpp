@@ -1,0 +1,26 @@
+#pragma once
+
+// What the files of net/ share behind its headers. Nobody else includes this.
+
+#include "net/stream.hpp"
+
+#include <optional>
+#include <sys/socket.h>
+
+namespace boost::asio {
+class io_context;
+}  // namespace boost::asio
+
+namespace crier::net {
+
+/// The Asio context that `loop` runs.
+boost::asio::io_context& context_of(Loop& loop);
+
+/// A stream that owns the connected, non-blocking socket `descriptor`. If the loop cannot watch it,
+/// closes it and returns nothing. `peer` is an IPv4 or IPv6 address.
+std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer);
+
+/// The system's word for `error` (an errno), as the end of a sentence.
+std::string reason_of(int error);
+
+}  // namespace crier::net

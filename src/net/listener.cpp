@@ -1,0 +1,141 @@
+#include "net/listener.hpp"
+
+#include "net/backend.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <cerrno>
+#include <netinet/tcp.h>
+#include <utility>
+
+namespace crier::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+
+constexpr int accepts_a_turn_max = 64;
+constexpr Duration pause_without_descriptors = std::chrono::milliseconds(100);
+
+bool turn_on(int descriptor, int level, int option, int value = 1) {
+  return ::setsockopt(descriptor, level, option, &value, sizeof value) == 0;
+}
+
+/// Binds and listens; false with errno if that fails.
+bool listen_on(int descriptor, const tcp::endpoint& endpoint) {
+  if (!turn_on(descriptor, SOL_SOCKET, SO_REUSEADDR)) return false;
+  // "::" takes IPv4 too, whatever the system's default is.
+  if (endpoint.address().is_v6() && !turn_on(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0))
+    return false;
+  return ::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
+         ::listen(descriptor, SOMAXCONN) == 0;
+}
+
+std::string listen_error(int error) {
+  return error == EADDRINUSE      ? "the port is already in use"
+         : error == EADDRNOTAVAIL ? "this machine has no such address"
+                                  : reason_of(error);
+}
+
+bool out_of_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+struct Listener::State : std::enable_shared_from_this<Listener::State> {
+  State(Loop& on, Handler call)
+      : loop(on), handler(std::move(call)), socket(context_of(on)), pause(on, [this] { wait(); }) {}
+
+  /// Returns an errno, 0 for success.
+  int listen(const tcp::endpoint& endpoint) {
+    const int descriptor =
+        ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return errno;
+    boost::system::error_code error;
+    socket.assign(descriptor, error);
+    if (error) {
+      ::close(descriptor);
+      return error.value();
+    }
+    if (!listen_on(descriptor, endpoint)) return errno;
+    tcp::endpoint bound;
+    auto size = static_cast<socklen_t>(bound.capacity());
+    if (::getsockname(descriptor, bound.data(), &size) != 0) return errno;
+    port = bound.port();
+    wait();
+    return 0;
+  }
+
+  void wait() {
+    socket.async_wait(Descriptor::wait_read,
+                      [self = shared_from_this()](const boost::system::error_code&) {
+                        if (!self->closed) self->accept_ready();
+                      });
+  }
+
+  void accept_ready() {
+    // Out of its place while it runs: it may destroy the listener.
+    Handler running = std::move(handler);
+    for (int i = 0; i < accepts_a_turn_max && !closed; ++i) {
+      if (accept_one(running)) continue;
+      if (errno == EAGAIN) break;
+      if (!out_of_resources(errno)) continue;  // that connection failed, not the listener
+      handler = std::move(running);
+      return pause.arm(loop.now() + pause_without_descriptors);
+    }
+    if (closed) return;
+    handler = std::move(running);
+    wait();
+  }
+
+  /// False with errno if there was no connection to accept.
+  bool accept_one(const Handler& call) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    auto* const address = reinterpret_cast<sockaddr*>(&peer);
+    const int descriptor =
+        ::accept4(socket.native_handle(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) return false;
+    turn_on(descriptor, IPPROTO_TCP, TCP_NODELAY);
+    if (auto stream = adopt(loop, descriptor, address)) call(std::move(*stream));
+    return true;
+  }
+
+  void close() {
+    closed = true;
+    handler = nullptr;
+    pause.cancel();
+    boost::system::error_code ignored;
+    socket.close(ignored);
+  }
+
+  Loop& loop;
+  Handler handler;
+  Descriptor socket;
+  Timer pause;
+  std::uint16_t port = 0;
+  bool closed = false;
+};
+
+Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
+                                                              Handler handler) {
+  const std::string what =
+      "cannot listen on " + endpoint.address + " port " + std::to_string(endpoint.port) + ": ";
+  boost::system::error_code error;
+  const asio::ip::address address = asio::ip::make_address(endpoint.address, error);
+  if (error) return Unexpected{what + "that is not an IPv4 or IPv6 address"};
+  std::unique_ptr<Listener> listener(
+      new Listener(std::make_shared<State>(loop, std::move(handler))));
+  const int failed = listener->state_->listen({address, endpoint.port});
+  if (failed != 0) return Unexpected{what + listen_error(failed)};
+  return listener;
+}
+
+Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Listener::~Listener() { state_->close(); }
+std::uint16_t Listener::port() const { return state_->port; }
+
+}  // namespace crier::net

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "net/stream.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace crier::net {
+
+struct Endpoint {
+  std::string address;     ///< IPv4 or IPv6 literal.
+  std::uint16_t port = 0;  ///< 0: any free port.
+};
+
+/// Accepts TCP connections on one address and hands each to a handler, on the loop's thread, with
+/// TCP_NODELAY set. When descriptors run out it pauses for 100 ms, and goes on.
+class Listener {
+ public:
+  using Handler = std::function<void(Stream)>;
+
+  /// Binds and listens. Fails with one sentence that names address and port, for example when the
+  /// port is taken.
+  static Result<std::unique_ptr<Listener>, std::string> open(Loop& loop, const Endpoint& endpoint,
+                                                             Handler handler);
+  ~Listener();  ///< Stops accepting.
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  /// The port that was bound.
+  [[nodiscard]] std::uint16_t port() const;
+
+ private:
+  struct State;
+  explicit Listener(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace crier::net

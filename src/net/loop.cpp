@@ -1,0 +1,189 @@
+#include "net/loop.hpp"
+
+#include "net/backend.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+namespace crier::net {
+namespace {
+
+namespace asio = boost::asio;
+
+/// After so many handlers a turn ends though more are ready, so that what they queued is flushed.
+constexpr std::size_t handlers_a_turn_max = 256;
+
+}  // namespace
+
+class LoopBackend {
+ public:
+  LoopBackend() = default;
+  LoopBackend(const LoopBackend&) = delete;
+  LoopBackend& operator=(const LoopBackend&) = delete;
+
+  // Tasks go first: what they hold may still use the loop.
+  ~LoopBackend() {
+    std::deque<std::function<void()>> never_ran;  // destroyed after the lock is released
+    const std::lock_guard lock(mutex_);
+    scheduled_ = true;
+    never_ran.swap(tasks_);
+  }
+
+  void run() {
+    while (!stopping_) {
+      handled_ = 0;
+      handled_ += context_.run_one();
+      while (!stopping_ && handled_ < handlers_a_turn_max && context_.poll_one() != 0) ++handled_;
+      end_turn();
+    }
+    stopping_ = false;
+  }
+
+  void stop() {
+    stopping_ = true;
+    asio::post(context_, [] {});  // wakes run(), which then looks
+  }
+
+  void post(std::function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+    if (!std::exchange(scheduled_, true)) schedule();
+  }
+
+  void on_turn_end(std::function<void()> handler) {
+    turn_end_ = std::move(handler);
+    turn_end_replaced_ = true;
+  }
+
+  asio::io_context& context() { return context_; }
+
+ private:
+  void schedule() {
+    asio::post(context_, [this] { run_tasks(); });
+  }
+
+  // Asio keeps no order between what its own thread posts and what others do; this queue does.
+  void run_tasks() {
+    for (; !stopping_ && handled_ < handlers_a_turn_max; ++handled_) {
+      const std::function<void()> task = take_task();
+      if (!task) return;
+      task();
+    }
+    schedule();
+  }
+
+  std::function<void()> take_task() {
+    const std::lock_guard lock(mutex_);
+    if (tasks_.empty()) {
+      scheduled_ = false;
+      return {};
+    }
+    std::function<void()> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    return task;
+  }
+
+  // The handler may replace itself: it is not in its place while it runs.
+  void end_turn() {
+    if (!turn_end_) return;
+    turn_end_replaced_ = false;
+    std::function<void()> handler = std::move(turn_end_);
+    handler();
+    if (!turn_end_replaced_) turn_end_ = std::move(handler);
+  }
+
+  // One thread runs the context and uses what is made on it; others only post. That is what this
+  // hint asks for, and it spares the lock around each wait.
+  asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  std::atomic<bool> stopping_ = false;
+  std::size_t handled_ = 0;
+  std::function<void()> turn_end_;
+  bool turn_end_replaced_ = false;
+
+  std::mutex mutex_;
+  bool scheduled_ = false;                   // under mutex_: run_tasks() will come
+  std::deque<std::function<void()>> tasks_;  // under mutex_
+};
+
+asio::io_context& context_of(Loop& loop) { return loop.backend().context(); }
+
+Loop::Loop() : backend_(std::make_unique<LoopBackend>()) {}
+Loop::~Loop() = default;
+
+void Loop::run() { backend_->run(); }
+void Loop::stop() { backend_->stop(); }
+void Loop::post(std::function<void()> task) { backend_->post(std::move(task)); }
+
+TimePoint Loop::now() const {
+  return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+}
+
+void Loop::on_turn_end(std::function<void()> handler) { backend_->on_turn_end(std::move(handler)); }
+
+struct Timer::State : std::enable_shared_from_this<Timer::State> {
+  State(Loop& on, std::function<void()> call)
+      : loop(on), handler(std::move(call)), timer(context_of(on)) {}
+
+  // Lazy: a later time leaves the wait as it is, and the wait's end finds the new time. The kernel
+  // hears of earlier ones only.
+  void arm(TimePoint at) {
+    due = at;
+    if (at < waiting_until) wait();
+  }
+
+  void wait() {
+    waiting_until = due;
+    // Farther times would overflow Asio's clock, in nanoseconds; expired() then waits again.
+    const TimePoint soonest{};
+    timer.expires_at(std::clamp(due, soonest, loop.now() + std::chrono::hours(24 * 365)));
+    timer.async_wait([self = shared_from_this(), wait = ++waits](const boost::system::error_code&) {
+      if (wait == self->waits) self->expired();
+    });
+  }
+
+  void expired() {
+    waiting_until = never;
+    if (due == never) return;
+    if (loop.now() < due) return wait();
+    due = never;
+    // Out of its place while it runs: it may destroy the timer.
+    std::function<void()> running = std::move(handler);
+    running();
+    if (!destroyed) handler = std::move(running);
+  }
+
+  void destroy() {
+    destroyed = true;
+    handler = nullptr;
+    ++waits;
+    timer.cancel();
+  }
+
+  Loop& loop;
+  std::function<void()> handler;
+  asio::basic_waitable_timer<std::chrono::steady_clock,
+                             asio::wait_traits<std::chrono::steady_clock>,
+                             asio::io_context::executor_type>
+      timer;
+  TimePoint due = never;
+  TimePoint waiting_until = never;
+  std::uint64_t waits = 0;  // the number of the wait that counts: an older one's end is stale
+  bool destroyed = false;
+};
+
+Timer::Timer(Loop& loop, std::function<void()> handler)
+    : state_(std::make_shared<State>(loop, std::move(handler))) {}
+Timer::~Timer() { state_->destroy(); }
+
+void Timer::arm(TimePoint at) { state_->arm(at); }
+void Timer::cancel() { state_->arm(never); }
+
+}  // namespace crier::net

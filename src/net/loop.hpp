@@ -1,0 +1,60 @@
+#pragma once
+
+#include "base/time.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace crier::net {
+
+class LoopBackend;  // the implementation's state, known to net/*.cpp only
+
+/// One event loop; runs on one thread at a time. Everything made on it (timers, listeners,
+/// streams, watches) is used and destroyed on that thread, before the loop.
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Runs handlers until stop(). Handlers must not throw.
+  void run();
+
+  /// Makes run() return after the handler in progress. From any thread; may come before run().
+  void stop();
+
+  /// Runs `task` on the loop's thread, in the order posted. The only thread-safe door. A task that
+  /// never ran is destroyed with the loop.
+  void post(std::function<void()> task);
+
+  /// Monotonic time, read now.
+  [[nodiscard]] TimePoint now() const;
+
+  /// Runs `handler` at the end of each turn of the loop, after the handlers that were ready: the
+  /// place to flush what they queued. One handler; an empty one takes it away.
+  void on_turn_end(std::function<void()> handler);
+
+  [[nodiscard]] LoopBackend& backend() { return *backend_; }
+
+ private:
+  std::unique_ptr<LoopBackend> backend_;
+};
+
+/// Calls its handler once at the time it was last armed for.
+class Timer {
+ public:
+  Timer(Loop& loop, std::function<void()> handler);
+  ~Timer();  ///< Cancels.
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  void arm(TimePoint at);  ///< Replaces an earlier time. `never` cancels.
+  void cancel();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace crier::net

@@ -1,0 +1,175 @@
+#include "net/stream.hpp"
+
+#include "base/assert.hpp"
+#include "net/backend.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <unistd.h>
+#include <utility>
+
+namespace crier::net {
+namespace {
+
+namespace asio = boost::asio;
+
+IoResult failure(int error) {
+  return {error == EAGAIN || error == EWOULDBLOCK ? IoStatus::would_block : IoStatus::failed};
+}
+
+/// What a system call that returned `count` did to a stream; sending nothing is done at once.
+IoResult sent(ssize_t count) {
+  if (count < 0) return failure(errno);
+  return {IoStatus::done, static_cast<std::size_t>(count)};
+}
+
+template <class Call>
+ssize_t uninterrupted(Call call) {
+  ssize_t count = -1;
+  do {
+    count = call();
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
+in6_addr address_of(const sockaddr* peer) {
+  in6_addr address{};
+  if (peer->sa_family == AF_INET6) {
+    sockaddr_in6 peer6{};
+    std::memcpy(&peer6, peer, sizeof peer6);
+    return peer6.sin6_addr;
+  }
+  sockaddr_in peer4{};
+  std::memcpy(&peer4, peer, sizeof peer4);
+  address.s6_addr[10] = address.s6_addr[11] = 0xFF;
+  std::memcpy(&address.s6_addr[12], &peer4.sin_addr, sizeof peer4.sin_addr);
+  return address;
+}
+
+}  // namespace
+
+struct Stream::State : std::enable_shared_from_this<Stream::State> {
+  State(Loop& loop, const sockaddr* from) : socket(context_of(loop)), peer(address_of(from)) {}
+
+  void wait_readable() {
+    if (std::exchange(waits_readable, true)) return;
+    socket.async_wait(asio::posix::descriptor_base::wait_read,
+                      [self = shared_from_this()](const boost::system::error_code&) {
+                        self->waits_readable = false;
+                        if (self->user != nullptr) self->user->on_readable();
+                      });
+  }
+
+  void wait_writable() {
+    if (std::exchange(waits_writable, true)) return;
+    socket.async_wait(asio::posix::descriptor_base::wait_write,
+                      [self = shared_from_this()](const boost::system::error_code&) {
+                        self->waits_writable = false;
+                        if (self->user != nullptr) self->user->on_writable();
+                      });
+  }
+
+  void close() {
+    user = nullptr;  // waits that are under way end without telling anybody
+    boost::system::error_code ignored;
+    socket.close(ignored);
+  }
+
+  int descriptor() { return socket.native_handle(); }
+
+  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> socket;
+  StreamUser* user = nullptr;
+  in6_addr peer;  // IPv4 mapped into it
+  bool waits_readable = false;
+  bool waits_writable = false;
+};
+
+std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer) {
+  auto state = std::make_shared<Stream::State>(loop, peer);
+  boost::system::error_code error;
+  state->socket.assign(descriptor, error);
+  if (error) {
+    ::close(descriptor);
+    return std::nullopt;
+  }
+  return Stream(std::move(state));
+}
+
+std::string reason_of(int error) {
+  std::string reason = boost::system::system_category().message(error);
+  // The words begin a sentence of their own.
+  if (reason.size() > 1 && reason[1] >= 'a' && reason[0] >= 'A' && reason[0] <= 'Z') {
+    reason[0] = static_cast<char>(reason[0] | 0x20);
+  }
+  return reason;
+}
+
+Stream::Stream(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Stream::Stream(Stream&&) noexcept = default;
+
+Stream& Stream::operator=(Stream&& other) noexcept {
+  Stream previous(std::move(other));
+  std::swap(state_, previous.state_);
+  return *this;
+}
+
+Stream::~Stream() {
+  if (state_) state_->close();
+}
+
+void Stream::set_user(StreamUser& user) { state_->user = &user; }
+void Stream::wait_readable() { state_->wait_readable(); }
+void Stream::wait_writable() { state_->wait_writable(); }
+
+IoResult Stream::read(std::span<char> into) {
+  CRIER_ASSERT(!into.empty());
+  const int descriptor = state_->descriptor();
+  const ssize_t count =
+      uninterrupted([&] { return ::recv(descriptor, into.data(), into.size(), 0); });
+  if (count == 0) return {IoStatus::closed};
+  return sent(count);
+}
+
+IoResult Stream::write(std::string_view bytes) { return send_now(state_->descriptor(), bytes); }
+
+IoResult Stream::write(std::span<const iovec> pieces) {
+  constexpr std::size_t pieces_max = 64;
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces.data());  // sendmsg only reads it
+  message.msg_iovlen = std::min(pieces.size(), pieces_max);
+  const int descriptor = state_->descriptor();
+  return sent(uninterrupted([&] { return ::sendmsg(descriptor, &message, MSG_NOSIGNAL); }));
+}
+
+void Stream::shut_down_write() { ::shutdown(state_->descriptor(), SHUT_WR); }
+
+void Stream::reset_on_close() {
+  const linger discard{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(state_->descriptor(), SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
+}
+
+int Stream::descriptor() const { return state_->descriptor(); }
+
+std::string Stream::peer_address() const {
+  const in6_addr& peer = state_->peer;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (IN6_IS_ADDR_V4MAPPED(&peer)) {
+    ::inet_ntop(AF_INET, &peer.s6_addr[12], text.data(), text.size());
+  } else {
+    ::inet_ntop(AF_INET6, &peer, text.data(), text.size());
+  }
+  return text.data();
+}
+
+IoResult send_now(int descriptor, std::string_view bytes) {
+  return sent(
+      uninterrupted([&] { return ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL); }));
+}
+
+}  // namespace crier::net

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "crier/result.hpp"
+#include "net/loop.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <sys/uio.h>
+
+namespace crier::net {
+
+/// What became of one non-blocking read or write.
+enum class IoStatus : std::uint8_t {
+  done,         ///< `bytes` were moved (at least one).
+  would_block,  ///< Nothing now; wait for readiness.
+  closed,       ///< Read: the peer will send no more.
+  failed,       ///< Reset, or any other error: the stream is useless.
+};
+struct IoResult {
+  IoStatus status;
+  std::size_t bytes = 0;
+};
+
+/// What a stream tells its one user. The user may destroy the stream inside either call.
+class StreamUser {
+ public:
+  virtual void on_readable() = 0;
+  virtual void on_writable() = 0;
+
+ protected:
+  ~StreamUser() = default;
+};
+
+/// One connected TCP (later TLS) byte stream, non-blocking, no buffers of its own. A resource:
+/// destroying it closes the descriptor and no handler of it runs afterwards.
+class Stream {
+ public:
+  struct State;  // implementation
+
+  explicit Stream(std::shared_ptr<State> state);
+  Stream(Stream&&) noexcept;
+  Stream& operator=(Stream&&) noexcept;
+  ~Stream();
+
+  /// Who is told. Must outlive the stream or be replaced before it dies.
+  void set_user(StreamUser& user);
+
+  /// Asks for one on_readable() (on_writable()) when a read (write) would make progress. One
+  /// request of each kind at a time; a second one while waiting is ignored.
+  void wait_readable();
+  void wait_writable();
+
+  IoResult read(std::span<char> into);
+  IoResult write(std::string_view bytes);
+  /// Gathers at most 64 pieces.
+  IoResult write(std::span<const iovec> pieces);
+
+  /// Tells the peer that no more will be sent (FIN). Reading goes on.
+  void shut_down_write();
+
+  /// Makes closing send a reset (RST) instead of a FIN.
+  void reset_on_close();
+
+  /// The file descriptor, for direct sends of shared frames; good while the stream lives.
+  [[nodiscard]] int descriptor() const;
+
+  /// `127.0.0.1` or `::1`; taken at accept.
+  [[nodiscard]] std::string peer_address() const;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// One non-blocking send without a Stream, as the fan-out uses it (MSG_NOSIGNAL).
+IoResult send_now(int descriptor, std::string_view bytes);
+
+/// Connects to host (name or address) and port; calls `done` once on the loop, with a stream or
+/// one sentence saying why not, at the latest after `timeout`. Destroying the returned object
+/// cancels; `done` is then not called.
+class Connecting {
+ public:
+  using Done = std::function<void(Result<Stream, std::string>)>;
+  Connecting(Loop& loop, const std::string& host, std::uint16_t port, Duration timeout, Done done);
+  ~Connecting();
+  Connecting(const Connecting&) = delete;
+  Connecting& operator=(const Connecting&) = delete;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace crier::net
