@@ -1,7 +1,7 @@
 // libFuzzer chooses the split too: the first two bytes of its input are not part of the message.
-#include <cstdint>
-
 #include "one_input.hpp"
+
+#include <cstdint>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;

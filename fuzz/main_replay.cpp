@@ -1,12 +1,12 @@
 // Replays every file of a corpus folder at every split; large files at 257 evenly spread ones.
+#include "one_input.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
-
-#include "one_input.hpp"
 
 int main(int argc, char** argv) {
   if (argc != 2 || !std::filesystem::is_directory(argv[1])) {
