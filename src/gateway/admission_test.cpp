@@ -135,7 +135,7 @@ TEST_F(AdmissionTest, ACursorReadsTheHistoryOfThePrograms) {
 TEST_F(AdmissionTest, AdmitsWithTheReplayAndTheFloor) {
   after_look_up(",\"lastEventTimestamp\":5", {"p"});
   const history::ReadReply reply{
-      "epoch", {{"p", 9000, {{5000, 1, 0, Bytes("a")}, {9000, 2, 5000, Bytes("b")}}}}};
+      "epoch", 0, {{"p", 9000, {{5000, 1, 0, Bytes("a")}, {9000, 2, 5000, Bytes("b")}}}}};
   const Command command = machine.history_read(reply, now);
   ASSERT_TRUE(std::holds_alternative<Admit>(command));
   const auto& admit = std::get<Admit>(command);

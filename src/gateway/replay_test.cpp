@@ -39,43 +39,43 @@ TEST(ReplayReads, AskForOneMoreThanTheBoundFromTheMillisecondOn) {
 }
 
 TEST(Replay, LeavesOutTheMillisecondThatOneEventHas) {
-  const ReadReply reply{"e", {kept("a", {5000, 6000, 7000})}};
+  const ReadReply reply{"e", 0, {kept("a", {5000, 6000, 7000})}};
   EXPECT_EQ(gids(replay(reply, 5, 50)), (std::vector<Gid>{6000, 7000}));
 }
 
 TEST(Replay, SendsAMillisecondAgainThatTwoEventsOfAProgramShare) {
-  const ReadReply reply{"e", {kept("a", {5000, 5001, 6000})}};
+  const ReadReply reply{"e", 0, {kept("a", {5000, 5001, 6000})}};
   EXPECT_EQ(gids(replay(reply, 5, 50)), (std::vector<Gid>{5000, 5001, 6000}));
 }
 
 TEST(Replay, SendsAMillisecondAgainThatTwoProgramsShare) {
-  const ReadReply reply{"e", {kept("a", {5000}), kept("b", {5001, 6000})}};
+  const ReadReply reply{"e", 0, {kept("a", {5000}), kept("b", {5001, 6000})}};
   EXPECT_EQ(gids(replay(reply, 5, 50)), (std::vector<Gid>{5000, 5001, 6000}));
 }
 
 TEST(Replay, CountsATrimmedPredecessorOfTheSameMillisecond) {
-  const ReadReply reply{"e", {kept("a", {5001, 6000}, 5000)}};
+  const ReadReply reply{"e", 0, {kept("a", {5001, 6000}, 5000)}};
   EXPECT_EQ(gids(replay(reply, 5, 50)), (std::vector<Gid>{5001, 6000}));
 }
 
 TEST(Replay, MergesProgramsInOrder) {
-  const ReadReply reply{"e", {kept("a", {6000, 9000}), kept("b", {7000, 8000})}};
+  const ReadReply reply{"e", 0, {kept("a", {6000, 9000}), kept("b", {7000, 8000})}};
   EXPECT_EQ(gids(replay(reply, 5, 50)), (std::vector<Gid>{6000, 7000, 8000, 9000}));
 }
 
 TEST(Replay, KeepsTheNewestOfEachProgram) {
-  const ReadReply reply{"e", {kept("a", {6000, 7000, 8000}), kept("b", {6500})}};
+  const ReadReply reply{"e", 0, {kept("a", {6000, 7000, 8000}), kept("b", {6500})}};
   EXPECT_EQ(gids(replay(reply, 5, 2)), (std::vector<Gid>{6500, 7000, 8000}));
 }
 
 TEST(Replay, TheSeenEventDoesNotTakeAPlaceOfTheBound) {
-  const ReadReply reply{"e", {kept("a", {5000, 6000, 7000})}};
+  const ReadReply reply{"e", 0, {kept("a", {5000, 6000, 7000})}};
   EXPECT_EQ(gids(replay(reply, 5, 2)), (std::vector<Gid>{6000, 7000}));
 }
 
 TEST(Replay, OfNothingIsNothing) {
-  EXPECT_TRUE(replay({"e", {kept("a", {})}}, 5, 50).empty());
-  EXPECT_TRUE(replay({"e", {}}, 5, 50).empty());
+  EXPECT_TRUE(replay({"e", 0, {kept("a", {})}}, 5, 50).empty());
+  EXPECT_TRUE(replay({"e", 0, {}}, 5, 50).empty());
 }
 
 }  // namespace

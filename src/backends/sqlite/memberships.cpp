@@ -29,17 +29,14 @@ class Memberships final : public access::MembershipSource {
   void look_up(const std::string& user, Done done) override { done(read(user)); }
 
   bool available() override {
-    if (!answered_) answered_ = read("").has_value();
-    return answered_;
+    return read("").has_value();
   }
 
  private:
   Result<std::optional<access::User>, access::SourceError> read(const std::string& user) {
-    answered_ = false;
     if (!follow_file()) return Unexpected{access::SourceError::unavailable};
     auto found = look_up_.run(user);
     if (found) {
-      answered_ = true;
       return std::move(*found);
     }
     if (found.error() == SQLITE_MISMATCH) return Unexpected{access::SourceError::broken};
@@ -61,6 +58,7 @@ class Memberships final : public access::MembershipSource {
     auto [code, database] = open_database(path_, SQLITE_OPEN_READONLY, 0);
     if (code != SQLITE_OK || !is_current(database.get())) return false;
     database_ = std::move(database);
+    execute(database_.get(), "PRAGMA cache_size = -16384");
     look_up_ = LookUp(database_.get());
     return look_up_.valid();
   }
@@ -74,7 +72,6 @@ class Memberships final : public access::MembershipSource {
   FileId id_;
   Database database_;
   LookUp look_up_;
-  bool answered_ = false;
 };
 
 }  // namespace

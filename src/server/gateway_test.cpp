@@ -1,0 +1,281 @@
+#include "crier/gateway.hpp"
+
+#include "access/jwt.hpp"
+#include "backends/sqlite/store.hpp"
+#include "server/loopback_client.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+namespace crier {
+namespace {
+
+using server::LoopbackClient;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::string_view secret = "a secret of the tests";
+constexpr std::string_view publish_body =
+    R"({"event":"request:created","requestId":"r1","data":{"n":1},)"
+    R"("performedBy":{"userId":"u1","name":"Ursula"}})";
+
+class GatewayTest : public testing::Test {
+ protected:
+  GatewayTest() {
+    auto store = sqlite::Store::open(path, sqlite::Store::Mode::create);
+    EXPECT_TRUE(store);
+    EXPECT_TRUE(store.value()->put_user({"u1", "Ursula", "member", true, {}}));
+    EXPECT_TRUE(store.value()->put_user({"u2", "Ulf", "member", true, {}}));
+    EXPECT_TRUE(store.value()->put_membership({"p1", "u1", true}));
+    EXPECT_TRUE(store.value()->put_membership({"p1", "u2", false}));
+    EXPECT_TRUE(store.value()->put_membership({"p2", "u2", true}));
+  }
+  ~GatewayTest() override {
+    if (gateway) gateway->stop();
+    if (thread.joinable()) thread.join();
+    std::filesystem::remove_all(folder);
+  }
+
+  static std::string make_folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "crier-test-XXXXXX").string();
+    return mkdtemp(name.data());
+  }
+  GatewayOptions options() const {
+    GatewayOptions options;
+    options.address = "127.0.0.1";
+    options.port = 0;
+    options.jwt_secret = secret;
+    options.store = path;
+    options.api_key = "key";
+    return options;
+  }
+  void run() { run(options()); }
+  void run(const GatewayOptions& chosen) {
+    gateway = std::make_unique<Gateway>(chosen, LogSink());
+    ASSERT_TRUE(gateway->listen());
+    thread = std::thread([this] { gateway->run(); });
+    EXPECT_THAT(get("/healthz"), EndsWith("ok\n"));
+  }
+  static std::string token(std::string_view user) {
+    return access::sign_hs256(secret, "{\"sub\":\"" + std::string(user) + "\"}");
+  }
+  std::unique_ptr<LoopbackClient> opened() {
+    auto client = std::make_unique<LoopbackClient>(gateway->port());
+    client->open_websocket("/socket.io/?EIO=4&transport=websocket");
+    EXPECT_THAT(client->read_frame(), StartsWith("0{\"sid\":"));
+    return client;
+  }
+  std::unique_ptr<LoopbackClient> member(std::string_view user, const std::string& more = "") {
+    auto client = opened();
+    client->write_text("40{\"token\":\"" + token(user) + "\"" + more + "}");
+    EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
+    return client;
+  }
+  std::string post(std::string_view program, std::string_view body, std::string_view key = "key") {
+    LoopbackClient client(gateway->port());
+    client.write("POST /api/v1/programs/" + std::string(program) +
+                 "/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " +
+                 std::string(key) + "\r\nContent-Type: application/json\r\nContent-Length: " +
+                 std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
+    return client.read_all();
+  }
+  std::string get(std::string_view path_and_query) {
+    LoopbackClient client(gateway->port());
+    client.write("GET " + std::string(path_and_query) +
+                 " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    return client.read_all();
+  }
+
+  std::string folder = make_folder();
+  std::string path = folder + "/store.db";
+  std::unique_ptr<Gateway> gateway;
+  std::thread thread;
+};
+
+TEST_F(GatewayTest, AMemberGetsTheEventOfItsProgram) {
+  run();
+  auto client = member("u1");
+  const std::string answer = post("p1", publish_body);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 202"));
+  const std::string frame = client->read_frame();
+  EXPECT_THAT(frame, StartsWith(R"(42["request:created",{"event":"request:created",)"
+                                R"("programId":"p1","requestId":"r1","data":{"n":1},)"
+                                R"("performedBy":{"userId":"u1","name":"Ursula"},"timestamp":")"));
+  // The id of the answer is the event's last argument.
+  const auto id = answer.substr(answer.find("\"id\":\"") + 6, 8);
+  EXPECT_THAT(frame, HasSubstr("\"},\"" + id));
+  EXPECT_THAT(answer, HasSubstr("\"seq\":1"));
+}
+
+TEST_F(GatewayTest, AnEventStaysInItsProgram) {
+  run();
+  auto stranger = member("u2");  // inactive in p1
+  EXPECT_THAT(post("p1", publish_body), StartsWith("HTTP/1.1 202"));
+  EXPECT_THAT(post("p2", publish_body), StartsWith("HTTP/1.1 202"));
+  EXPECT_THAT(stranger->read_frame(), HasSubstr("\"programId\":\"p2\""));
+}
+
+TEST_F(GatewayTest, RefusesWithAMessageAndACode) {
+  run();
+  auto client = opened();
+  client->write_text("40");
+  EXPECT_THAT(
+      client->read_frame(),
+      StartsWith(R"(44{"message":"Authentication required","data":{"code":"token_missing")"));
+  client->write_text("40{\"token\":\"" + token("nobody") + "\"}");
+  EXPECT_THAT(client->read_frame(), StartsWith(R"(44{"message":"User not found or inactive")"));
+  client->write_text("40/admin,{}");
+  EXPECT_EQ(client->read_frame(), R"(44/admin,{"message":"Invalid namespace"})");
+}
+
+TEST_F(GatewayTest, DropsWhatClientsSend) {
+  run();
+  auto client = member("u1");
+  client->write_text(R"(427["hello"])");
+  EXPECT_EQ(client->read_frame(), R"(437[{"error":{"code":"not_allowed"}}])");
+  EXPECT_THAT(get("/metrics"), HasSubstr("crier_client_events_dropped_total 1\n"));
+}
+
+TEST_F(GatewayTest, CatchesUpBeforeTheNextLiveEvent) {
+  run();
+  ASSERT_FALSE(gateway->publish("p1", "request:created", {"a", {}, "u", "n"}));  // data is null
+  Payload payload{"a", Json::parse("{}").value(), "u1", "Ursula"};
+  const auto first = gateway->publish("p1", "request:created", payload);
+  ASSERT_TRUE(first);
+  payload.request_id = "b";
+  ASSERT_TRUE(gateway->publish("p1", "request:updated", payload));
+  payload.request_id = "c";
+  ASSERT_TRUE(gateway->publish("p1", "request:deleted", payload));
+  const auto client = member("u1", ",\"lastEventTimestamp\":1");
+  EXPECT_THAT(client->read_frame(), HasSubstr("\"requestId\":\"a\""));
+  EXPECT_THAT(client->read_frame(), HasSubstr("\"requestId\":\"b\""));
+  EXPECT_THAT(client->read_frame(), HasSubstr("\"requestId\":\"c\""));
+  post("p1", publish_body);
+  EXPECT_THAT(client->read_frame(), HasSubstr("\"requestId\":\"r1\""));
+}
+
+TEST_F(GatewayTest, APublishIsCheckedInTheOrderOfItsParts) {
+  run();
+  struct Case {
+    std::string request;
+    std::string_view status;
+    std::string_view code;
+  };
+  const std::string json = "Content-Type: application/json\r\n";
+  const std::string key = "Authorization: Bearer key\r\n";
+  const std::string path_p1 = "/api/v1/programs/p1/events HTTP/1.1\r\nHost: x\r\n";
+  const Case cases[] = {
+      {"POST /api/v1/programs//events HTTP/1.1\r\nHost: x\r\n" + key, "404", "not_found"},
+      {"POST /api/v1/programs/a/b/events HTTP/1.1\r\nHost: x\r\n" + key, "404", "not_found"},
+      {"GET " + path_p1 + key, "405", "method_not_allowed"},
+      {"POST " + path_p1 + json, "401", "unauthorized"},
+      {"POST " + path_p1 + "Authorization: Bearer kez\r\n" + json, "401", "unauthorized"},
+      {"POST " + path_p1 + "Authorization: Basic key\r\n" + json, "401", "unauthorized"},
+      {"POST " + path_p1 + key + "Content-Type: text/plain\r\n", "415", "unsupported_media_type"},
+      {"POST " + path_p1 + key, "415", "unsupported_media_type"},
+      {"POST " + path_p1 + key + json, "400", "not_json"},
+      {"POST /api/v1/programs/%zz/events HTTP/1.1\r\nHost: x\r\n" + key + json, "400",
+       "bad_program"},
+      {"POST /api/v1/programs/%00/events HTTP/1.1\r\nHost: x\r\n" + key + json, "422",
+       "bad_program"},
+  };
+  for (const auto& c : cases) {
+    LoopbackClient client(gateway->port());
+    client.write(c.request + "Content-Length: 0\r\nConnection: close\r\n\r\n");
+    const std::string answer = client.read_all();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 " + std::string(c.status))) << c.request;
+    EXPECT_THAT(answer, HasSubstr("{\"code\":\"" + std::string(c.code) + "\"")) << c.request;
+  }
+}
+
+TEST_F(GatewayTest, ABodyOfOneMebibyteIsTheLargest) {
+  run();
+  EXPECT_THAT(post("p1", std::string(1024 * 1024, ' ')), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(post("p1", std::string(1024 * 1024 + 1, ' ')), StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(GatewayTest, APublishErrorNamesThePath) {
+  run();
+  const std::string answer = post(
+      "p1", R"({"event":"nope","requestId":"r","data":{},"performedBy":{"userId":"u","name":""}})");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 422"));
+  EXPECT_THAT(answer, HasSubstr(R"("path":"/event")"));
+}
+
+TEST_F(GatewayTest, TellsItsHealth) {
+  run();
+  EXPECT_THAT(get("/healthz"), EndsWith("ok\n"));
+  EXPECT_THAT(get("/readyz"), HasSubstr(R"({"store":"up","history":"up","broker":"none")"));
+  EXPECT_THAT(get("/readyz"), StartsWith("HTTP/1.1 200"));
+  std::filesystem::remove(path);
+  const std::string down = get("/readyz");
+  EXPECT_THAT(down, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(down, HasSubstr("\"store\":\"down\""));
+}
+
+TEST_F(GatewayTest, AStoreThatIsGoneClosesTheTransportAndRefusesNobody) {
+  GatewayOptions chosen = options();
+  chosen.admission_deadline = std::chrono::milliseconds(300);
+  run(chosen);
+  std::filesystem::remove(path);
+  auto client = opened();
+  client->write_text("40{\"token\":\"" + token("u1") + "\"}");
+  EXPECT_EQ(client->read(2), std::string("\x88\x00", 2));
+}
+
+TEST_F(GatewayTest, RunsTheRoutesOfTheApplication) {
+  gateway = std::make_unique<Gateway>(options(), LogSink());
+  gateway->handle("GET", "/hello/*", [](const HttpRequest& request, const HttpReply& reply) {
+    reply({200, "text/plain", request.path + "?" + request.query, {{"X-Two", "2"}}});
+    reply({500, "text/plain", "a second answer", {}});
+  });
+  gateway->handle("POST", "/throw",
+                  [](const HttpRequest&, const HttpReply&) { throw std::runtime_error("oops"); });
+  ASSERT_TRUE(gateway->listen());
+  thread = std::thread([this] { gateway->run(); });
+  const std::string answer = get("/hello/you?a=1");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(answer, HasSubstr("X-Two: 2\r\n"));
+  EXPECT_THAT(answer, EndsWith("/hello/you?a=1"));
+  EXPECT_THAT(get("/throw"), StartsWith("HTTP/1.1 405"));
+  EXPECT_THAT(get("/elsewhere"), StartsWith("HTTP/1.1 404"));
+}
+
+TEST_F(GatewayTest, PublishesOnlyWhileItRuns) {
+  gateway = std::make_unique<Gateway>(options(), LogSink());
+  const Payload payload{"a", Json::parse("{}").value(), "u1", "Ursula"};
+  gateway->emit_to_program("p1", "request:created", payload);
+  const auto result = gateway->publish("p1", "request:created", payload);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, "not_running");
+}
+
+TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
+  GatewayOptions no_secret = options();
+  no_secret.jwt_secret.clear();
+  EXPECT_THROW(Gateway(no_secret, LogSink()), std::invalid_argument);
+  GatewayOptions short_ttl = options();
+  short_ttl.history_ttl = std::chrono::milliseconds(999);
+  EXPECT_THROW(Gateway(short_ttl, LogSink()), std::invalid_argument);
+  GatewayOptions bad_redis = options();
+  bad_redis.redis_url = "http://x";
+  EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
+}
+
+TEST_F(GatewayTest, StoppingDeliversWhatWasAcceptedAndClosesCleanly) {
+  run();
+  auto client = member("u1");
+  EXPECT_THAT(post("p1", publish_body), StartsWith("HTTP/1.1 202"));
+  gateway->stop();
+  EXPECT_THAT(client->read_frame(), HasSubstr("request:created"));
+  EXPECT_EQ(client->read(2), std::string("\x88\x00", 2));
+  client->close();
+  thread.join();
+}
+
+}  // namespace
+}  // namespace crier

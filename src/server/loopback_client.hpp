@@ -1,0 +1,128 @@
+#pragma once
+
+// A blocking client for tests against a server in the same process.
+
+#include <arpa/inet.h>
+#include <cstdint>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+
+namespace crier::server {
+
+class LoopbackClient {
+ public:
+  explicit LoopbackClient(std::uint16_t port) : descriptor_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+      throw std::runtime_error("cannot connect");
+    }
+  }
+  ~LoopbackClient() { close(); }
+  LoopbackClient(const LoopbackClient&) = delete;
+  LoopbackClient& operator=(const LoopbackClient&) = delete;
+
+  void close() {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  }
+  void end() { shutdown(descriptor_, SHUT_WR); }
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return;
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+  }
+
+  /// Reads until `text` has been seen, and returns all up to its end; what was read when the peer
+  /// closes or 5 s pass without it.
+  std::string read_until(std::string_view text) {
+    std::size_t at = std::string::npos;
+    while ((at = received_.find(text)) == std::string::npos) {
+      if (!more()) return std::exchange(received_, {});
+    }
+    std::string head = received_.substr(0, at + text.size());
+    received_.erase(0, at + text.size());
+    return head;
+  }
+
+  /// The next bytes, whatever they are; fewer when the peer closes.
+  std::string read(std::size_t bytes) {
+    while (received_.size() < bytes && more()) {
+    }
+    std::string head = received_.substr(0, bytes);
+    received_.erase(0, head.size());
+    return head;
+  }
+
+  /// Everything up to the peer's end.
+  std::string read_all() {
+    while (more()) {
+    }
+    return std::exchange(received_, {});
+  }
+
+  /// The payload of the next (short, unmasked) WebSocket frame.
+  std::string read_frame() {
+    const std::string head = read(2);
+    if (head.size() < 2) return {};
+    std::size_t length = static_cast<unsigned char>(head[1]) & 127U;
+    if (length == 126) {
+      const std::string extended = read(2);
+      length = (static_cast<std::size_t>(static_cast<unsigned char>(extended[0])) << 8U) |
+               static_cast<unsigned char>(extended[1]);
+    }
+    return read(length);
+  }
+
+  /// Sends a masked text frame of at most 65,535 bytes.
+  void write_text(std::string_view text) {
+    std::string frame = "\x81";
+    if (text.size() < 126) {
+      frame += static_cast<char>(0x80U | text.size());
+    } else {
+      frame += static_cast<char>(0x80U | 126U);
+      frame += static_cast<char>(text.size() >> 8U);
+      frame += static_cast<char>(text.size());
+    }
+    constexpr std::string_view mask = "\x11\x22\x33\x44";
+    frame += mask;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      frame += static_cast<char>(text[i] ^ mask[i % 4]);
+    }
+    write(frame);
+  }
+
+  /// Opens a WebSocket at `target`; returns the response's head.
+  std::string open_websocket(std::string_view target) {
+    write("GET " + std::string(target) +
+          " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    return read_until("\r\n\r\n");
+  }
+
+ private:
+  bool more() {
+    pollfd ready{descriptor_, POLLIN, 0};
+    if (poll(&ready, 1, 5'000) != 1) return false;
+    char bytes[16 * 1024];
+    const auto got = recv(descriptor_, bytes, sizeof(bytes), 0);
+    if (got <= 0) return false;
+    received_.append(bytes, static_cast<std::size_t>(got));
+    return true;
+  }
+
+  int descriptor_;
+  std::string received_;
+};
+
+}  // namespace crier::server

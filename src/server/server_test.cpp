@@ -1,0 +1,185 @@
+#include "crier/server.hpp"
+
+#include "server/loopback_client.hpp"
+
+#include <future>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+namespace crier {
+namespace {
+
+using server::LoopbackClient;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr std::string_view websocket_target = "/socket.io/?EIO=4&transport=websocket";
+
+/// A server on its own thread, and clients that talk to it by hand.
+class ServerTest : public testing::Test {
+ protected:
+  ~ServerTest() override {
+    server.stop();
+    if (thread.joinable()) thread.join();
+  }
+  static ServerOptions options() {
+    ServerOptions options;
+    options.address = "127.0.0.1";
+    options.port = 0;
+    return options;
+  }
+  void run() {
+    ASSERT_TRUE(server.listen());
+    thread = std::thread([this] { server.run(); });
+  }
+  /// A client that has joined `/`.
+  std::unique_ptr<LoopbackClient> joined() {
+    auto client = std::make_unique<LoopbackClient>(server.port());
+    EXPECT_THAT(client->open_websocket(websocket_target), StartsWith("HTTP/1.1 101"));
+    EXPECT_THAT(client->read_frame(), StartsWith("0{\"sid\":"));
+    client->write_text("40");
+    EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
+    return client;
+  }
+
+  Server server{options(), {}};
+  std::thread thread;
+};
+
+TEST_F(ServerTest, EchoesAnEventWithItsAck) {
+  server.of("/").on_connect([](Socket socket) {
+    socket.on("echo", [socket](const Arguments& arguments, const Ack& ack) mutable {
+      socket.emit("back", arguments);
+      ack(arguments);
+      ack({"[\"second\"]", {}});
+    });
+  });
+  run();
+  auto client = joined();
+  client->write_text(R"(427["echo",1,{"a":[2]}])");
+  EXPECT_EQ(client->read_frame(), R"(42["back",1,{"a":[2]}])");
+  EXPECT_EQ(client->read_frame(), R"(437[1,{"a":[2]}])");
+  client->write_text(R"(42["nobody"])");
+  client->write_text(R"(428["echo"])");
+  EXPECT_EQ(client->read_frame(), R"(42["back"])");
+  EXPECT_EQ(client->read_frame(), "438[]");
+}
+
+TEST_F(ServerTest, RefusesANamespaceThatDoesNotExist) {
+  server.of("/");
+  run();
+  LoopbackClient client(server.port());
+  client.open_websocket(websocket_target);
+  client.read_frame();
+  client.write_text("40/nope,");
+  EXPECT_EQ(client.read_frame(), R"(44/nope,{"message":"Invalid namespace"})");
+}
+
+TEST_F(ServerTest, ReachesARoomAndNotTheOthers) {
+  Namespace main = server.of("/");
+  main.on_connect([main](Socket socket) {
+    socket.on("join", [socket](const Arguments&, const Ack& ack) mutable {
+      socket.join("room");
+      ack({});
+    });
+    socket.on("say", [main](const Arguments& arguments, const Ack&) mutable {
+      main.emit_to("room", "said", arguments);
+      main.emit("all", {});
+    });
+  });
+  run();
+  auto member = joined();
+  auto stranger = joined();
+  member->write_text(R"(420["join"])");
+  EXPECT_EQ(member->read_frame(), "430[]");
+  stranger->write_text(R"(42["say","hi"])");
+  EXPECT_EQ(member->read_frame(), R"(42["said","hi"])");
+  EXPECT_EQ(member->read_frame(), R"(42["all"])");
+  EXPECT_EQ(stranger->read_frame(), R"(42["all"])");
+}
+
+TEST_F(ServerTest, AsksAClientForAnAck) {
+  std::promise<std::string> answer;
+  server.of("/").on_connect([&](Socket socket) {
+    socket.emit("question", {"[1]", {}},
+                [&](const Arguments& arguments) { answer.set_value(arguments.json); });
+  });
+  run();
+  auto client = joined();
+  EXPECT_EQ(client->read_frame(), R"(420["question",1])");
+  client->write_text("430[\"yes\"]");
+  EXPECT_EQ(answer.get_future().get(), "[\"yes\"]");
+}
+
+TEST_F(ServerTest, AHandlerThatThrowsCostsItsSocketOnly) {
+  server.of("/").on_connect([](Socket socket) {
+    socket.on("throw", [](const Arguments&, const Ack&) { throw std::runtime_error("oops"); });
+    socket.on("ping", [](const Arguments&, const Ack& ack) { ack({}); });
+  });
+  run();
+  auto bad = joined();
+  auto good = joined();
+  bad->write_text(R"(42["throw"])");
+  EXPECT_EQ(bad->read_frame(), "41");
+  good->write_text(R"(421["ping"])");
+  EXPECT_EQ(good->read_frame(), "431[]");
+}
+
+TEST_F(ServerTest, TellsWhyASocketWent) {
+  std::promise<std::string> reason;
+  server.of("/").on_connect([&](Socket socket) {
+    socket.on_disconnect([&](std::string_view why) { reason.set_value(std::string(why)); });
+  });
+  run();
+  auto client = joined();
+  client->write_text("41");
+  EXPECT_EQ(reason.get_future().get(), "client namespace disconnect");
+}
+
+TEST_F(ServerTest, StoppingClosesClientsCleanly) {
+  server.of("/");
+  run();
+  auto client = joined();
+  server.stop();
+  EXPECT_EQ(client->read(2), std::string("\x88\x00", 2));
+  client->close();
+  thread.join();
+}
+
+TEST_F(ServerTest, APortThatIsTakenIsNamed) {
+  run();
+  ServerOptions other = options();
+  other.port = server.port();
+  Server second(other, {});
+  const auto listening = second.listen();
+  ASSERT_FALSE(listening);
+  EXPECT_EQ(listening.error().code, "listen_failed");
+  EXPECT_THAT(listening.error().message, HasSubstr(std::to_string(server.port())));
+}
+
+TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
+  server.of("/");
+  run();
+  LoopbackClient client(server.port());
+  client.write("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 404"));
+  LoopbackClient pipelining(server.port());
+  pipelining.write(
+      "GET /socket.io/?EIO=4&transport=x HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /socket.io/?EIO=4&transport=y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answers = pipelining.read_all();
+  EXPECT_THAT(answers, StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(answers, HasSubstr(R"({"code":0,"message":"Transport unknown"})"));
+  EXPECT_THAT(answers.substr(12), HasSubstr("HTTP/1.1 400"));
+}
+
+TEST_F(ServerTest, AMalformedRequestIsAnsweredAndClosed) {
+  run();
+  LoopbackClient client(server.port());
+  client.write("BAD\r\n\r\n");
+  EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 400"));
+}
+
+}  // namespace
+}  // namespace crier
