@@ -1,0 +1,108 @@
+#pragma once
+
+#include "backends/redis/history.hpp"
+#include "backends/redis/url.hpp"
+#include "base/random.hpp"
+#include "net/loop.hpp"
+#include "net/stream.hpp"
+
+#include <deque>
+#include <functional>
+#include <hiredis/hiredis.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::redis {
+
+/// What a connection tells its one user, who may destroy it in either call.
+class ConnectionUser {
+ public:
+  /// A new connection is there; AUTH and SELECT, if the URL wants them, are on their way. Whether
+  /// the server is of use is for the user to find out: then settled(), or else drop().
+  virtual void on_connected() = 0;
+  /// An attempt failed, or the connection is gone. Commands without an answer fail right after
+  /// this call; the next attempt follows by itself. `why` never holds a secret.
+  virtual void on_lost(const std::string& why) = 0;
+
+ protected:
+  ~ConnectionUser() = default;
+};
+
+/// One pipelined connection to a Redis server, which comes back by itself: each attempt waits twice
+/// as long as the one before, with jitter. Commands of one turn of the loop leave in one write.
+/// Used and destroyed on the loop's thread.
+class Connection final : private net::StreamUser {
+ public:
+  /// Called once, with the server's answer, or null when the connection was lost before it: the
+  /// command may or may not have been carried out. Not called once the connection is destroyed.
+  using Done = std::function<void(const redisReply*)>;
+
+  /// `random` and `user` outlive it. The first attempt starts at once.
+  Connection(net::Loop& loop, Url url, const Options& options, Random& random,
+             ConnectionUser& user);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Without a connection, `done(nullptr)` is called before this returns; else only later.
+  void send(const std::vector<std::string>& command, Done done);
+
+  /// No command waits for its answer.
+  [[nodiscard]] bool idle() const { return pending_.empty(); }
+
+  /// Ends this connection as if it had been lost.
+  void drop(const std::string& why) { lose(why); }
+
+  /// The server is of use: the next attempts start with the shortest wait again.
+  void settled() { failures_ = 0; }
+
+ private:
+  void on_readable() override;
+  void on_writable() override;
+
+  void attempt();
+  void begin(net::Stream stream);
+  void expect_ok(const std::vector<std::string>& command);
+  bool take_answers();
+  void schedule_flush(bool was_idle);
+  void flush();
+  void check_timeout();
+  void lose(const std::string& why);
+  Duration next_wait();
+
+  struct FreeReader {
+    void operator()(redisReader* reader) const { redisReaderFree(reader); }
+  };
+  struct Mark {};  ///< Alive as long as what it marks.
+
+  net::Loop& loop_;
+  const Url url_;
+  const Options options_;
+  Random& random_;
+  ConnectionUser& user_;
+  std::unique_ptr<net::Connecting> connecting_;
+  std::optional<net::Stream> stream_;
+  std::unique_ptr<redisReader, FreeReader> reader_;
+  std::deque<Done> pending_;
+  std::string queued_;       ///< Not handed to the stream yet;
+  std::string writing_;      ///< being written,
+  std::size_t written_ = 0;  ///< up to here.
+  bool flush_scheduled_ = false;
+  bool write_blocked_ = false;  ///< Waiting to be writable, or broken.
+  TimePoint progress_{};        ///< When the oldest command was sent, or bytes came since.
+  bool timeout_armed_ = false;
+  unsigned failures_ = 0;
+  std::shared_ptr<Mark> alive_ = std::make_shared<Mark>();
+  std::shared_ptr<Mark> connected_;
+  net::Timer timeout_;
+  net::Timer retry_;
+};
+
+/// The first word of an error answer, such as `NOSCRIPT`; `answer` if it has none. The rest is
+/// never shown: it may quote the command.
+std::string error_code(const redisReply& error);
+
+}  // namespace crier::redis

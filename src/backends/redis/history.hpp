@@ -1,0 +1,36 @@
+#pragma once
+
+// History in Redis: one sorted set a program, key `socket:events:program:{programId}`, and one hash
+// without TTL for the epoch, run_id, last gid and each program's (seq, top_gid); appended and read
+// by Lua scripts, so that each is one step. Works with Redis 6.2 and later, and Valkey.
+
+#include "base/random.hpp"
+#include "crier/log.hpp"
+#include "history/store.hpp"
+#include "net/loop.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace crier::redis {
+
+struct Options {
+  std::string url = "redis://127.0.0.1:6379/0";  ///< redis://[user[:password]@]host[:port][/db]
+  std::chrono::milliseconds connect_timeout{1000};
+  std::chrono::milliseconds command_timeout{2000};  ///< Then the connection counts as lost.
+  std::chrono::milliseconds retry_min{100};         ///< Between attempts to connect; doubles, with
+  std::chrono::milliseconds retry_max{2000};        ///< jitter, up to this.
+  std::chrono::milliseconds append_deadline{5000};  ///< For an append whose outcome is unknown.
+};
+
+/// Fails when the URL is not understood: one sentence, without the password. Connects in the
+/// background; available() tells. An append whose outcome the connection's loss left unknown is
+/// tried again with its token when Redis is back, before any newer one, until `append_deadline`.
+/// `log` hears once of each outage, and once of its end. The user needs EVALSHA, SCRIPT|LOAD, INFO
+/// and PUBLISH, and keys and channels `socket:events:*`.
+Result<std::unique_ptr<history::HistoryStore>, std::string> open_history(
+    net::Loop& loop, const Options& options, const history::Retention& retention, Random random,
+    LogSink log);
+
+}  // namespace crier::redis

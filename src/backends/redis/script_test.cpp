@@ -1,0 +1,302 @@
+#include "backends/redis/script.hpp"
+
+#include "backends/redis/member.hpp"
+#include "backends/redis/test_server.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace crier::redis {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::int64_t second = 1'000'000;
+
+/// Runs the scripts by hand, so that what they find can be arranged.
+class RedisServerScript : public testing::Test {
+ protected:
+  void SetUp() override { server().command({"FLUSHALL"}); }
+
+  static TestServer& server() {
+    static TestServer one;
+    return one;
+  }
+
+  static TestServer::Reply eval(const std::string& script, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"EVAL", script});
+    return server().command(arguments);
+  }
+
+  std::optional<history::Appended> append(const std::string& program = "p",
+                                          const std::string& token = {},
+                                          const std::string& body = "{}") {
+    const std::string call = "call-" + std::to_string(++calls);
+    const history::AppendRequest request{program, Bytes(body), token.empty() ? call : token};
+    const auto reply =
+        eval(append_script(),
+             append_arguments(context, retention, {&request, call, milliseconds(60'000), 0}));
+    return append_result(*reply, call);
+  }
+
+  std::optional<history::ReadReply> read(const std::vector<history::ReadRequest>& requests) {
+    return read_result(*eval(read_script(), read_arguments(context, retention, requests)),
+                       requests);
+  }
+
+  static std::int64_t clock() {
+    const auto reply = server().command({"TIME"});
+    return std::stoll(reply->element[0]->str) * second + std::stoll(reply->element[1]->str);
+  }
+  static void set_meta(const std::string& field, const std::string& value) {
+    server().command({"HSET", "socket:events:meta", field, value});
+  }
+  static std::string meta(const std::string& field) {
+    return server().text({"HGET", "socket:events:meta", field});
+  }
+
+  CallContext context{"run-1", "epoch--1", 0};
+  history::Retention retention;
+  int calls = 0;
+};
+
+TEST_F(RedisServerScript, GivesTheClockAsNumber) {
+  const std::int64_t before = clock();
+  const auto appended = append();
+  const std::int64_t after = clock();
+  ASSERT_TRUE(appended.has_value());
+  EXPECT_GE(appended->position.gid, static_cast<history::Gid>(before));
+  EXPECT_LE(appended->position.gid, static_cast<history::Gid>(after));
+}
+
+TEST_F(RedisServerScript, NumbersAsNextGidDoes) {
+  struct Case {
+    const char* name;
+    std::int64_t last;  ///< Relative to the clock.
+    bool next_millisecond;
+  };
+  const Case cases[] = {
+      {"half a second ahead", second / 2, true},
+      {"just within a second", second * 9 / 10, true},
+      {"a second and a half ahead", second * 3 / 2, false},
+      {"an hour ahead", 3600 * second, false},
+      {"ten years ahead", 315'360'000 * second, false},
+  };
+  ASSERT_TRUE(append().has_value());
+  for (const Case& c : cases) {
+    const auto last = static_cast<history::Gid>(clock() + c.last);
+    set_meta("last", std::to_string(last));
+    const auto appended = append();
+    ASSERT_TRUE(appended.has_value()) << c.name;
+    EXPECT_EQ(appended->position.gid, c.next_millisecond ? (last / 1000 + 1) * 1000 : last + 1)
+        << c.name;
+    EXPECT_EQ(meta("last"), std::to_string(appended->position.gid)) << c.name;
+  }
+  EXPECT_EQ(read({{"p", 0, 0}})->programs[0].records.size(), 6U) << "all kept, however far ahead";
+}
+
+TEST_F(RedisServerScript, WritesAnEpochBeforeItNumbersOrReads) {
+  EXPECT_EQ(read({})->epoch, "epoch--1");
+  EXPECT_EQ(meta("run_id"), "run-1");
+  context = {"run-1", "epoch--2", 0};
+  EXPECT_EQ(append()->position.epoch, "epoch--1") << "the instance is the same";
+  context = {"run-2", "epoch--3", 0};
+  EXPECT_EQ(append()->position.epoch, "epoch--3");
+  context = {"run-3", "epoch--4", 0};
+  EXPECT_EQ(read({})->epoch, "epoch--4");
+  EXPECT_EQ(meta("run_id"), "run-3");
+}
+
+TEST_F(RedisServerScript, RaisesTheFloorWithTheEpoch) {
+  const auto first = read({});
+  const auto appended = append();
+  EXPECT_GT(appended->position.gid, first->floor);
+  EXPECT_EQ(read({})->floor, first->floor);
+  context = {"run-2", "epoch--2", 0};
+  const auto second_reply = read({});
+  EXPECT_GE(second_reply->floor, appended->position.gid);
+  EXPECT_GT(append()->position.gid, second_reply->floor);
+}
+
+TEST_F(RedisServerScript, NumbersAboveWhatTheNodeKnowsWhenDataWasLost) {
+  context.seen = static_cast<history::Gid>(clock() + 3600 * second);
+  const auto appended = append();
+  EXPECT_EQ(appended->position.gid, context.seen + 1);
+  context.seen += 1'000'000;
+  EXPECT_LT(append()->position.gid, context.seen) << "the epoch is the same: the store knows best";
+}
+
+TEST_F(RedisServerScript, KeepsSequenceAndChainInANewEpoch) {
+  const auto first = append();
+  context = {"run-2", "epoch--2", 0};
+  const auto next = append();
+  EXPECT_EQ(next->position.seq, 2U);
+  EXPECT_EQ(next->prev, first->position.gid);
+}
+
+TEST_F(RedisServerScript, ExpiresTheSetWithItsNewestEventAndTheTokenWithIt) {
+  retention.ttl = milliseconds(100'000);
+  ASSERT_TRUE(append("p", "t").has_value());
+  EXPECT_GT(std::stoll(server().text({"PTTL", program_key("p")})), 90'000);
+  EXPECT_LE(std::stoll(server().text({"PTTL", program_key("p")})), 100'001);
+  EXPECT_LE(std::stoll(server().text({"PTTL", token_key("p", "t")})), 60'001);
+  set_meta("last", std::to_string(clock() + 100 * second));
+  ASSERT_TRUE(append("p", "u").has_value());
+  EXPECT_GT(std::stoll(server().text({"PTTL", program_key("p")})), 190'000);
+  EXPECT_EQ(server().text({"TTL", "socket:events:meta"}), "-1");
+}
+
+TEST_F(RedisServerScript, TrimsWhatIsTooOldThoughTheSetLives) {
+  ASSERT_TRUE(append().has_value());
+  const std::string old = std::to_string(clock() - 3600 * second);
+  server().command({"ZADD", program_key("p"), old,
+                    R"({"seq":1,"prev":0,"gid":)" + old + R"(,"envelope":{"n":1}})"});
+  EXPECT_EQ(read({{"p", 0, 0}})->programs[0].records.size(), 1U) << "too old is never read";
+  ASSERT_TRUE(append().has_value());
+  EXPECT_EQ(server().text({"ZCARD", program_key("p")}), "2") << "and goes with the next append";
+}
+
+TEST_F(RedisServerScript, CountsBytesOfBodiesWhateverGoes) {
+  retention.events_max = 3;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(append("p", {}, R"({"n":"ü"})").has_value());
+  EXPECT_THAT(meta("program:p"), testing::EndsWith(" 30"));
+  server().command({"DEL", program_key("p")});
+  ASSERT_TRUE(append("p", {}, R"({"n":1})").has_value());
+  EXPECT_THAT(meta("program:p"), testing::EndsWith(" 7")) << "eviction is noticed";
+}
+
+TEST_F(RedisServerScript, GoesOnBesideWhatOthersWroteIntoTheSet) {
+  retention.events_max = 3;
+  server().command({"ZADD", program_key("p"), "1700000000000", R"({"event":"by the old system"})"});
+  ASSERT_TRUE(append().has_value());
+  server().command({"ZADD", program_key("p"), "-inf", "x", "inf", "y", "5", "", "6", "envelope"});
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(append().has_value());
+  EXPECT_THAT(meta("program:p"), testing::StartsWith("5 "));
+  const auto reply = read({{"p", 0, 0}});
+  EXPECT_EQ(reply->programs[0].records.size(), 2U) << "an entry that is never old takes a place";
+  EXPECT_EQ(read({{"p", 0, 1}})->programs[0].records.size(), 0U);
+}
+
+TEST_F(RedisServerScript, AnnouncesEachNewEventOnTheBus) {
+  const std::unique_ptr<redisContext, decltype(&redisFree)> subscriber(
+      redisConnectWithTimeout("127.0.0.1", server().port(), {20, 0}), &redisFree);
+  const TestServer::Reply subscribed(
+      static_cast<redisReply*>(redisCommand(subscriber.get(), "SUBSCRIBE socket:events:bus")));
+  const auto first = append("a \"ü\"", "t", R"({"n":1})");
+  ASSERT_TRUE(append("a \"ü\"", "t", R"({"n":2})")->repeated);
+  const auto third = append("a \"ü\"", {}, R"({"n":3})");
+  for (const auto& expected : {first, third}) {
+    void* raw = nullptr;
+    ASSERT_EQ(redisGetReply(subscriber.get(), &raw), REDIS_OK);
+    const TestServer::Reply reply(static_cast<redisReply*>(raw));
+    ASSERT_EQ(reply->elements, 3U);
+    const auto message = decode_bus_message(
+        {reply->element[2]->str, static_cast<std::size_t>(reply->element[2]->len)});
+    ASSERT_TRUE(message.has_value()) << reply->element[2]->str;
+    EXPECT_EQ(message->epoch, expected->position.epoch);
+    EXPECT_EQ(message->program, "a \"ü\"");
+    EXPECT_EQ(message->record.gid, expected->position.gid);
+    EXPECT_EQ(message->record.seq, expected->position.seq);
+    EXPECT_EQ(message->record.prev, expected->prev);
+  }
+}
+
+TEST_F(RedisServerScript, TouchesDeclaredKeysOnly) {
+  server().command({"ACL", "SETUSER", "default", "resetkeys", "~socket:events:meta",
+                    "~socket:events:program:p", "~socket:events:token:1:p:t"});
+  const auto appended = append("p", "t");
+  const auto reply = read({{"p", 0, 0}});
+  server().command({"ACL", "SETUSER", "default", "allkeys"});
+  ASSERT_TRUE(appended.has_value());
+  EXPECT_EQ(reply->programs[0].records.size(), 1U);
+}
+
+TEST(RedisKeys, KeepNamesApart) {
+  EXPECT_EQ(program_key("a:{b}"), "socket:events:program:a:{b}");
+  EXPECT_NE(token_key("a", "b:c"), token_key("a:b", "c"));
+  EXPECT_NE(token_key("a", "1:b"), token_key("1:a", "b"));
+  EXPECT_EQ(bus_channel(0), "socket:events:bus");
+  EXPECT_EQ(bus_channel(3), "socket:events:bus:3");
+}
+
+/// Parses an answer in the Redis protocol, as a hostile server might send it.
+TestServer::Reply parse(const std::string& answer) {
+  redisReader* const reader = redisReaderCreate();
+  void* reply = nullptr;
+  EXPECT_EQ(redisReaderFeed(reader, answer.data(), answer.size()), REDIS_OK);
+  EXPECT_EQ(redisReaderGetReply(reader, &reply), REDIS_OK);
+  redisReaderFree(reader);
+  return TestServer::Reply(static_cast<redisReply*>(reply));
+}
+
+std::string bulk(const std::string& text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+
+TEST(RedisScriptResult, OfAnAppendIsNothingUnlessItHasItsShape) {
+  const auto good = append_result(*parse(bulk("epoch--1 5000 2 4000 mine")), "mine");
+  ASSERT_TRUE(good.has_value());
+  EXPECT_EQ(good->position, (history::Position{"epoch--1", 5000, 2}));
+  EXPECT_EQ(good->prev, 4000U);
+  EXPECT_FALSE(good->repeated);
+  EXPECT_TRUE(append_result(*parse(bulk("epoch--1 5000 2 4000 mine")), "other")->repeated);
+  const std::string cases[] = {
+      ":1\r\n",
+      "$-1\r\n",
+      "*0\r\n",
+      bulk(""),
+      bulk("epoch--1"),
+      bulk("epoch--1 5000 2"),
+      bulk("epoch 5000 2 4000 mine"),
+      bulk("epoch--1 5000 2 -1 mine"),
+      bulk("epoch--1 5000 2.5 1 mine"),
+      bulk("epoch--1 99999999999999999999 2 1 mine"),
+      bulk("epoch--1  5000 2 1 mine"),
+  };
+  for (const std::string& answer : cases) {
+    EXPECT_FALSE(append_result(*parse(answer), "mine").has_value()) << answer;
+  }
+}
+
+TEST(RedisScriptResult, OfAReadIsNothingUnlessItHasItsShape) {
+  const std::vector<history::ReadRequest> one = {{"p", 0, 0}};
+  const std::string head = bulk("epoch--1") + bulk("7");
+  EXPECT_TRUE(
+      read_result(*parse("*3\r\n" + head + "*2\r\n" + bulk("0") + "*0\r\n"), one).has_value());
+  const std::string cases[] = {
+      ":1\r\n",
+      "*0\r\n",
+      "*2\r\n" + head,
+      "*3\r\n" + head + ":1\r\n",
+      "*3\r\n" + head + "*0\r\n",
+      "*3\r\n" + head + "*1\r\n" + bulk("0"),
+      "*3\r\n" + head + "*2\r\n" + bulk("x") + "*0\r\n",
+      "*3\r\n" + head + "*2\r\n" + bulk("0") + bulk("0"),
+      "*3\r\n" + bulk("epoch") + bulk("7") + "*2\r\n" + bulk("0") + "*0\r\n",
+      "*3\r\n" + bulk("epoch--1") + bulk("-7") + "*2\r\n" + bulk("0") + "*0\r\n",
+  };
+  for (const std::string& answer : cases) {
+    EXPECT_FALSE(read_result(*parse(answer), one).has_value()) << answer;
+  }
+}
+
+TEST(RedisScriptResult, LeavesOutWhatIsOutOfPlace) {
+  const auto stored = [](int gid) {
+    return bulk(R"({"seq":1,"prev":1,"gid":)" + std::to_string(gid) + R"(,"envelope":{}})");
+  };
+  const std::string answer = "*3\r\n" + bulk("epoch--1") + bulk("1") + "*2\r\n" + bulk("9") +
+                             "*7\r\n" + stored(4) + stored(6) + stored(5) + ":3\r\n" + stored(6) +
+                             stored(8) + stored(10);
+  const auto reply = read_result(*parse(answer), {{"p", 4, 0}});
+  ASSERT_TRUE(reply.has_value());
+  std::vector<history::Gid> gids;
+  for (const auto& record : reply->programs[0].records) gids.push_back(record.gid);
+  EXPECT_THAT(gids, testing::ElementsAre(6, 8));
+}
+
+}  // namespace
+}  // namespace crier::redis
