@@ -94,6 +94,7 @@ struct Session::Polling {
   std::optional<RequestId> post;
   std::vector<Outgoing> queue;
   std::size_t queued_bytes = 0;
+  std::size_t owed_bytes = 0;  ///< Of the backlog, what does not count against its bound.
   std::optional<Answer> answer;
   std::optional<Upgrade> upgrade;
   TimePoint close_at = never;
@@ -206,6 +207,7 @@ void Session::flush(TimePoint now, Outputs& out) {
     Bytes payload = encode_payload(polling.queue);
     polling.queue = {};
     polling.queued_bytes = 0;
+    polling.owed_bytes = 0;
     answer(std::move(payload), messages, out);
     if (state_ == State::closing) polling.close_at = now + options_->close_timeout;
   } else if (state_ == State::closing) {
@@ -440,9 +442,10 @@ void Session::enqueue(Outgoing message, TimePoint now, Outputs& out) {
     return;
   }
   polling_->queued_bytes += message.data.size();
+  if (message.owed) polling_->owed_bytes += message.data.size() + sizeof(Outgoing);
   polling_->queue.push_back(std::move(message));
   flush(now, out);
-  if (polling_->backlog() > options_->backlog_bytes_max) {
+  if (polling_->backlog() > options_->backlog_bytes_max + polling_->owed_bytes) {
     finish({CloseReason::slow_reader, "too much waits for the next poll"}, out);
   }
 }

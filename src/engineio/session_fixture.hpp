@@ -131,7 +131,8 @@ class SessionTest : public testing::Test {
   Lines after(milliseconds duration) {
     const TimePoint end = now + duration;
     return did([&](Outputs& out) {
-      while (session.deadline() <= end) {
+      for (int ticks = 0; session.deadline() <= end; ++ticks) {
+        ASSERT_LT(ticks, 1000) << "deadline() does not move on";
         now = session.deadline();
         session.tick(now, out);
       }

@@ -261,9 +261,22 @@ TEST_F(PollingSession, ADiscardingCloseIsAtOnce) {
   EXPECT_EQ(close_now(), Lines{"closed: forced close"});
 }
 
+TEST_F(PollingSession, ASecondCloseChangesNothing) {
+  close();
+  after(seconds(10));
+  EXPECT_EQ(close(CloseReason::slow_reader), Lines{});
+  EXPECT_EQ(session.deadline(), now + seconds(20));
+  EXPECT_EQ(poll(1), (Lines{"1 <- 200 1", "closed: forced close"}));
+}
+
+TEST_F(PollingSession, WhileClosingNoHeartbeatIsDue) {
+  close();
+  after(seconds(29));
+  EXPECT_EQ(tick(), Lines{});
+}
+
 TEST_F(PollingSession, ADiscardingCloseEndsOneThatWaits) {
   close();
-  EXPECT_EQ(close(), Lines{});
   EXPECT_EQ(close_now(CloseReason::slow_reader), Lines{"closed: slow reader"});
 }
 
@@ -317,6 +330,26 @@ TEST_F(PollingSession, TheBoundIsForWhatWaitsOnly) {
   }
 }
 
+TEST_F(PollingSession, WhatAPollTookNoLongerCounts) {
+  options.backlog_bytes_max = 100;
+  for (RequestId request = 1; request <= 5; ++request) {
+    EXPECT_EQ(send("4" + std::string(79, 'a')), Lines{});
+    EXPECT_EQ(poll(request).size(), 1U);
+  }
+}
+
+TEST_F(PollingSession, AReplayDoesNotCountAgainstTheBound) {
+  options.backlog_bytes_max = 100;
+  Outputs out;
+  for (int i = 0; i < 5; ++i) {
+    session.send({false, Bytes("4" + std::string(99, 'r')), {}, false, true}, now, out);
+  }
+  EXPECT_FALSE(session.closed());
+  EXPECT_EQ(send("4" + std::string(79, 'a')), Lines{});
+  EXPECT_EQ(send("4" + std::string(79, 'b')),
+            Lines{"closed: slow reader (too much waits for the next poll)"});
+}
+
 // Answers that may be lost.
 
 TEST_F(PollingSession, ARepeatedGetTakesThePlaceOfThePendingOne) {
@@ -334,6 +367,21 @@ TEST_F(PollingSession, ARepeatedGetBringsTheSameBytesAgain) {
   EXPECT_EQ(answer_lost(2), Lines{});
   EXPECT_EQ(poll(3, "a"), Lines{"3 <- 200 4x"});
   EXPECT_EQ(poll(4, "b"), Lines{"4 <- 200 4y"});
+}
+
+TEST_F(PollingSession, AfterARepeatOnlyTheLossOfTheRepeatCounts) {
+  for (const RequestId lost : {1, 2}) {
+    Session fresh(options, "sid");
+    Outputs out;
+    fresh.open_polling(1000, now, out);
+    fresh.poll(1, "a", now, out);
+    fresh.send({false, Bytes("4x"), {}, false}, now, out);
+    fresh.poll(2, "a", now, out);
+    fresh.probe(9, now, out);
+    fresh.answered_connection_lost(lost, now, out);
+    fresh.text(9, "5", now, out);
+    EXPECT_EQ(fresh.closed(), lost == 2);
+  }
 }
 
 TEST_F(PollingSession, AnAnswerIsForgottenWhenAGetWithAnotherTComes) {

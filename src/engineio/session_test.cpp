@@ -115,6 +115,13 @@ TEST_F(SessionTest, AnotherPacketDuringTheWaitForThePongProlongsItOnce) {
   EXPECT_EQ(after(milliseconds(50)), (Lines{"wire 70 closed", "closed: ping timeout"}));
 }
 
+TEST_F(SessionTest, ABinaryMessageProlongsTheWaitForThePongToo) {
+  open_websocket();
+  after(milliseconds(450));
+  EXPECT_EQ(binary(first_wire, "b"), Lines{"received binary b"});
+  EXPECT_EQ(session.deadline(), now + milliseconds(200));
+}
+
 TEST_F(SessionTest, AnUnaskedPongMovesTheNextPing) {
   open_websocket();
   after(milliseconds(200));

@@ -213,6 +213,15 @@ TEST_F(Upgrade, AfterALostAnswerAndThePollThatFollowsItItGoesOn) {
   EXPECT_EQ(text(wire, "5"), Lines{"upgraded 9"});
 }
 
+TEST_F(Upgrade, AfterALostAnswerAPollThatStillWaitsShowsThatItArrived) {
+  poll(1, "a");
+  send("4x");
+  answer_lost(1);
+  EXPECT_EQ(poll(2, "b"), Lines{});
+  probe(wire);
+  EXPECT_EQ(text(wire, "5"), (Lines{"2 <- 200 6", "upgraded 9"}));
+}
+
 TEST_F(Upgrade, ALostNoopIsNoLoss) {
   probed();
   EXPECT_EQ(poll(1), Lines{"1 <- 200 6"});

@@ -312,7 +312,11 @@ std::optional<std::string_view> Parser::State::take_line(std::string_view& input
   input.remove_prefix(piece.size());
   if (feed != std::string_view::npos && pending.empty()) return piece;
   pending.append(piece);
-  if (feed == std::string_view::npos) return std::nullopt;
+  if (feed == std::string_view::npos) {
+    // What cannot become the end of a chunk is refused now, not when more comes.
+    if (phase == Phase::chunk_end && !crlf.starts_with(pending)) fail(400);
+    return std::nullopt;
+  }
   return pending;
 }
 

@@ -272,6 +272,7 @@ TEST(HttpParser, RefusesMalformedChunks) {
       {"bare LF after the size", chunked("1\na\r\n"), "400"},
       {"bare CR in an extension", chunked("1;a\rb\r\na\r\n"), "400"},
       {"NUL in an extension", chunked("1;a" + nul + "\r\na\r\n"), "400"},
+      {"no end after the data", chunked("2\r\n{}XX"), "400"},
       {"data longer than told", chunked("1\r\nab\r\n0\r\n\r\n"), "400"},
       {"data shorter than told", chunked("3\r\na\r\n0\r\n\r\n"), "400"},
       {"bare LF after the data", chunked("1\r\na\n0\r\n\r\n"), "400"},

@@ -250,7 +250,13 @@ void Connection::peer_gone(bool error) {
   } else if (http_ && http_->answered && endpoint_ != nullptr) {
     endpoint_->lost(*this, true);
   }
-  if (!closed_) close();
+  if (closed_) return;
+  if (!error && backlog_) {  // an answer that is queued still goes to a peer that has only ended
+    half_closed_ = true;
+    close_after_flush();
+    return;
+  }
+  close();
 }
 
 void Connection::close_after_flush() {

@@ -165,7 +165,7 @@ Gateway::Impl::Impl(GatewayOptions options, LogSink log)
                 options_.backlog_bytes_max),
       api_(worker_, programs_, options_.api_key),
       routes_(worker_, door_),
-      shutdown_(worker_, {&engine_}, [this] { return programs_.publishes_in_flight() == 0; },
+      shutdown_(worker_, {&engine_}, [this] { return programs_.idle(); },
                 {500, std::chrono::milliseconds(10), options_.shutdown_timeout}) {
   sockets_.attach(engine_, programs_);
   worker_.route(options_.path, engine_);

@@ -44,7 +44,8 @@ class Programs final : public Application, public TurnUser {
   /// order, and an event is on its way to all members when its position is reported.
   void publish(std::string_view program, std::string_view body, Done done);
   void refuse_publishes() { refusing_ = true; }
-  [[nodiscard]] std::size_t publishes_in_flight() const { return in_flight_; }
+  /// Whether everything accepted has been handed to its members.
+  [[nodiscard]] bool idle() const { return in_flight_ == 0 && live_.empty(); }
 
   // Application.
   void connect_requested(const Ticket& ticket, std::string auth) override;

@@ -14,7 +14,6 @@ void Shutdown::begin() {
   if (begun()) return;
   worker_.log(LogLevel::info, "shutting down",
               {{"connections", std::to_string(worker_.connection_count())}});
-  worker_.stop_listening();
   for (Engine* engine : engines_) engine->refuse_handshakes();
   next_ = worker_.now();
   give_up_at_ = worker_.now() + steps_.timeout;
@@ -31,7 +30,10 @@ void Shutdown::tick(TimePoint now) {
     }
     sessions += engine->session_count();
   }
-  if (sessions == 0) worker_.close_idle_connections();
+  if (sessions == 0) {
+    worker_.stop_listening();
+    worker_.close_idle_connections();
+  }
   if ((sessions > 0 || worker_.connection_count() > 0) && !late) return;
   worker_.log(LogLevel::info, "stopped",
               {{"connections", std::to_string(worker_.connection_count())}});

@@ -9,8 +9,9 @@
 
 namespace crier::server {
 
-/// Takes a worker down in order: no new connections, publishes in flight finish, sessions close in
-/// steps, connections end, the loop stops. Bounded in time.
+/// Takes a worker down in order: no new sessions, publishes in flight finish, sessions close in
+/// steps, no new connections (until then a polling client may need one for what it is owed),
+/// connections end, the loop stops. Bounded in time.
 class Shutdown final : public TurnUser {
  public:
   struct Steps {

@@ -1,0 +1,167 @@
+#include "daemon/serve/settings.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+
+namespace crier::daemon {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class SettingsTest : public testing::Test {
+ protected:
+  SettingsTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "crier-test-XXXXXX").string();
+    folder = mkdtemp(name.data());
+  }
+  ~SettingsTest() override { std::filesystem::remove_all(folder); }
+
+  std::string file(std::string_view text) const {
+    const std::string path = folder + "/crier.toml";
+    std::ofstream(path) << text;
+    return path;
+  }
+  Result<Settings, std::string> read(const std::string& path) const {
+    return read_settings(path, [this](const std::string& name) -> std::optional<std::string> {
+      const auto found = environment.find(name);
+      if (found == environment.end()) return std::nullopt;
+      return found->second;
+    });
+  }
+  std::string error_of(std::string_view text) const {
+    const auto settings = read(file(text));
+    return settings ? "no error" : settings.error();
+  }
+
+  std::string folder;
+  std::map<std::string, std::string> environment;
+};
+
+TEST_F(SettingsTest, DefaultsAreTheLibrarys) {
+  const auto settings = read("");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->gateway.port, 3000);
+  EXPECT_EQ(settings->gateway.address, "0.0.0.0");
+  EXPECT_EQ(settings->gateway.ping_timeout, std::chrono::seconds(60));
+  EXPECT_EQ(settings->log_level, "info");
+}
+
+TEST_F(SettingsTest, TheFileSetsWhatItNames) {
+  const auto settings =
+      read(file("[http]\nport = 8080\norigins = [\"https://a\", \"https://b\"]\n"
+                "[history]\nttl = \"10m\"\nbytes_max = 2048\n"));
+  ASSERT_TRUE(settings) << settings.error();
+  EXPECT_EQ(settings->gateway.port, 8080);
+  EXPECT_THAT(settings->gateway.origins, ElementsAre("https://a", "https://b"));
+  EXPECT_EQ(settings->gateway.history_ttl, std::chrono::minutes(10));
+  EXPECT_EQ(settings->gateway.history_bytes_max, 2048U);
+}
+
+TEST_F(SettingsTest, TheNamesOfExistingDeploymentsWork) {
+  environment = {{"PORT", "4000"},
+                 {"JWT_ACCESS_SECRET", "s"},
+                 {"CLIENT_URL", "https://app, https://other"},
+                 {"REDIS_URL", "redis://r"},
+                 {"CRIER_API_KEY", "k"},
+                 {"CRIER_STORE", "x.db"}};
+  const auto settings = read("");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->gateway.port, 4000);
+  EXPECT_EQ(settings->gateway.jwt_secret, "s");
+  EXPECT_THAT(settings->gateway.origins, ElementsAre("https://app", "https://other"));
+  EXPECT_EQ(settings->gateway.redis_url, "redis://r");
+  EXPECT_EQ(settings->gateway.api_key, "k");
+  EXPECT_EQ(settings->gateway.store, "x.db");
+}
+
+TEST_F(SettingsTest, TheEnvironmentWinsOverTheFileAndTheLongNameOverTheShort) {
+  environment = {
+      {"PORT", "4000"}, {"CRIER_HTTP_PORT", "5000"}, {"CRIER_ENGINE_PING_INTERVAL", "1s"}};
+  const auto settings = read(file("[http]\nport = 8080\n[engine]\nping_interval = \"9s\"\n"));
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->gateway.port, 5000);
+  EXPECT_EQ(settings->gateway.ping_interval, std::chrono::seconds(1));
+}
+
+TEST_F(SettingsTest, AnEmptyVariableIsNone) {
+  environment = {{"PORT", ""}};
+  EXPECT_EQ(read("")->gateway.port, 3000);
+}
+
+TEST_F(SettingsTest, ErrorsNameLineAndKey) {
+  EXPECT_THAT(error_of("[http]\n\nprot = 1\n"), HasSubstr("crier.toml:3: http.prot: unknown key"));
+  EXPECT_THAT(error_of("[htp]\nport = 1\n"), HasSubstr("crier.toml:1: htp: unknown section"));
+  EXPECT_THAT(error_of("port = 1\n"), HasSubstr("crier.toml:1: port: unknown key"));
+  EXPECT_THAT(error_of("[http]\nport = \"x\"\n"),
+              HasSubstr(":2: http.port: must be a whole number"));
+  EXPECT_THAT(error_of("[http]\nport = 1.5\n"), HasSubstr(":2: http.port: is of the wrong type"));
+  EXPECT_THAT(error_of("[log]\nlevel = \"loud\"\n"), HasSubstr("log.level: must be debug"));
+  EXPECT_THAT(error_of("[history]\nttl = 5\n"), HasSubstr("history.ttl: must be a duration"));
+  EXPECT_THAT(error_of("[http\n"), HasSubstr("crier.toml:1: TOML:"));
+  const std::string both = error_of("[http]\na = 1\nb = 2\n");
+  EXPECT_THAT(both, HasSubstr("http.a"));
+  EXPECT_THAT(both, HasSubstr("http.b"));
+}
+
+TEST_F(SettingsTest, AFileThatIsNotThereIsAnError) {
+  const auto settings = read(folder + "/none.toml");
+  ASSERT_FALSE(settings);
+  EXPECT_THAT(settings.error(), HasSubstr("none.toml"));
+}
+
+TEST_F(SettingsTest, AVariableThatMakesNoSenseIsNamed) {
+  environment = {{"PORT", "65536"}};
+  const auto settings = read("");
+  ASSERT_FALSE(settings);
+  EXPECT_THAT(settings.error(), HasSubstr("PORT: must be a whole number from 0 to 65535"));
+}
+
+TEST_F(SettingsTest, LimitsHoldAtTheirEdges) {
+  EXPECT_TRUE(read(file("[http]\nport = 65535\n")));
+  EXPECT_FALSE(read(file("[http]\nport = 65536\n")));
+  EXPECT_TRUE(read(file("[engine]\nbacklog_bytes_max = 65536\n")));
+  EXPECT_FALSE(read(file("[engine]\nbacklog_bytes_max = 65535\n")));
+  EXPECT_TRUE(read(file("[history]\nevents_max = 1\n")));
+  EXPECT_FALSE(read(file("[history]\nevents_max = 0\n")));
+  EXPECT_TRUE(read(file("[history]\nbytes_max = 1024\n")));
+  EXPECT_FALSE(read(file("[history]\nbytes_max = 1023\n")));
+}
+
+TEST_F(SettingsTest, TheExampleIsAllComments) {
+  const auto settings = read(file(example_settings()));
+  ASSERT_TRUE(settings) << settings.error();
+  EXPECT_EQ(settings->gateway.port, 3000);
+}
+
+TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
+  std::string text = example_settings();
+  for (std::size_t at = 0; (at = text.find("# ", at)) != std::string::npos;) {
+    // A line `# key = value` becomes a setting; the sentence above it stays a comment.
+    const auto line = text.substr(at + 2, text.find('\n', at) - at - 2);
+    const bool assigns = line.find(" = ") != std::string::npos && std::islower(line[0]) != 0;
+    if (assigns) text.erase(at, 2);
+    at = text.find('\n', at);
+  }
+  const auto settings = read(file(text));
+  ASSERT_TRUE(settings) << settings.error();
+  const GatewayOptions defaults;
+  EXPECT_EQ(settings->gateway.ping_interval, defaults.ping_interval);
+  EXPECT_EQ(settings->gateway.ping_timeout, defaults.ping_timeout);
+  EXPECT_EQ(settings->gateway.history_ttl, defaults.history_ttl);
+  EXPECT_EQ(settings->gateway.history_events_max, defaults.history_events_max);
+  EXPECT_EQ(settings->gateway.history_bytes_max, defaults.history_bytes_max);
+  EXPECT_EQ(settings->gateway.replay_timestamp_max, defaults.replay_timestamp_max);
+  EXPECT_EQ(settings->gateway.connections_max, defaults.connections_max);
+  EXPECT_EQ(settings->gateway.backlog_bytes_max, defaults.backlog_bytes_max);
+  EXPECT_EQ(settings->gateway.payload_bytes_max, defaults.payload_bytes_max);
+  EXPECT_EQ(settings->gateway.request_timeout, defaults.request_timeout);
+  EXPECT_EQ(settings->gateway.shutdown_timeout, defaults.shutdown_timeout);
+}
+
+}  // namespace
+}  // namespace crier::daemon
