@@ -1,0 +1,16 @@
+set(crier_cli_sources
+  arguments.cpp
+  commands.cpp
+  demo_users.cpp
+  http_post.cpp
+  publish_command.cpp
+  store_commands.cpp
+  token_command.cpp)
+set(crier_cli_tests
+  arguments_test.cpp
+  commands_test.cpp
+  demo_users_test.cpp
+  http_post_test.cpp
+  publish_command_test.cpp
+  store_commands_test.cpp
+  token_command_test.cpp)

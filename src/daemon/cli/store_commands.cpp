@@ -1,0 +1,159 @@
+#include "backends/sqlite/store.hpp"
+#include "daemon/cli/terminal.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <ostream>
+
+namespace crier::daemon {
+namespace {
+
+using sqlite::Store;
+
+struct Arguments {
+  std::string store = "crier.db";
+  std::string user;
+  std::string program;
+  std::string file;
+  std::optional<std::string> name;
+  std::optional<std::string> role;
+};
+
+/// What a command does with the open store; the exit code.
+using Action = int (*)(Store& store, const Arguments& arguments, const Terminal& terminal);
+
+int add_user(Store& store, const Arguments& arguments, const Terminal& terminal) {
+  const auto known = store.user(arguments.user);
+  if (!known) return fail(terminal, known.error());
+  access::User user = known->value_or(access::User{arguments.user, "", "", true, {}});
+  user.active = true;
+  if (arguments.name) user.name = *arguments.name;
+  if (arguments.role) user.role = *arguments.role;
+  const auto done = store.put_user(user);
+  if (!done) return fail(terminal, done.error());
+  terminal.out << (*known ? "updated user " : "added user ") << user.id << "\n";
+  return 0;
+}
+
+int deactivate_user(Store& store, const Arguments& arguments, const Terminal& terminal) {
+  const auto done = store.deactivate_user(arguments.user);
+  if (!done) return fail(terminal, done.error());
+  if (!*done) return fail(terminal, "the user " + arguments.user + " does not exist");
+  terminal.out << "deactivated user " << arguments.user << "\n";
+  return 0;
+}
+
+int add_member(Store& store, const Arguments& arguments, const Terminal& terminal) {
+  const auto done = store.put_membership({arguments.program, arguments.user, true});
+  if (!done) return fail(terminal, done.error());
+  terminal.out << "added member " << arguments.program << " " << arguments.user << "\n";
+  return 0;
+}
+
+int remove_member(Store& store, const Arguments& arguments, const Terminal& terminal) {
+  const auto done = store.remove_membership(arguments.program, arguments.user);
+  if (!done) return fail(terminal, done.error());
+  if (!*done) {
+    return fail(terminal,
+                "the user " + arguments.user + " is not a member of " + arguments.program);
+  }
+  terminal.out << "removed member " << arguments.program << " " << arguments.user << "\n";
+  return 0;
+}
+
+int list_members(Store& store, const Arguments& arguments, const Terminal& terminal) {
+  const auto memberships = store.memberships(arguments.user, arguments.program);
+  if (!memberships) return fail(terminal, memberships.error());
+  for (const auto& [program, user, active] : *memberships) {
+    terminal.out << program << "\t" << user << "\t" << (active ? "active" : "inactive") << "\n";
+  }
+  return 0;
+}
+
+int import_from(Store& store, std::istream& lines, const std::string& name,
+                const Terminal& terminal) {
+  const auto applied = store.import(lines);
+  if (!applied) return fail(terminal, name + ": " + applied.error());
+  terminal.out << "imported " << *applied << " lines\n";
+  return 0;
+}
+
+int import_file(Store& store, const Arguments& arguments, const Terminal& terminal) {
+  if (arguments.file == "-") return import_from(store, terminal.in, "standard input", terminal);
+  std::ifstream lines(arguments.file, std::ios::binary);
+  if (!lines) return fail(terminal, arguments.file + ": " + std::strerror(errno));
+  return import_from(store, lines, arguments.file, terminal);
+}
+
+struct Command {
+  std::shared_ptr<Arguments> arguments = std::make_shared<Arguments>();
+  CLI::App* app;
+
+  Command(CLI::App& parent, const std::string& name, const std::string& help)
+      : app(parent.add_subcommand(name, help)) {
+    app->add_option("--store", arguments->store, "SQLite file with users and memberships")
+        ->envname("CRIER_STORE")
+        ->capture_default_str();
+  }
+
+  Command& positional(const std::string& name, std::string Arguments::* member,
+                      const std::string& help) {
+    app->add_option(name, (*arguments).*member, help)->required();
+    return *this;
+  }
+
+  void runs(Action action, Store::Mode mode, int& exit_code, const Terminal& terminal) const {
+    app->callback([arguments = arguments, action, mode, terminal, &exit_code] {
+      const auto store = Store::open(arguments->store, mode);
+      exit_code = store ? action(**store, *arguments, terminal) : fail(terminal, store.error());
+    });
+  }
+};
+
+void add_user_commands(CLI::App& app, int& exit_code, const Terminal& terminal) {
+  CLI::App& group = *app.add_subcommand("user", "Add or deactivate users");
+  group.require_subcommand(1);
+  Command add(group, "add", "Add a user, or update and reactivate one");
+  add.positional("ID", &Arguments::user, "The user's id, the `sub` of their tokens");
+  add.app->add_option("--name", add.arguments->name, "Name; kept if not given");
+  add.app->add_option("--role", add.arguments->role, "Role; kept if not given");
+  add.runs(add_user, Store::Mode::create, exit_code, terminal);
+  Command deactivate(group, "deactivate", "Refuse a user's next connections");
+  deactivate.positional("ID", &Arguments::user, "The user's id")
+      .runs(deactivate_user, Store::Mode::open_existing, exit_code, terminal);
+}
+
+void add_member_commands(CLI::App& app, int& exit_code, const Terminal& terminal) {
+  CLI::App& group = *app.add_subcommand("member", "Add, remove or list members of programs");
+  group.require_subcommand(1);
+  Command add(group, "add", "Make a user a member of a program");
+  add.positional("PROGRAM", &Arguments::program, "The program's id")
+      .positional("USER", &Arguments::user, "The user's id")
+      .runs(add_member, Store::Mode::open_existing, exit_code, terminal);
+  Command remove(group, "remove", "Take a user out of a program");
+  remove.positional("PROGRAM", &Arguments::program, "The program's id")
+      .positional("USER", &Arguments::user, "The user's id")
+      .runs(remove_member, Store::Mode::open_existing, exit_code, terminal);
+  Command list(group, "list", "Print PROGRAM, USER and active or inactive, separated by tabs");
+  list.app->add_option("--user", list.arguments->user, "Only this user's memberships");
+  list.app->add_option("--program", list.arguments->program, "Only this program's members");
+  list.runs(list_members, Store::Mode::open_existing, exit_code, terminal);
+}
+
+}  // namespace
+
+void add_store_commands(CLI::App& app, int& exit_code, const Terminal& terminal) {
+  add_user_commands(app, exit_code, terminal);
+  add_member_commands(app, exit_code, terminal);
+  Command import(app, "import", "Add users and memberships from JSON lines, all or none");
+  import
+      .positional("FILE", &Arguments::file,
+                  "Lines {\"user\":{\"id\",\"name\",\"role\",\"active\"}} and "
+                  "{\"member\":{\"programId\",\"userId\",\"active\"}}; - for standard input")
+      .runs(import_file, Store::Mode::create, exit_code, terminal);
+}
+
+}  // namespace crier::daemon
