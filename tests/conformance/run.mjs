@@ -16,7 +16,7 @@ import { parseArgs, promisify } from "node:util";
 
 const run = promisify(execFile);
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const modules = join(root, "tests/npm/node_modules");
+const modules = join(root, "tests/conformance/node_modules");
 const suites = [
   { name: "Engine.IO v4", folder: "docs/engine.io-protocol/v4-test-suite", tests: 25 },
   { name: "Socket.IO v5", folder: "docs/socket.io-protocol/v5-test-suite", tests: 32 },
