@@ -18,7 +18,9 @@ let session = null;
 /** One user's connection. `cursor` is the time of the last event seen, in ms; null before the first. */
 class Session {
   cursor = null;
+  // From a reconnect on, events up to the time of the connection are caught up.
   replaying = false;
+  replayEnd = 0;
   caughtUp = 0;
   total = 0;
   cutByUser = false;
@@ -51,6 +53,7 @@ class Session {
 
   #connected() {
     this.replaying = this.cursor !== null;
+    this.replayEnd = Date.now();
     this.caughtUp = 0;
     const { engine } = this.socket.io;
     showTransport(engine.transport.name);
@@ -85,8 +88,12 @@ class Session {
   }
 
   #received(envelope) {
+    if (Date.parse(envelope.timestamp) > this.replayEnd) this.replaying = false;
     const missed = this.replaying;
-    if (missed) this.caughtUp += 1;
+    if (missed) {
+      this.caughtUp += 1;
+      showNote(view.notice, "missed", `Caught up ${plural(this.caughtUp, "event")} that you missed.`);
+    }
     this.cursor = Date.parse(envelope.timestamp);
     this.total += 1;
     view.cursor.textContent = clock(envelope.timestamp);
@@ -95,16 +102,14 @@ class Session {
     if (!missed) announce(`${envelope.event} in ${envelope.programId}, ${envelope.requestId}`);
   }
 
-  // Everything between the connection and this belongs to the replay.
+  // Sent after the replay and before what is live, by servers that tell what became of each program.
   #replayed({ programs = {} } = {}) {
     const returned = this.replaying;
     this.replaying = false;
     const holes = Object.keys(programs).filter((id) => ["gap", "reset"].includes(verdictOf(programs[id])));
     if (holes.length > 0) {
       showNote(view.notice, "bad", `Older events of ${holes.join(", ")} are no longer kept: reload its data.`);
-    } else if (returned && this.caughtUp > 0) {
-      showNote(view.notice, "missed", `Caught up ${plural(this.caughtUp, "event")} that you missed.`);
-    } else if (returned) {
+    } else if (returned && this.caughtUp === 0) {
       showNote(view.notice, "good", "Nothing was missed.");
     }
   }

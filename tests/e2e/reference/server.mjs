@@ -117,8 +117,9 @@ async function bodyOf(req) {
 }
 
 function answer(res, status, value, headers = {}) {
-  res.writeHead(status, { "content-type": "application/json", ...headers });
-  res.end(JSON.stringify(value));
+  const text = JSON.stringify(value);
+  res.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers });
+  res.end(text);
 }
 const refuse = (res, status, code, path = "") => answer(res, status, { code, message: code, path });
 
@@ -147,9 +148,7 @@ async function devRoutes(req, res, path) {
   if (files[path]) {
     res.writeHead(200, {
       "content-type": `${types[files[path].split(".")[1]]}; charset=utf-8`,
-      "content-security-policy":
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      "content-security-policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
     });
     return res.end(await readFile(join(page, files[path])));
   }
@@ -165,7 +164,14 @@ async function devRoutes(req, res, path) {
   refuse(res, 404, "not_found");
 }
 
-const server = createServer(async (req, res) => {
+const server = createServer((req, res) => {
+  route(req, res).catch((error) => {
+    if (res.headersSent) res.destroy();
+    else refuse(res, 500, error.name);
+  });
+});
+
+async function route(req, res) {
   const path = req.url.split("?")[0];
   if (path === "/healthz") return answer(res, 200, { status: "ok" });
   if (path === "/readyz") {
@@ -180,7 +186,7 @@ const server = createServer(async (req, res) => {
   }
   if (dev) return devRoutes(req, res, path);
   refuse(res, 404, "not_found");
-});
+}
 
 // --- Socket.IO
 

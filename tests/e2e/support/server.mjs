@@ -86,8 +86,8 @@ export function crier(...args) {
 }
 
 /** Writes users and memberships where the server under test looks for them. */
-export function writePeople(store, people) {
-  if (target === "reference") {
+export function writePeople(store, people, kind = target) {
+  if (kind === "reference") {
     writeFileSync(store, JSON.stringify(people));
     return;
   }
@@ -102,13 +102,14 @@ export function writePeople(store, people) {
 
 /**
  * A running server. `options`: people, redisUrl, dev, env, store (an existing store's path; nothing is
- * written to it), port, core (to pin it to), waitReady (default true).
+ * written to it), port, core (to pin it to), waitReady (default true), kind ("crier" or "reference").
  */
 export async function startServer(options = {}) {
+  const kind = options.kind ?? target;
   const port = options.port ?? (await freePort());
   const folder = temporaryFolder();
   const store = options.store ?? join(folder, "store.db");
-  if (!options.store) writePeople(store, options.people ?? PEOPLE);
+  if (!options.store) writePeople(store, options.people ?? PEOPLE, kind);
   const env = {
     PATH: process.env.PATH,
     HOME: folder,
@@ -122,14 +123,14 @@ export async function startServer(options = {}) {
   };
   const dev = options.dev ? ["--dev"] : [];
   const [command, args] =
-    target === "reference"
+    kind === "reference"
       ? [process.execPath, [join(here, "../reference/server.mjs"), ...dev]]
       : [crierBinary, ["serve", ...dev]];
   if (!existsSync(command)) throw new Error(`no server at ${command}: build it, or set CRIER_BIN`);
   const pinned =
     options.core === undefined ? [command, args] : ["taskset", ["-c", String(options.core), command, ...args]];
   const child = leash(spawn(pinned[0], pinned[1], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] }));
-  const server = new RunningServer(child, port, store);
+  const server = new RunningServer(kind, child, port, store);
   if (options.waitReady !== false) {
     await until(
       async () => {
@@ -147,7 +148,8 @@ class RunningServer {
   #published = 0;
   #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-  constructor(child, port, store) {
+  constructor(kind, child, port, store) {
+    this.kind = kind;
     this.child = child;
     this.pid = child.pid;
     this.port = port;
@@ -209,10 +211,10 @@ class RunningServer {
   /** Publishes and returns the 202's body; throws at any other answer. */
   async publish(program, requestId, { event = "request:created", data = {} } = {}) {
     // The reference keeps an order only between events of different milliseconds.
-    if (target === "reference") await until(() => Date.now() > this.#published, { every: 1 });
-    this.#published = Date.now();
+    if (this.kind === "reference") await until(() => Date.now() > this.#published, { every: 1 });
     const answer = await this.post(program, publication(requestId, { event, data }));
     if (answer.status !== 202) throw new Error(`publish: ${answer.status} ${answer.text}`);
+    this.#published = Date.parse(answer.json.timestamp);
     return answer.json;
   }
 
