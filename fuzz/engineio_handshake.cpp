@@ -1,0 +1,63 @@
+// Admission by lines of the input: transport, sid, EIO, origin, then flags. What is admitted must
+// be what the rules allow, whatever the values are.
+#include "engineio/handshake.hpp"
+#include "one_input.hpp"
+
+#include <cstdlib>
+
+using namespace crier;
+using namespace crier::engineio;
+
+namespace {
+
+void check(bool holds) {
+  if (!holds) std::abort();
+}
+
+/// The next line, or nothing at the end of the input.
+std::optional<std::string_view> take_line(std::string_view& rest) {
+  if (rest.empty()) return std::nullopt;
+  const std::size_t end = rest.find('\n');
+  const std::string_view line = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  return line;
+}
+
+std::optional<TransportKind> transport_of(std::string_view sid) {
+  if (sid == "polls") return TransportKind::polling;
+  if (sid == "wired") return TransportKind::websocket;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void one_input(std::string_view input, std::size_t split) {
+  Attempt attempt;
+  attempt.get = split % 2 == 0;
+  attempt.upgrade = split % 4 < 2;
+  attempt.transport = take_line(input);
+  attempt.sid = take_line(input);
+  attempt.eio = take_line(input);
+  attempt.origin = take_line(input).value_or("");
+  const auto admission = admit(attempt, transport_of);
+  if (!admission) {
+    check(admission.error() != ErrorCode::forbidden);
+    check(status(admission.error()) == 400 && !message(admission.error()).empty());
+    return;
+  }
+  const bool has_sid = attempt.sid && !attempt.sid->empty();
+  check(attempt.eio == "4");
+  check(attempt.origin.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos);
+  check(attempt.transport == (attempt.upgrade ? "websocket" : "polling"));
+  switch (*admission) {
+    case Admission::open_polling:
+      return check(!has_sid && attempt.get && !attempt.upgrade);
+    case Admission::open_websocket:
+      return check(!has_sid && attempt.get && attempt.upgrade);
+    case Admission::polling_request:
+      return check(attempt.sid == "polls" && !attempt.upgrade);
+    case Admission::upgrade:
+      return check(has_sid && transport_of(*attempt.sid) && attempt.get && attempt.upgrade);
+  }
+  std::abort();
+}
