@@ -1,6 +1,7 @@
-// What a peer can make the server keep: counted at operator new.
+// What is kept, and what a peer can make the server keep: counted at operator new.
 
 #include "socketio/client.hpp"
+#include "socketio/rooms.hpp"
 
 #include <cstddef>
 #include <cstdlib>
@@ -111,6 +112,32 @@ TEST(ClientMemory, OfRefusedNamespacesIsGivenBack) {
     client.refuse(nsp, "{}", out);
   }
   EXPECT_EQ(live_bytes, before);
+}
+
+TEST(RoomsMemory, IsReusedAsRoomsComeAndGo) {
+  Rooms rooms;
+  rooms.join(0, "stays");
+  const auto come_and_go = [&rooms](int number) {
+    rooms.join(1, "room-" + std::to_string(number));
+    rooms.leave_all(1);
+  };
+  come_and_go(0);
+  const std::size_t before = live_bytes;
+  for (int number = 1; number < 1000; ++number) come_and_go(number);
+  EXPECT_EQ(live_bytes, before);
+}
+
+// The design's share of an idle connection, together with sizeof(Client): 288 bytes.
+TEST(RoomsMemory, OfASocketInFourRoomsStaysWithinItsShare) {
+  constexpr Slot sockets = 1024;
+  const std::string names[] = {"program:1", "program:2", "program:3", "program:4"};
+  Rooms rooms;
+  const std::size_t before = live_bytes;
+  for (Slot socket = 0; socket < sockets; ++socket) {
+    rooms.set_route(socket, Route{.slot = socket, .descriptor = 1});
+    for (const std::string& name : names) rooms.join(socket, name);
+  }
+  EXPECT_LE((live_bytes - before) / sockets, 288 - sizeof(Client));
 }
 
 }  // namespace
