@@ -28,4 +28,4 @@ const events = run({ files, concurrency: 1, timeout: 15 * 60 * 1000 });
 events.on("test:fail", () => {
   process.exitCode = 1;
 });
-events.compose(spec).pipe(process.stdout);
+events.compose(new spec()).pipe(process.stdout);
