@@ -84,7 +84,7 @@ for (const kind of ["memory", "redis"]) {
         const got = ada.requestIds;
         // The reference loses what shares the cursor's millisecond.
         if (target === "crier") assert.deepEqual(got, ids(prefix, 5, 10));
-        else assert.deepEqual(got, got.toSorted((a, b) => a.split("-")[2] - b.split("-")[2]));
+        else assert.deepEqual(got, [...got].sort((a, b) => a.split("-")[2] - b.split("-")[2]));
       });
 
       test(`${via}: reconnecting again and again while events flow loses and repeats nothing`, { skip: crierOnly }, async () => {
@@ -159,7 +159,7 @@ for (const kind of ["memory", "redis"]) {
       assert.equal(ben.requestIds.at(-1), "after-sixty");
       if (target === "crier") {
         const order = ben.seen.map(({ id }) => BigInt(id.split(".")[1]));
-        assert.deepEqual(order, order.toSorted((a, b) => (a < b ? -1 : 1)), "one order over all programs");
+        assert.deepEqual(order, [...order].sort((a, b) => (a < b ? -1 : 1)), "one order over all programs");
       }
     });
 
@@ -249,25 +249,6 @@ for (const kind of ["memory", "redis"]) {
         if (target === "crier") {
           const score = redis.command("ZRANGE", "socket:events:program:zset", 0, 0, "WITHSCORES").split("\n").at(-1);
           assert.equal(BigInt(score), BigInt(first.id.split(".")[1]));
-        }
-      });
-
-      test("a second server on the same Redis delivers and catches up", { skip: crierOnly }, async () => {
-        const second = await startServer({ redisUrl: redis.url });
-        try {
-          const here = await connect(server, { user: "ada" });
-          const there = await connect(second, { user: "ada" });
-          const answers = [];
-          for (let i = 1; i <= 6; i += 1) answers.push(await (i % 2 ? server : second).publish("alpha", `two-${i}`));
-          await Promise.all([here.received("two-6"), there.received("two-6")]);
-          for (const client of [here, there]) assert.deepEqual(client.requestIds, ids("two-", 1, 6));
-          const cursor = Date.parse(answers[1].timestamp);
-          const late = await connect(second, { user: "ada", lastEventTimestamp: cursor });
-          await server.publish("alpha", "two-7");
-          await late.received("two-7");
-          assert.deepEqual(late.requestIds, ids("two-", 3, 7));
-        } finally {
-          await second.stop();
         }
       });
 
