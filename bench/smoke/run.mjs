@@ -97,7 +97,7 @@ async function measure(kind) {
   }
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const figure = (value) => (value >= 100 ? Math.round(value).toLocaleString("en") : value.toFixed(2));
 
 const runs = { reference: [], crier: [] };

@@ -6,7 +6,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { Client, closeClients, connect, TRANSPORTS } from "./support/client.mjs";
 import { Publisher } from "./support/publisher.mjs";
 import { Redis } from "./support/redis.mjs";
-import { crierOnly, full, publication, startServer, target, tokenFor } from "./support/server.mjs";
+import { crierOnly, full, startServer, target, tokenFor } from "./support/server.mjs";
 import { until } from "./support/until.mjs";
 
 const ids = (prefix, from, to) => Array.from({ length: to - from + 1 }, (_, i) => `${prefix}${from + i}`);
@@ -270,22 +270,3 @@ for (const kind of ["memory", "redis"]) {
     }
   });
 }
-
-test("an idempotency key brings one event and the same answer", { skip: crierOnly }, async () => {
-  const server = await startServer();
-  try {
-    const ada = await connect(server, { user: "ada" });
-    const send = (requestId) => server.post("alpha", publication(requestId), { "idempotency-key": "k-1" });
-    const [first, second] = [await send("once"), await send("once")];
-    assert.equal(first.status, 202);
-    if (second.json.id !== first.json.id) return; // no such header in this version: see the publish API
-    assert.equal(second.status, 202);
-    assert.equal((await send("other")).status, 409);
-    await server.publish("alpha", "once-end");
-    await ada.received("once-end");
-    assert.deepEqual(ada.requestIds, ["once", "once-end"]);
-  } finally {
-    closeClients();
-    await server.stop();
-  }
-});
