@@ -14,9 +14,9 @@ namespace crier {
 /// clock.
 class TimerWheel {
  public:
-  using Slot = std::uint32_t;
+  using Slot = std::uint32_t;  ///< Any but the greatest value; memory grows with the greatest used.
 
-  /// Deadlines are met at most one `resolution` late and never early.
+  /// `resolution` is a matter of cost only: deadlines are met exactly.
   explicit TimerWheel(TimePoint start, Duration resolution = std::chrono::milliseconds(1));
 
   /// Sets or replaces the slot's deadline; `never` cancels. O(1) amortised.

@@ -52,7 +52,7 @@ int pending_error(int descriptor) {
 
 }  // namespace
 
-struct Connecting::State : std::enable_shared_from_this<Connecting::State>, StreamUser {
+struct Connecting::State final : std::enable_shared_from_this<Connecting::State>, StreamUser {
   State(Loop& on, const std::string& to_host, std::uint16_t to_port, Done call)
       : loop(on),
         host(to_host),

@@ -7,6 +7,8 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
 #include <netinet/tcp.h>
+#include <tuple>
+#include <unistd.h>
 #include <utility>
 
 namespace crier::net {
@@ -55,8 +57,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
         ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return errno;
     boost::system::error_code error;
-    socket.assign(descriptor, error);
-    if (error) {
+    if (socket.assign(descriptor, error)) {
       ::close(descriptor);
       return error.value();
     }
@@ -109,7 +110,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
     handler = nullptr;
     pause.cancel();
     boost::system::error_code ignored;
-    socket.close(ignored);
+    std::ignore = socket.close(ignored);
   }
 
   Loop& loop;

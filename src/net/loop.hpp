@@ -13,15 +13,16 @@ class LoopBackend;  // the implementation's state, known to net/*.cpp only
 /// streams, watches) is used and destroyed on that thread, before the loop.
 class Loop {
  public:
-  Loop();
+  Loop();  ///< Throws std::system_error if the system gives no event queue.
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Runs handlers until stop(). Handlers must not throw.
+  /// Runs handlers until stop(), of which each run() uses up one. Handlers must not throw.
   void run();
 
-  /// Makes run() return after the handler in progress. From any thread; may come before run().
+  /// Makes run() return after the handler in progress and the end of its turn. From any thread;
+  /// when it comes before run(), that returns at once.
   void stop();
 
   /// Runs `task` on the loop's thread, in the order posted. The only thread-safe door. A task that
@@ -31,8 +32,8 @@ class Loop {
   /// Monotonic time, read now.
   [[nodiscard]] TimePoint now() const;
 
-  /// Runs `handler` at the end of each turn of the loop, after the handlers that were ready: the
-  /// place to flush what they queued. One handler; an empty one takes it away.
+  /// Runs `handler` at the end of each turn of the loop, after the handlers that were ready (256 at
+  /// most): the place to flush what they queued. One handler; an empty one takes it away.
   void on_turn_end(std::function<void()> handler);
 
   [[nodiscard]] LoopBackend& backend() { return *backend_; }

@@ -55,7 +55,7 @@ inline Ends connect(Loop& loop, const std::string& address = "127.0.0.1") {
 }
 
 /// Counts what a stream tells, and does more if asked.
-struct Recorder : StreamUser {
+struct Recorder final : StreamUser {
   void on_readable() override {
     ++readable;
     if (when_readable) when_readable();

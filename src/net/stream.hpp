@@ -52,9 +52,11 @@ class Stream {
   void wait_readable();
   void wait_writable();
 
+  /// `into` must have room.
   IoResult read(std::span<char> into);
+  /// Writing nothing is done at once.
   IoResult write(std::string_view bytes);
-  /// Gathers at most 64 pieces.
+  /// Gathers at most 64 pieces; what is beyond them is not written.
   IoResult write(std::span<const iovec> pieces);
 
   /// Tells the peer that no more will be sent (FIN). Reading goes on.
