@@ -93,7 +93,7 @@ class Gateway {
   Result<void> listen();
   [[nodiscard]] std::uint16_t port() const;  ///< After listen().
 
-  /// Serves on the calling thread; returns when a stop() has been carried out.
+  /// Serves on the calling thread; returns when a stop() has been carried out. Once.
   void run();
 
   /// Refuses new work, finishes publishes in flight, closes the clients in steps, then returns from

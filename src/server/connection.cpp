@@ -131,6 +131,7 @@ void Connection::head_seen() {
 
 void Connection::request_complete() {
   http_->phase = Phase::in_hand;
+  request_deadline_ = never;
   http::Request request = std::move(http_->parser.request());
   http_->parser.reset();
   endpoint_->request(*this, request);
@@ -180,6 +181,10 @@ void Connection::answer(const http::Response& response) {
 
 bool Connection::awaits_answer() const {
   return !closed_ && http_ && (http_->phase == Phase::body || http_->phase == Phase::in_hand);
+}
+
+void Connection::close_after_answer() {
+  if (http_) http_->keep_alive = false;
 }
 
 std::string_view Connection::origin() const {

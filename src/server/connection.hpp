@@ -38,6 +38,8 @@ class Connection final : public net::StreamUser {
   /// Answers the request in hand. Asserts that there is one.
   void answer(const http::Response& response);
   [[nodiscard]] bool awaits_answer() const;
+  /// The request in hand is the connection's last.
+  void close_after_answer();
   /// Closes without an answer, by a reset.
   void abort();
   /// The Origin header of the request in hand.

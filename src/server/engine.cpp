@@ -164,11 +164,9 @@ void Engine::request(Connection& connection, http::Request& request) {
 void Engine::refuse(Connection& connection, const http::Request& request,
                     engineio::ErrorCode code) {
   if (request.wants_websocket()) {
-    const auto message = engineio::message(code);
-    connection.answer({400,
-                       {{"Content-Type", std::string(html)}, {"Connection", "close"}},
-                       std::string(message)});
-    if (!connection.awaits_answer()) connection.close_after_flush();
+    connection.close_after_answer();
+    connection.answer(
+        {400, {{"Content-Type", std::string(html)}}, std::string(engineio::message(code))});
     return;
   }
   http::Response response = http::json(engineio::status(code), engineio::body(code));

@@ -261,6 +261,10 @@ void Gateway::run() {
   impl_->running_ = true;
   impl_->worker_.run();
   impl_->running_ = false;
+  // Whoever waits for a publish that was posted too late gets its answer.
+  impl_->door_->close();
+  impl_->worker_.loop().post([impl = impl_.get()] { impl->worker_.stop(); });
+  impl_->worker_.run();
 }
 
 void Gateway::stop() {

@@ -13,6 +13,17 @@ constexpr std::string_view events_json =
     R"("request:deleted","comment:added","comment:deleted","attachment:uploaded",)"
     R"("attachment:deleted","notification:created","chain:step_advanced"])";
 
+/// Whether the request was made to a loopback name: a page elsewhere whose name was pointed at
+/// 127.0.0.1 must not get tokens.
+bool is_local(const HttpRequest& request) {
+  for (const auto& [name, value] : request.headers) {
+    if (name != "host") continue;
+    const auto host = std::string_view(value).substr(0, value.rfind(':'));
+    return host == "127.0.0.1" || host == "localhost";
+  }
+  return false;
+}
+
 HttpResponse with_policy(HttpResponse response) {
   response.headers.emplace_back("Content-Security-Policy",
                                 "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
@@ -97,6 +108,10 @@ void give_state(const DemoSources& sources, const HttpReply& reply) {
 }
 
 void give_token(const DemoSources& sources, const HttpRequest& request, const HttpReply& reply) {
+  if (!is_local(request)) {
+    reply(problem(403, "not_local", "The demo answers to 127.0.0.1 and localhost only."));
+    return;
+  }
   boost::json::error_code error;
   const auto body = boost::json::parse(request.body, error);
   const auto* object = error ? nullptr : body.if_object();
@@ -110,6 +125,10 @@ void give_token(const DemoSources& sources, const HttpRequest& request, const Ht
 }
 
 void publish(Gateway& gateway, const HttpRequest& request, const HttpReply& reply) {
+  if (!is_local(request)) {
+    reply(problem(403, "not_local", "The demo answers to 127.0.0.1 and localhost only."));
+    return;
+  }
   constexpr std::string_view before = "/dev/programs/";
   constexpr std::string_view after = "/events";
   const std::string_view path = request.path;
