@@ -41,7 +41,8 @@ class Bench {
     }
     settle();
     while (!input_.empty()) {
-      step(byte(), byte());
+      const unsigned op = byte();
+      step(op, byte());
       settle();
     }
     close(true);
