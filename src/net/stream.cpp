@@ -10,7 +10,9 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <tuple>
 #include <unistd.h>
 #include <utility>
@@ -151,6 +153,11 @@ IoResult Stream::write(std::span<const iovec> pieces) {
 }
 
 void Stream::shut_down_write() { ::shutdown(state_->descriptor(), SHUT_WR); }
+
+bool Stream::all_acknowledged() const {
+  int waiting = 0;
+  return ::ioctl(state_->descriptor(), SIOCOUTQ, &waiting) == 0 && waiting == 0;
+}
 
 void Stream::reset_on_close() {
   const linger discard{.l_onoff = 1, .l_linger = 0};

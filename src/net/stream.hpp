@@ -62,6 +62,9 @@ class Stream {
   /// Tells the peer that no more will be sent (FIN). Reading goes on.
   void shut_down_write();
 
+  /// Whether the peer has acknowledged all bytes that were written.
+  [[nodiscard]] bool all_acknowledged() const;
+
   /// Makes closing send a reset (RST) instead of a FIN.
   void reset_on_close();
 

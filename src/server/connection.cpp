@@ -12,6 +12,7 @@ namespace crier::server {
 namespace {
 
 constexpr std::size_t held_bytes_max = 64 * 1024;
+constexpr std::size_t answers_bytes_max = 256 * 1024;  // that a peer does not read
 constexpr std::chrono::milliseconds drain_timeout{2'000};
 constexpr int reads_a_turn = 8;
 
@@ -29,7 +30,8 @@ Connection::Connection(Worker& worker, Key key, net::Stream stream)
 
 Connection::~Connection() = default;
 
-// Reading.
+// Reading. While a request is in hand, or answers pile up, what comes behind it is held, and when
+// that is much nothing more is read.
 
 void Connection::on_readable() {
   if (closed_) return;
@@ -44,46 +46,73 @@ void Connection::on_readable() {
     }
     if (!draining_) read_input(scratch.first(result.bytes));
     if (closed_) return;
-    if (result.bytes < scratch.size()) break;
+    if (result.bytes < scratch.size() || holds_much()) break;
   }
-  if (http_ && http_->held.size() > held_bytes_max) return;  // resume() asks again
+  if (holds_much()) {
+    http_->paused = true;  // resume() asks again
+    return;
+  }
   stream_.wait_readable();
+}
+
+bool Connection::holds_much() const {
+  return http_ != nullptr && http_->held.size() - http_->held_begin > held_bytes_max;
 }
 
 void Connection::read_input(std::span<char> bytes) {
   if (closing_) return;
   if (reader_) {
     read_websocket(bytes);
+    return;
+  }
+  if (http_->held.empty()) {
+    const auto rest = parse(bytes);
+    if (http_ && !closed_) http_->held.append(rest.data(), rest.size());
   } else {
-    read_http(bytes);
+    http_->held.erase(0, std::exchange(http_->held_begin, 0));
+    http_->held.append(bytes.data(), bytes.size());
   }
 }
 
-void Connection::read_http(std::span<char> bytes) {
-  if (http_->phase == Phase::in_hand) {
-    http_->held.append(bytes.data(), bytes.size());
-    return;
-  }
+std::span<char> Connection::parse(std::span<char> bytes) {
   std::string_view input(bytes.data(), bytes.size());
   http_->parsing = true;
   while (parse_step(input)) {
   }
-  if (closed_) return;
+  if (closed_) return {};
   http_->parsing = false;
   const auto rest = bytes.last(input.size());
   if (reader_) {
     http_.reset();
     set_deadline();
     if (!rest.empty()) read_websocket(rest);
-    return;
+    return {};
   }
-  if (http_->phase == Phase::in_hand) http_->held.append(rest.data(), rest.size());
   set_deadline();
+  return rest;
+}
+
+void Connection::resume() {
+  if (closed_ || closing_ || !http_ || http_->phase == Phase::in_hand) return;
+  if (!http_->held.empty()) {
+    std::string held = std::exchange(http_->held, {});
+    const std::size_t begin = std::exchange(http_->held_begin, 0);
+    const std::size_t rest = parse(std::span(held).subspan(begin)).size();
+    if (!http_ || closed_) return;
+    if (rest > 0) {
+      http_->held_begin = held.size() - rest;
+      http_->held = std::move(held);
+    }
+  }
+  if (http_->paused && !holds_much()) {
+    http_->paused = false;
+    stream_.wait_readable();
+  }
 }
 
 bool Connection::parse_step(std::string_view& input) {
   if (closed_ || closing_ || reader_ || http_->phase == Phase::in_hand) return false;
-  if (input.empty()) return false;
+  if (input.empty() || backlog_bytes() > answers_bytes_max) return false;
   switch (http_->parser.receive(input)) {
     case http::Progress::more:
       if (http_->phase == Phase::idle && http_->parser.in_request()) http_->phase = Phase::head;
@@ -150,14 +179,6 @@ void Connection::request_failed() {
   }
 }
 
-void Connection::resume() {
-  if (closed_ || closing_ || !http_ || http_->phase == Phase::in_hand) return;
-  std::string held = std::exchange(http_->held, {});
-  const bool paused = held.size() > held_bytes_max;
-  read_http(held);
-  if (paused && !closed_) stream_.wait_readable();
-}
-
 // HTTP.
 
 void Connection::answer(const http::Response& response) {
@@ -172,7 +193,11 @@ void Connection::answer(const http::Response& response) {
   }
   if (http_->parsing) return;
   set_deadline();
-  if (http_->held.empty()) return;
+  resume_later();
+}
+
+void Connection::resume_later() {
+  if (http_->phase == Phase::in_hand || (http_->held.empty() && !http_->paused)) return;
   worker_.loop().post([&worker = worker_, key = key_] {
     worker.update_now();
     if (Connection* connection = worker.find(key)) connection->resume();
@@ -240,6 +265,7 @@ void Connection::websocket_message(const websocket::Message& message) {
 
 void Connection::peer_gone(bool error) {
   if (draining_ || closing_) {
+    report_lost_answer(error);
     close();
     return;
   }
@@ -252,8 +278,8 @@ void Connection::peer_gone(bool error) {
     endpoint_->websocket_lost(*this, error);
   } else if (in_request) {
     endpoint_->lost(*this, false);
-  } else if (http_ && http_->answered && endpoint_ != nullptr) {
-    endpoint_->lost(*this, true);
+  } else {
+    report_lost_answer(error);
   }
   if (closed_) return;
   if (!error && backlog_) {  // an answer that is queued still goes to a peer that has only ended
@@ -262,6 +288,13 @@ void Connection::peer_gone(bool error) {
     return;
   }
   close();
+}
+
+// A peer that ends in good order after it has acknowledged everything has its answer.
+void Connection::report_lost_answer(bool error) {
+  if (!http_ || !http_->answered || endpoint_ == nullptr) return;
+  if (!error && !backlog_ && stream_.all_acknowledged()) return;
+  endpoint_->lost(*this, true);
 }
 
 void Connection::close_after_flush() {
@@ -299,7 +332,7 @@ void Connection::expired() {
     answer({408, {}, {}});
     return;
   }
-  if (!closing_ && http_ && http_->answered && endpoint_ != nullptr) endpoint_->lost(*this, true);
+  report_lost_answer(false);
   if (!closed_) close();
 }
 
@@ -369,7 +402,11 @@ void Connection::flush() {
   }
   if (closed_) return;
   backlog_.reset();
-  if (closing_) finish_sending();
+  if (closing_) {
+    finish_sending();
+  } else if (http_) {
+    resume_later();
+  }
 }
 
 bool Connection::write_backlog() {

@@ -84,7 +84,9 @@ class Connection final : public net::StreamUser {
   struct Http {
     explicit Http(const http::Limits& limits) : parser(limits) {}
     http::Parser parser;
-    std::string held;  ///< Input that came behind the request in hand.
+    std::string held;            ///< Input that is not parsed yet …
+    std::size_t held_begin = 0;  ///< … from here on.
+    bool paused = false;         ///< Nothing is read until less is held.
     std::string origin;
     Phase phase = Phase::idle;
     bool parsing = false;
@@ -94,15 +96,19 @@ class Connection final : public net::StreamUser {
   };
 
   void read_input(std::span<char> bytes);
-  void read_http(std::span<char> bytes);
+  /// Parses and serves as many requests as can be now; returns what is left.
+  std::span<char> parse(std::span<char> bytes);
+  [[nodiscard]] bool holds_much() const;
   bool parse_step(std::string_view& input);
   void head_seen();
   void request_complete();
   void request_failed();
   void resume();
+  void resume_later();
   void read_websocket(std::span<char> input);
   void websocket_message(const websocket::Message& message);
   void peer_gone(bool error);
+  void report_lost_answer(bool error);
   void set_deadline();
   Backlog& backlog();
   /// True when all has been sent or the connection has been closed.
