@@ -25,10 +25,12 @@ struct GatewayOptions {
                                      ///< alone allows all of them, without. None by default.
 
   // Who may connect.
-  std::string jwt_secret;    ///< HS256; required.
-  std::string jwt_issuer;    ///< Required `iss`; empty: not looked at.
-  std::string jwt_audience;  ///< Required `aud`; empty: not looked at.
+  std::string jwt_secret;                            ///< Shared secret of the tokens; required.
+  std::vector<std::string> jwt_algorithms{"HS256"};  ///< Of HS256, HS384 and HS512.
+  std::string jwt_issuer;                            ///< Required `iss`; empty: not looked at.
+  std::string jwt_audience;                          ///< Required `aud`; empty: not looked at.
   std::chrono::seconds jwt_leeway{0};
+  std::size_t token_bytes_max = 8'192;
   std::string store = "crier.db";  ///< SQLite file with users and memberships; must exist.
   std::chrono::milliseconds admission_deadline{5'000};  ///< For a store that does not answer.
 
@@ -49,8 +51,15 @@ struct GatewayOptions {
   std::chrono::milliseconds connect_timeout{45'000};
   std::size_t payload_bytes_max = 1'000'000;    ///< Of what a client sends; announced to it.
   std::size_t backlog_bytes_max = 1024 * 1024;  ///< Unsent bytes a socket, before it is closed.
+  std::uint32_t fragments_max = 4'096;          ///< Frames of one WebSocket message.
+  std::uint32_t attachments_max = 10;           ///< Binary attachments of one packet.
+  std::uint32_t namespaces_max = 16;            ///< That a client may join or ask for.
+  std::uint32_t json_depth_max = 512;           ///< Nesting of what a client sends, in levels.
 
   // HTTP.
+  std::size_t header_bytes_max = 16 * 1024;              ///< Request line and headers of a request.
+  std::uint32_t headers_max = 100;                       ///< Header fields of a request.
+  std::size_t body_bytes_max = 1024 * 1024;              ///< Of a publish.
   std::chrono::milliseconds request_timeout{10'000};     ///< For a request to arrive whole.
   std::chrono::milliseconds keep_alive_timeout{75'000};  ///< Between requests.
   std::uint32_t connections_max = 100'000;               ///< Further ones are closed at once.

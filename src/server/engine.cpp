@@ -30,11 +30,11 @@ struct Engine::Entry {
   bool gone = false;
 };
 
-Engine::Engine(Worker& worker, engineio::SessionOptions options, MessageLayer& layer,
-               Random& random)
+Engine::Engine(Worker& worker, engineio::SessionOptions options, std::size_t fragments_max,
+               MessageLayer& layer, Random& random)
     : worker_(worker),
       options_(options),
-      reader_limits_{options.payload_bytes_max, 4096},
+      reader_limits_{options.payload_bytes_max, fragments_max},
       layer_(layer),
       random_(random),
       wheel_(worker.now()) {

@@ -34,8 +34,9 @@ class MessageLayer {
 /// Serves one path with Engine.IO: requests and WebSockets go in, messages come out to the layer.
 class Engine final : public Endpoint, public TurnUser {
  public:
-  /// All outlive the engine.
-  Engine(Worker& worker, engineio::SessionOptions options, MessageLayer& layer, Random& random);
+  /// All outlive the engine. `fragments_max`: frames of one WebSocket message.
+  Engine(Worker& worker, engineio::SessionOptions options, std::size_t fragments_max,
+         MessageLayer& layer, Random& random);
   ~Engine() override;
 
   // Endpoint.

@@ -56,6 +56,8 @@ server::WorkerOptions worker_options(const GatewayOptions& options) {
   server::WorkerOptions worker;
   worker.endpoint = {options.address, options.port};
   worker.cors.origins = options.origins;
+  worker.http.header_bytes_max = options.header_bytes_max;
+  worker.http.headers_max = options.headers_max;
   worker.request_timeout = options.request_timeout;
   worker.keep_alive_timeout = options.keep_alive_timeout;
   worker.connections_max = options.connections_max;
@@ -76,6 +78,9 @@ socketio::ClientOptions client_options(const GatewayOptions& options) {
   socketio::ClientOptions client;
   client.connect_timeout = options.connect_timeout;
   client.reassembly_bytes_max = options.payload_bytes_max;
+  client.namespaces_max = options.namespaces_max;
+  client.packet.attachments_max = options.attachments_max;
+  client.packet.json_depth_max = options.json_depth_max;
   return client;
 }
 
@@ -95,8 +100,18 @@ std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& option
   return std::move(store).value();
 }
 
+access::Algorithm algorithm(const std::string& name) {
+  if (name == "HS256") return access::Algorithm::hs256;
+  if (name == "HS384") return access::Algorithm::hs384;
+  if (name == "HS512") return access::Algorithm::hs512;
+  reject("jwt_algorithms may hold HS256, HS384 and HS512, not `" + name + "`.");
+}
+
 std::vector<access::Key> keys(const GatewayOptions& options) {
-  return {access::Key{options.jwt_secret, {access::Algorithm::hs256}, {}}};
+  if (options.jwt_algorithms.empty()) reject("jwt_algorithms must not be empty.");
+  access::Key key{options.jwt_secret, {}, {}};
+  for (const auto& name : options.jwt_algorithms) key.algorithms.push_back(algorithm(name));
+  return {std::move(key)};
 }
 
 access::TokenPolicy policy(const GatewayOptions& options) {
@@ -104,6 +119,7 @@ access::TokenPolicy policy(const GatewayOptions& options) {
   policy.issuer = options.jwt_issuer;
   policy.audience = options.jwt_audience;
   policy.leeway = options.jwt_leeway;
+  policy.token_bytes_max = options.token_bytes_max;
   return policy;
 }
 
@@ -154,7 +170,7 @@ Gateway::Impl::Impl(GatewayOptions options, LogSink log)
       door_(std::make_shared<server::Door>(worker_.loop())),
       client_options_(client_options(options_)),
       sockets_(worker_, client_options_, random_),
-      engine_(worker_, session_options(options_), sockets_, random_),
+      engine_(worker_, session_options(options_), options_.fragments_max, sockets_, random_),
       memberships_(sqlite::open_memberships(options_.store)),
       history_(open_history(options_, worker_.loop(), log_)),
       verifier_(keys(options_), policy(options_)),
@@ -163,7 +179,7 @@ Gateway::Impl::Impl(GatewayOptions options, LogSink log)
                 {options_.admission_deadline, std::chrono::milliseconds(250),
                  options_.replay_timestamp_max},
                 options_.backlog_bytes_max),
-      api_(worker_, programs_, options_.api_key),
+      api_(worker_, programs_, options_.api_key, options_.body_bytes_max),
       routes_(worker_, door_),
       shutdown_(worker_, {&engine_}, [this] { return programs_.idle(); },
                 {500, std::chrono::milliseconds(10), options_.shutdown_timeout}) {

@@ -198,6 +198,30 @@ TEST_F(GatewayTest, ABodyOfOneMebibyteIsTheLargest) {
   EXPECT_THAT(post("p1", std::string(1024 * 1024 + 1, ' ')), StartsWith("HTTP/1.1 413"));
 }
 
+TEST_F(GatewayTest, TheLimitsOfTheOptionsHold) {
+  GatewayOptions chosen = options();
+  chosen.body_bytes_max = 200;
+  chosen.headers_max = 5;
+  chosen.header_bytes_max = 1024;
+  chosen.namespaces_max = 1;
+  run(chosen);
+  EXPECT_THAT(post("p1", std::string(200, ' ')), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(post("p1", std::string(201, ' ')), StartsWith("HTTP/1.1 413"));
+  const auto with_headers = [&](int more, const std::string& value) {
+    LoopbackClient client(gateway->port());
+    std::string request = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    for (int i = 0; i < more; ++i) request += "X-" + std::to_string(i) + ": " + value + "\r\n";
+    client.write(request + "\r\n");
+    return client.read_all();
+  };
+  EXPECT_THAT(with_headers(3, "a"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(with_headers(4, "a"), StartsWith("HTTP/1.1 431"));
+  EXPECT_THAT(with_headers(1, std::string(1024, 'a')), StartsWith("HTTP/1.1 431"));
+  auto client = member("u1");
+  client->write_text("40/other,");
+  EXPECT_EQ(client->read(2), std::string("\x88\x00", 2));
+}
+
 TEST_F(GatewayTest, APublishErrorNamesThePath) {
   run();
   const std::string answer = post(
@@ -258,6 +282,9 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   GatewayOptions no_secret = options();
   no_secret.jwt_secret.clear();
   EXPECT_THROW(Gateway(no_secret, LogSink()), std::invalid_argument);
+  GatewayOptions no_algorithm = options();
+  no_algorithm.jwt_algorithms = {"HS256", "none"};
+  EXPECT_THROW(Gateway(no_algorithm, LogSink()), std::invalid_argument);
   GatewayOptions short_ttl = options();
   short_ttl.history_ttl = std::chrono::milliseconds(999);
   EXPECT_THROW(Gateway(short_ttl, LogSink()), std::invalid_argument);

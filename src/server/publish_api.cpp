@@ -51,8 +51,12 @@ http::Response publish_response(const Result<Position>& result) {
   return http::json(202, position_json(*result));
 }
 
-PublishApi::PublishApi(Worker& worker, Programs& programs, std::string api_key)
-    : worker_(worker), programs_(programs), api_key_(std::move(api_key)) {}
+PublishApi::PublishApi(Worker& worker, Programs& programs, std::string api_key,
+                       std::size_t body_bytes_max)
+    : worker_(worker),
+      programs_(programs),
+      api_key_(std::move(api_key)),
+      body_bytes_max_(body_bytes_max) {}
 
 bool PublishApi::authorized(std::string_view authorization) const {
   constexpr std::string_view scheme = "Bearer ";
@@ -99,7 +103,7 @@ void PublishApi::refuse(Connection& connection, const Error& error) {
 std::size_t PublishApi::head(Connection& connection, const http::Request& request) {
   const auto program = check_head(request);
   if (!program) refuse(connection, program.error());
-  return body_bytes_max;
+  return body_bytes_max_;
 }
 
 void PublishApi::request(Connection& connection, http::Request& request) {
@@ -119,7 +123,9 @@ void PublishApi::request(Connection& connection, http::Request& request) {
 
 void PublishApi::body_failed(Connection& connection, int status) {
   if (status == 413) {
-    refuse(connection, {413, "too_large", "The body is larger than 1048576 bytes.", ""});
+    refuse(connection,
+           {413, "too_large",
+            "The body is larger than " + std::to_string(body_bytes_max_) + " bytes.", ""});
   } else {
     refuse(connection, {status, "bad_request", "The body is malformed.", ""});
   }

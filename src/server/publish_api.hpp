@@ -13,10 +13,9 @@ namespace crier::server {
 class PublishApi final : public Endpoint {
  public:
   static constexpr std::string_view prefix = "/api/v1/";
-  static constexpr std::size_t body_bytes_max = 1024 * 1024;
 
   /// Both outlive it. An empty key admits nobody.
-  PublishApi(Worker& worker, Programs& programs, std::string api_key);
+  PublishApi(Worker& worker, Programs& programs, std::string api_key, std::size_t body_bytes_max);
 
   std::size_t head(Connection& connection, const http::Request& request) override;
   void request(Connection& connection, http::Request& request) override;
@@ -34,6 +33,7 @@ class PublishApi final : public Endpoint {
   Worker& worker_;
   Programs& programs_;
   std::string api_key_;
+  std::size_t body_bytes_max_;
   bool refusing_ = false;
 };
 

@@ -44,7 +44,7 @@ class Server::Impl {
         door_(std::make_shared<server::Door>(worker_.loop())),
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
-        engine_(worker_, session_options(options), sockets_, random_),
+        engine_(worker_, session_options(options), 4096, sockets_, random_),
         owner_(worker_, sockets_),
         shutdown_(worker_, {&engine_}, [] { return true; }, {}) {
     sockets_.attach(engine_, owner_);

@@ -100,6 +100,14 @@ const Setting all_settings[] = {
     {"http", "origins", "CLIENT_URL", "[]",
      "Origins that browsers may connect from, such as \"https://app.example.com\".",
      [](Settings& s, const std::string& t) { return set_list(s.gateway.origins, t); }},
+    {"http", "header_bytes_max", "", "16384", "Request line and headers of a request.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.header_bytes_max, t, 1024, bytes_most);
+     }},
+    {"http", "headers_max", "", "100", "Header fields of a request.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.headers_max, t, 1, count_most);
+     }},
     {"http", "request_timeout", "", "\"10s\"", "For a request to arrive whole.",
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.request_timeout, t); }},
     {"http", "keep_alive_timeout", "", "\"75s\"", "Between requests of a connection.",
@@ -114,12 +122,18 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.shutdown_timeout, t); }},
     {"auth", "secret", "JWT_ACCESS_SECRET", "\"\"", "HS256 secret of the tokens. Required.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_secret, t); }},
+    {"auth", "algorithms", "", "[\"HS256\"]", "Of HS256, HS384 and HS512.",
+     [](Settings& s, const std::string& t) { return set_list(s.gateway.jwt_algorithms, t); }},
     {"auth", "issuer", "", "\"\"", "Required `iss`; empty: any.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_issuer, t); }},
     {"auth", "audience", "", "\"\"", "Required `aud`; empty: any.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_audience, t); }},
     {"auth", "leeway", "", "\"0s\"", "Clock difference that is forgiven.",
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.jwt_leeway, t); }},
+    {"auth", "token_bytes_max", "", "8192", "Of a token.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.token_bytes_max, t, 64, bytes_most);
+     }},
     {"store", "path", "CRIER_STORE", "\"crier.db\"", "SQLite file with users and memberships.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.store, t); }},
     {"store", "deadline", "", "\"5s\"", "How long a client waits for a store that is down.",
@@ -128,6 +142,10 @@ const Setting all_settings[] = {
      }},
     {"api", "key", "", "\"\"", "Bearer key of the publish API; empty: nobody may publish.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.api_key, t); }},
+    {"api", "body_bytes_max", "", "1048576", "Of a publish.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.body_bytes_max, t, 1024, bytes_most);
+     }},
     {"redis", "url", "REDIS_URL", "\"\"", "redis://…; empty: history in memory.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_url, t); }},
     {"history", "ttl", "", "\"5m\"", "How long events are kept.",
@@ -162,6 +180,22 @@ const Setting all_settings[] = {
      "Unsent bytes of a socket before it is closed as a slow reader.",
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.backlog_bytes_max, t, 65536, bytes_most);
+     }},
+    {"engine", "fragments_max", "", "4096", "Frames of one WebSocket message.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.fragments_max, t, 1, count_most);
+     }},
+    {"engine", "attachments_max", "", "10", "Binary attachments of one packet.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.attachments_max, t, 0, 1000);
+     }},
+    {"engine", "namespaces_max", "", "16", "Namespaces that a client may join or ask for.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.namespaces_max, t, 1, 1000);
+     }},
+    {"engine", "json_depth_max", "", "512", "Nesting of what a client sends, in levels.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.json_depth_max, t, 1, 10000);
      }},
     {"log", "level", "", "\"info\"", "debug, info, warning or error.",
      [](Settings& s, const std::string& t) { return set_level(s.log_level, t); }},
