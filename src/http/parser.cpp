@@ -250,6 +250,7 @@ std::optional<std::size_t> Parser::State::find_head_end(std::string_view head) {
 }
 
 Progress Parser::State::read_head(std::string_view head) {
+  request.headers.reserve(lines - 1);
   HeadParser parser(request);
   if (const int refusal = parser.parse(head); refusal != 0) return fail(refusal);
   lines = 0;

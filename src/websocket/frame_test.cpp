@@ -183,9 +183,9 @@ TEST(WebSocketReader, JoinsFragments) {
       {"a control frame between", client(0x02, "a") + client(0x89, "p") + client(0x80, "b"),
        "ping{p}binary{ab}"},
       {"many control frames between",
-       client(0x01, "a") + client(0x89, "p") + client(0x00, "b") + client(0x8A, "") +
-           client(0x89, "q") + client(0x80, "c"),
-       "ping{p}pong{}ping{q}text{abc}"},
+       client(0x01, "a") + client(0x89, "one") + client(0x00, "b") + client(0x8A, "") +
+           client(0x89, "two") + client(0x80, "c"),
+       "ping{one}pong{}ping{two}text{abc}"},
       {"two messages",
        client(0x01, "a") + client(0x80, "b") + client(0x02, "c") + client(0x80, "d"),
        "text{ab}binary{cd}"},
