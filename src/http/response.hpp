@@ -30,8 +30,9 @@ struct Cors {
   std::vector<std::string> origins;
 };
 
-/// The headers that an answer to a request with this Origin carries (Vary always, once there are
-/// rules). A refused origin gets no Access-Control-Allow-Origin; the request itself goes on.
+/// The headers that an answer to a request with this Origin carries: none without rules, else Vary
+/// (not with `*`, where the answer is the same for all). A refused origin gets no
+/// Access-Control-Allow-Origin; the request itself goes on.
 std::vector<std::pair<std::string, std::string>> cors_headers(const Cors& cors,
                                                               std::string_view origin);
 
