@@ -14,6 +14,7 @@ namespace crier::redis {
 namespace {
 
 using std::chrono::milliseconds;
+using namespace std::string_literals;
 
 /// The server's end of one connection: what came in, and answers by hand.
 class Peer final : net::StreamUser {
@@ -59,12 +60,15 @@ class RedisConnection : public testing::Test, public ConnectionUser {
   }
   void on_lost(const std::string& why) override { losses.push_back(why); }
 
-  void open(const std::string& credentials = {}, const std::string& rest = {}) {
+  void listen() {
     auto bound = net::Listener::open(loop, {"127.0.0.1", port}, [this](net::Stream stream) {
       peers.push_back(std::make_unique<Peer>(std::move(stream)));
     });
     listener = std::move(bound).value();
     port = listener->port();
+  }
+  void open(const std::string& credentials = {}, const std::string& rest = {}) {
+    listen();
     const std::string text = "redis://" + credentials + "127.0.0.1:" + std::to_string(port) + rest;
     connection =
         std::make_unique<Connection>(loop, parse_url(text).value(), options, random, *this);
@@ -107,8 +111,8 @@ class RedisConnection : public testing::Test, public ConnectionUser {
 
 TEST_F(RedisConnection, SendsCommandsAsArraysOfBulkStrings) {
   open();
-  send({"SET", "k", std::string("a\r\n\0b", 5), ""});
-  const std::string expected("*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\na\r\n\0b\r\n$0\r\n\r\n", 42);
+  send({"SET", "k", "a\r\n\0b"s, ""});
+  const std::string expected = "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\na\r\n\0b\r\n$0\r\n\r\n"s;
   wait([&] { return peer().received.size() >= expected.size(); });
   EXPECT_EQ(peer().received, expected);
 }
@@ -184,6 +188,7 @@ TEST_F(RedisConnection, FailsWhatIsPendingWhenTheServerCloses) {
   send({"A"});
   send({"B"});
   send({"C"});
+  wait([&] { return peer().received.ends_with("C\r\n"); });
   peer().answer("+a\r\n");
   peer().close();
   wait([&] { return order.size() == 3; });
@@ -215,24 +220,31 @@ TEST_F(RedisConnection, ComesBackByItself) {
 }
 
 TEST_F(RedisConnection, WaitsLongerAfterEachFailureUntilItSettles) {
-  options.retry_min = milliseconds(1);
-  options.retry_max = milliseconds(64);
+  options.retry_min = milliseconds(4);
+  options.retry_max = std::chrono::hours(1);
   open();
   listener.reset();
-  std::vector<TimePoint> times = {loop.now()};
+  TimePoint start = loop.now();
   peer().close();
-  for (std::size_t failures = 1; failures <= 8; ++failures) {
-    wait([&] { return losses.size() > failures; });
-    times.push_back(loop.now());
-  }
-  // Eight waits of at least half of 1, 2, 4, 8, 16, 32, 64, 64 ms.
-  EXPECT_GE(times.back() - times.front(), milliseconds(95));
-  open();
+  wait([&] { return losses.size() == 8; });
+  // Seven waits of at least half of 4, 8, 16, 32, 64, 128, 256 ms; the next is at least 256 ms.
+  EXPECT_GE(loop.now() - start, milliseconds(254));
+  listen();
+  wait([&] { return connects == 2 && peers.size() == 2; });
   connection->settled();
-  const TimePoint lost = loop.now();
+  start = loop.now();
   peer().close();
-  wait([&] { return connects >= 3; });
-  EXPECT_LT(loop.now() - lost, std::chrono::seconds(5));
+  wait([&] { return connects == 3; });
+  EXPECT_LT(loop.now() - start, milliseconds(256)) << "of 4 ms at most";
+}
+
+TEST_F(RedisConnection, NeverWaitsLongerThanTheBound) {
+  options.retry_min = milliseconds(1);
+  options.retry_max = milliseconds(2);
+  open();
+  listener.reset();
+  peer().close();
+  wait([&] { return losses.size() == 60; });
 }
 
 TEST_F(RedisConnection, CountsAsLostWhenAnAnswerDoesNotCome) {
@@ -247,14 +259,17 @@ TEST_F(RedisConnection, CountsAsLostWhenAnAnswerDoesNotCome) {
 }
 
 TEST_F(RedisConnection, IsPatientWhileAnswersCome) {
-  options.command_timeout = milliseconds(200);
+  constexpr int count = 400;
+  options.command_timeout = milliseconds(400);
   open();
-  for (int i = 0; i < 6; ++i) send({"A"});
-  for (int i = 0; i < 6; ++i) {
-    turn_until(loop, [] { return false; }, milliseconds(60));
+  const TimePoint start = loop.now();
+  for (int i = 0; i < count; ++i) send({"A"});
+  for (int i = 0; i < count; ++i) {
+    turn_until(loop, [] { return false; }, milliseconds(2));
     peer().answer("+a\r\n");
   }
   wait([&] { return connection->idle(); });
+  EXPECT_GT(loop.now() - start, options.command_timeout) << "the last waited longer than that";
   EXPECT_TRUE(losses.empty());
 }
 
