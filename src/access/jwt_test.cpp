@@ -276,6 +276,7 @@ TEST(Verifier, ChecksIssuerAndAudience) {
       {iss + aud, "ok:"},
       {iss + R"("aud":["crier"],)", "ok:"},
       {iss + R"("aud":["other","cr\u0069er"],)", "ok:"},
+      {iss + R"("aud":["crier","other"],)", "ok:"},
       {aud, "token_issuer"},
       {aud + R"("iss":"https://id.example/",)", "token_issuer"},
       {aud + R"("iss":"",)", "token_issuer"},

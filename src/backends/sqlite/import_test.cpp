@@ -13,11 +13,11 @@ class ImportTest : public TemporaryStore {
   /// `ok:N`, or the error.
   std::string import(const std::string& text) {
     std::istringstream lines(text);
-    const auto applied = store_->import(lines);
+    const auto applied = target->import(lines);
     return applied ? "ok:" + std::to_string(*applied) : applied.error();
   }
 
-  std::unique_ptr<Store> store_ = store();
+  std::unique_ptr<Store> target = store();
 };
 
 TEST_F(ImportTest, AppliesUsersAndMembers) {
@@ -31,12 +31,12 @@ TEST_F(ImportTest, AppliesUsersAndMembers) {
                    "\n"
                    R"({"member":{"userId":"u1","programId":"p\u0033"}})"),
             "ok:5");
-  const auto ann = **store_->user("u1");
+  const auto ann = **target->user("u1");
   EXPECT_EQ(ann.name, "Ann");
   EXPECT_EQ(ann.role, "admin");
   EXPECT_TRUE(ann.active);
   EXPECT_EQ(ann.programs, (std::vector<std::string>{"p1", "p3"}));
-  EXPECT_FALSE((*store_->user("u2"))->active);
+  EXPECT_FALSE((*target->user("u2"))->active);
 }
 
 TEST_F(ImportTest, SkipsEmptyLinesAndToleratesCarriageReturns) {
@@ -51,7 +51,7 @@ TEST_F(ImportTest, TakesTheLastOfSeveralLinesAboutOneThing) {
                    "\n"
                    R"({"user":{"id":"u1","name":"B"}})"),
             "ok:2");
-  EXPECT_EQ((*store_->user("u1"))->name, "B");
+  EXPECT_EQ((*target->user("u1"))->name, "B");
 }
 
 TEST_F(ImportTest, LetsUsersComeAfterTheirMemberships) {
@@ -59,11 +59,11 @@ TEST_F(ImportTest, LetsUsersComeAfterTheirMemberships) {
                    "\n"
                    R"({"user":{"id":"u1"}})"),
             "ok:2");
-  EXPECT_EQ((*store_->user("u1"))->programs, std::vector<std::string>{"p1"});
+  EXPECT_EQ((*target->user("u1"))->programs, std::vector<std::string>{"p1"});
 }
 
 TEST_F(ImportTest, KnowsTheUsersOfTheStore) {
-  ASSERT_TRUE(store_->put_user(user_named("u1")));
+  ASSERT_TRUE(target->put_user(user_named("u1")));
   EXPECT_EQ(import(R"({"member":{"programId":"p1","userId":"u1"}})"), "ok:1");
 }
 
@@ -79,7 +79,7 @@ TEST_F(ImportTest, NamesTheFirstLineOfAnUnknownUser) {
                    R"({"member":{"programId":"p2","userId":"u3"}})"
                    "\n"),
             "line 3: the user u3 does not exist");
-  EXPECT_FALSE(*store_->user("u1")) << "all or nothing";
+  EXPECT_FALSE(*target->user("u1")) << "all or nothing";
 }
 
 TEST_F(ImportTest, RefusesEverythingElseAndNamesTheLine) {
@@ -121,7 +121,7 @@ TEST_F(ImportTest, RefusesEverythingElseAndNamesTheLine) {
   };
   for (const auto& [line, expected] : cases) {
     EXPECT_EQ(import("{\"user\":{\"id\":\"first\"}}\n" + line + "\n"), "line 2: " + expected);
-    EXPECT_FALSE(*store_->user("first")) << "all or nothing";
+    EXPECT_FALSE(*target->user("first")) << "all or nothing";
   }
 }
 
@@ -138,8 +138,8 @@ TEST_F(ImportTest, BoundsTheLengthOfALine) {
 }
 
 TEST_F(ImportTest, SaysThatASourceCannotBeRead) {
-  std::ifstream folder(folder_);
-  const auto applied = store_->import(folder);
+  std::ifstream lines(folder);
+  const auto applied = target->import(lines);
   ASSERT_FALSE(applied);
   EXPECT_EQ(applied.error(), "line 1: cannot be read");
 }

@@ -28,9 +28,7 @@ class Memberships final : public access::MembershipSource {
 
   void look_up(const std::string& user, Done done) override { done(read(user)); }
 
-  bool available() override {
-    return read("").has_value();
-  }
+  bool available() override { return read("").has_value(); }
 
  private:
   Result<std::optional<access::User>, access::SourceError> read(const std::string& user) {

@@ -31,9 +31,16 @@ std::string why_not_current(SchemaError error, const std::string& path, sqlite3*
   return why_not_opened(path, database);
 }
 
+/// SQLite does not wait for a lock when it changes the mode of a new file, so this does.
 bool use_write_ahead_log(sqlite3* database) {
-  Statement statement(database, "PRAGMA journal_mode = WAL");
-  return statement.valid() && statement.step() == SQLITE_ROW && statement.text(0) == "wal";
+  constexpr int pause_ms = 5;
+  for (int waited = 0; waited <= busy_timeout_ms; waited += pause_ms) {
+    Statement statement(database, "PRAGMA journal_mode = WAL");
+    if (statement.valid() && statement.step() == SQLITE_ROW) return statement.text(0) == "wal";
+    if ((sqlite3_errcode(database) & 0xFF) != SQLITE_BUSY) return false;
+    sqlite3_sleep(pause_ms);
+  }
+  return false;
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_F(StoreTest, RefusesIdsAndLabelsThatAreNotNames) {
 
 TEST_F(StoreTest, OpensAgainWhatItMade) {
   ASSERT_TRUE(store()->put_user(user_named("u1", "Ann")));
-  const auto opened = Store::open(path_, Store::Mode::open_existing);
+  const auto opened = Store::open(path, Store::Mode::open_existing);
   ASSERT_TRUE(opened) << opened.error();
   EXPECT_EQ((*(*opened)->user("u1"))->name, "Ann");
 }
@@ -131,23 +131,23 @@ TEST_F(StoreTest, UsesAWriteAheadLogAndForeignKeys) {
 }
 
 TEST_F(StoreTest, SaysThatAFileIsMissing) {
-  const auto opened = Store::open(path_, Store::Mode::open_existing);
+  const auto opened = Store::open(path, Store::Mode::open_existing);
   ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error(), "the store " + path_ + " does not exist");
-  EXPECT_FALSE(std::filesystem::exists(path_));
-  const auto nowhere = Store::open((folder_ / "no" / "x.db").string(), Store::Mode::create);
+  EXPECT_EQ(opened.error(), "the store " + path + " does not exist");
+  EXPECT_FALSE(std::filesystem::exists(path));
+  const auto nowhere = Store::open((folder / "no" / "x.db").string(), Store::Mode::create);
   ASSERT_FALSE(nowhere);
   EXPECT_THAT(nowhere.error(), HasSubstr("x.db does not exist"));
   EXPECT_FALSE(Store::open("", Store::Mode::create));
-  EXPECT_FALSE(Store::open(folder_.string(), Store::Mode::create));
+  EXPECT_FALSE(Store::open(folder.string(), Store::Mode::create));
 }
 
 TEST_F(StoreTest, LeavesForeignFilesAlone) {
   raw("CREATE TABLE accounts (id)");
   for (const auto mode : {Store::Mode::open_existing, Store::Mode::create}) {
-    const auto opened = Store::open(path_, mode);
+    const auto opened = Store::open(path, mode);
     ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error(), "the store " + path_ + " is not a store of Crier's");
+    EXPECT_EQ(opened.error(), "the store " + path + " is not a store of Crier's");
   }
   const auto database = raw();
   EXPECT_EQ(number_of(database.get(), "SELECT count(*) FROM sqlite_schema"), 1);
@@ -157,23 +157,23 @@ TEST_F(StoreTest, LeavesForeignFilesAlone) {
 }
 
 TEST_F(StoreTest, DoesNotTakeAnEmptyFileForAStoreUnlessToldToCreateOne) {
-  std::ofstream(path_).close();
-  EXPECT_FALSE(Store::open(path_, Store::Mode::open_existing));
-  EXPECT_TRUE(Store::open(path_, Store::Mode::create));
-  EXPECT_TRUE(Store::open(path_, Store::Mode::open_existing));
+  std::ofstream(path).close();
+  EXPECT_FALSE(Store::open(path, Store::Mode::open_existing));
+  EXPECT_TRUE(Store::open(path, Store::Mode::create));
+  EXPECT_TRUE(Store::open(path, Store::Mode::open_existing));
 }
 
 TEST_F(StoreTest, RefusesAStoreOfALaterVersion) {
   store();
   raw("PRAGMA user_version = 1000");
-  const auto opened = Store::open(path_, Store::Mode::create);
+  const auto opened = Store::open(path, Store::Mode::create);
   ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error(), "the store " + path_ + " was made by a later version of Crier");
+  EXPECT_EQ(opened.error(), "the store " + path + " was made by a later version of Crier");
 }
 
 TEST_F(StoreTest, RefusesAFileThatIsNoDatabase) {
-  std::ofstream(path_) << std::string(4096, 'x');
-  const auto opened = Store::open(path_, Store::Mode::create);
+  std::ofstream(path) << std::string(4096, 'x');
+  const auto opened = Store::open(path, Store::Mode::create);
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error(), HasSubstr("not a database"));
 }
@@ -184,7 +184,7 @@ TEST_F(StoreTest, NamesTheReasonWhenAWriteFails) {
   for (const auto& error :
        {store->put_user(user_named("u1")).error(), store->deactivate_user("u1").error(),
         store->user("u1").error(), store->memberships("", "").error()}) {
-    EXPECT_THAT(error, HasSubstr(path_ + " failed: no such table"));
+    EXPECT_THAT(error, HasSubstr(path + " failed: no such table"));
   }
 }
 
@@ -201,7 +201,7 @@ TEST_F(StoreTest, IsMadeOnceByManyAtTheSameTime) {
   std::vector<std::string> errors(8);
   for (std::size_t i = 0; i < errors.size(); ++i) {
     threads.emplace_back([&, i] {
-      auto opened = Store::open(path_, Store::Mode::create);
+      auto opened = Store::open(path, Store::Mode::create);
       if (!opened) {
         errors[i] = opened.error();
         return;

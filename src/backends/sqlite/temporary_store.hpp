@@ -17,28 +17,28 @@ class TemporaryStore : public testing::Test {
  protected:
   TemporaryStore() {
     std::string pattern = (std::filesystem::temp_directory_path() / "crier-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ / "crier.db";
+    folder = ::mkdtemp(pattern.data());
+    path = folder / "crier.db";
   }
-  ~TemporaryStore() override { std::filesystem::remove_all(folder_); }
+  ~TemporaryStore() override { std::filesystem::remove_all(folder); }
 
   /// The store at path(), made if need be.
   std::unique_ptr<Store> store() {
-    auto opened = Store::open(path_, Store::Mode::create);
+    auto opened = Store::open(path, Store::Mode::create);
     EXPECT_TRUE(opened) << opened.error();
     return std::move(*opened);
   }
 
   /// A bare connection to path(), for what no store would do.
   Database raw(const std::string& sql = "") {
-    auto [code, database] = open_database(path_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0);
+    auto [code, database] = open_database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0);
     EXPECT_EQ(code, SQLITE_OK);
     EXPECT_EQ(execute(database.get(), sql.c_str()), SQLITE_OK) << message_of(database.get());
     return std::move(database);
   }
 
-  std::filesystem::path folder_;
-  std::string path_;
+  std::filesystem::path folder;
+  std::string path;
 };
 
 inline access::User user_named(std::string id, std::string name = "", std::string role = "") {

@@ -2,7 +2,7 @@
 
 // The commands beside `crier serve`: users and memberships, tokens, publishing.
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 calls itself so
 class App;
 }
 

@@ -15,21 +15,21 @@ std::string answer(const std::string& status, const std::string& body) {
 
 class PublishCommand : public testing::Test {
  protected:
-  PublishCommand() { shell_.environment["CRIER_API_KEY"] = "key"; }
+  PublishCommand() { shell.environment["CRIER_API_KEY"] = "key"; }
 
   Outcome publish(const std::string& url, const std::string& data = "{}") {
-    return shell_.run(
+    return shell.run(
         {"publish", "p1", "comment:added", "--request", "r1", "--data", data, "--url", url});
   }
 
-  Shell shell_;
+  Shell shell;
 };
 
 TEST_F(PublishCommand, PostsTheEventAndPrintsItsId) {
   FakeServer server({answer("202", R"({"id":"e.7","seq":1,"timestamp":"t"})")});
   const auto outcome =
-      shell_.run({"publish", "p/1", "comment:added", "--request", "r\"1", "--data", R"({"a": [1]})",
-                  "--user", "u1", "--name", "Ann", "--url", server.url() + "/gateway/"});
+      shell.run({"publish", "p/1", "comment:added", "--request", "r\"1", "--data", R"({"a": [1]})",
+                 "--user", "u1", "--name", "Ann", "--url", server.url() + "/gateway/"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "e.7\n");
   const std::string& request = server.request();
@@ -44,7 +44,7 @@ TEST_F(PublishCommand, PostsTheEventAndPrintsItsId) {
 
 TEST_F(PublishCommand, ReadsDataFromStandardInput) {
   FakeServer server({answer("202", R"({"id":"e.7"})")});
-  shell_.input = "{\"from\":\n\"stdin\"}\n";
+  shell.input = "{\"from\":\n\"stdin\"}\n";
   EXPECT_EQ(publish(server.url(), "-").code, 0);
   EXPECT_THAT(server.request(), HasSubstr("\"data\":{\"from\":\n\"stdin\"}\n,\"performedBy\""));
 }
@@ -86,7 +86,7 @@ TEST_F(PublishCommand, FailsWhenTheGatewayDoesNotAnswer) {
 
 TEST_F(PublishCommand, FailsWithoutAUsableKey) {
   for (const std::string key : {"", "a\r\nX: y"}) {
-    shell_.environment["CRIER_API_KEY"] = key;
+    shell.environment["CRIER_API_KEY"] = key;
     const auto outcome = publish("http://127.0.0.1:9");
     EXPECT_EQ(outcome.code, 1);
     EXPECT_THAT(outcome.err, HasSubstr("CRIER_API_KEY"));
@@ -94,7 +94,6 @@ TEST_F(PublishCommand, FailsWithoutAUsableKey) {
 }
 
 TEST_F(PublishCommand, CallsWrongArgumentsWrongUsage) {
-  const std::string url = "http://127.0.0.1:9";
   for (const auto& words : std::vector<std::vector<std::string>>{
            {"publish"},
            {"publish", "p1", "comment:added", "--request", "r1"},
@@ -104,7 +103,7 @@ TEST_F(PublishCommand, CallsWrongArgumentsWrongUsage) {
            {"publish", "p1", "comment:added", "--request", "r1", "--data", R"({"a":1,"a":2})"},
            {"publish", "p1", "comment:\xff", "--request", "r1", "--data", "{}"},
            {"publish", "p1", "comment:added", "--request", "r1", "--data", "{}", "--url", "x"}}) {
-    const auto outcome = shell_.run(words);
+    const auto outcome = shell.run(words);
     EXPECT_EQ(outcome.code, 2) << outcome.err;
     EXPECT_EQ(outcome.out, "");
   }

@@ -15,14 +15,14 @@ class StoreCommands : public testing::Test {
  protected:
   StoreCommands() {
     std::string pattern = (std::filesystem::temp_directory_path() / "crier-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    store_ = folder_ / "people.db";
+    folder = ::mkdtemp(pattern.data());
+    path = folder / "people.db";
   }
-  ~StoreCommands() override { std::filesystem::remove_all(folder_); }
+  ~StoreCommands() override { std::filesystem::remove_all(folder); }
 
   Outcome run(std::vector<std::string> words) {
-    words.insert(words.end(), {"--store", store_});
-    return shell_.run(std::move(words));
+    words.insert(words.end(), {"--store", path});
+    return shell.run(std::move(words));
   }
 
   /// What a command prints that must succeed.
@@ -42,13 +42,13 @@ class StoreCommands : public testing::Test {
   }
 
   access::User user(const std::string& id) {
-    auto store = sqlite::Store::open(store_, sqlite::Store::Mode::open_existing);
+    auto store = sqlite::Store::open(path, sqlite::Store::Mode::open_existing);
     return (*store)->user(id)->value_or(access::User{});
   }
 
-  Shell shell_;
-  std::filesystem::path folder_;
-  std::string store_;
+  Shell shell;
+  std::filesystem::path folder;
+  std::string path;
 };
 
 TEST_F(StoreCommands, AddUsersAndKeepWhatIsNotSaid) {
@@ -76,23 +76,23 @@ TEST_F(StoreCommands, AddListAndRemoveMembers) {
 }
 
 TEST_F(StoreCommands, ImportAFileOrStandardInput) {
-  const std::string file = folder_ / "people.jsonl";
+  const std::string file = folder / "people.jsonl";
   std::ofstream(file) << "{\"user\":{\"id\":\"u1\"}}\n"
                          "{\"member\":{\"programId\":\"p1\",\"userId\":\"u1\",\"active\":false}}\n";
   EXPECT_EQ(printed({"import", file}), "imported 2 lines\n");
   EXPECT_EQ(printed({"member", "list"}), "p1\tu1\tinactive\n");
-  shell_.input = "{\"member\":{\"programId\":\"p1\",\"userId\":\"u1\"}}\n";
+  shell.input = "{\"member\":{\"programId\":\"p1\",\"userId\":\"u1\"}}\n";
   EXPECT_EQ(printed({"import", "-"}), "imported 1 lines\n");
   EXPECT_EQ(printed({"member", "list"}), "p1\tu1\tactive\n");
 }
 
 TEST_F(StoreCommands, SayWhyAnImportFailed) {
-  shell_.input = "{\"user\":{\"id\":\"u1\"}}\n{}\n";
+  shell.input = "{\"user\":{\"id\":\"u1\"}}\n{}\n";
   EXPECT_THAT(complaint({"import", "-"}), HasSubstr("crier: standard input: line 2: "));
-  EXPECT_EQ(complaint({"import", folder_ / "none"}),
-            "crier: " + (folder_ / "none").string() + ": No such file or directory\n");
-  EXPECT_EQ(complaint({"import", folder_}),
-            "crier: " + folder_.string() + ": line 1: cannot be read\n");
+  EXPECT_EQ(complaint({"import", folder / "none"}),
+            "crier: " + (folder / "none").string() + ": No such file or directory\n");
+  EXPECT_EQ(complaint({"import", folder}),
+            "crier: " + folder.string() + ": line 1: cannot be read\n");
 }
 
 TEST_F(StoreCommands, FailWithOneSentence) {
@@ -100,7 +100,7 @@ TEST_F(StoreCommands, FailWithOneSentence) {
                                                                  {"member", "add", "p1", "u1"},
                                                                  {"member", "remove", "p1", "u1"},
                                                                  {"member", "list"}}) {
-    EXPECT_EQ(complaint(words), "crier: the store " + store_ + " does not exist\n");
+    EXPECT_EQ(complaint(words), "crier: the store " + path + " does not exist\n");
   }
   printed({"user", "add", "u1"});
   EXPECT_EQ(complaint({"user", "deactivate", "u2"}), "crier: the user u2 does not exist\n");
@@ -111,17 +111,17 @@ TEST_F(StoreCommands, FailWithOneSentence) {
 }
 
 TEST_F(StoreCommands, TakeTheStoreFromTheEnvironmentUnlessItIsGiven) {
-  ::setenv("CRIER_STORE", (folder_ / "other.db").c_str(), 1);
-  EXPECT_EQ(shell_.run({"user", "add", "u1"}).code, 0);
+  ::setenv("CRIER_STORE", (folder / "other.db").c_str(), 1);
+  EXPECT_EQ(shell.run({"user", "add", "u1"}).code, 0);
   printed({"user", "add", "u2"});
   ::unsetenv("CRIER_STORE");
-  EXPECT_TRUE(std::filesystem::exists(folder_ / "other.db"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "other.db"));
   EXPECT_EQ(user("u1").id, "");
   EXPECT_EQ(user("u2").id, "u2");
 }
 
 TEST_F(StoreCommands, TellHelpFromWrongUsage) {
-  const auto help = shell_.run({"member", "list", "--help"});
+  const auto help = shell.run({"member", "list", "--help"});
   EXPECT_EQ(help.code, 0);
   EXPECT_THAT(help.out, HasSubstr("crier.db"));
   for (const auto& words : std::vector<std::vector<std::string>>{{},
@@ -132,7 +132,7 @@ TEST_F(StoreCommands, TellHelpFromWrongUsage) {
                                                                  {"member", "list", "p1"},
                                                                  {"import"},
                                                                  {"export"}}) {
-    const auto outcome = shell_.run(words);
+    const auto outcome = shell.run(words);
     EXPECT_EQ(outcome.code, 2);
     EXPECT_EQ(outcome.out, "");
   }

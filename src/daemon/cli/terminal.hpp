@@ -1,13 +1,11 @@
 #pragma once
 
+#include "daemon/cli/commands.hpp"
+
 #include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
-
-namespace CLI {
-class App;
-}
 
 namespace crier::daemon {
 
