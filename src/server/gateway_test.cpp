@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <thread>
@@ -56,6 +57,9 @@ class GatewayTest : public testing::Test {
   void run() { run(options()); }
   void run(const GatewayOptions& chosen) {
     gateway = std::make_unique<Gateway>(chosen, LogSink());
+    start();
+  }
+  void start() {
     ASSERT_TRUE(gateway->listen());
     thread = std::thread([this] { gateway->run(); });
     EXPECT_THAT(get("/healthz"), EndsWith("ok\n"));
@@ -75,12 +79,17 @@ class GatewayTest : public testing::Test {
     EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
     return client;
   }
+  static std::string publish_request(std::string_view program, std::string_view body,
+                                     std::string_view key) {
+    return "POST /api/v1/programs/" + std::string(program) +
+           "/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " +
+           std::string(key) +
+           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + std::string(body);
+  }
   std::string post(std::string_view program, std::string_view body, std::string_view key = "key") {
     LoopbackClient client(gateway->port());
-    client.write("POST /api/v1/programs/" + std::string(program) +
-                 "/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " +
-                 std::string(key) + "\r\nContent-Type: application/json\r\nContent-Length: " +
-                 std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
+    client.write(publish_request(program, body, key));
     return client.read_all();
   }
   std::string get(std::string_view path_and_query) {
@@ -130,6 +139,32 @@ TEST_F(GatewayTest, RefusesWithAMessageAndACode) {
   EXPECT_THAT(client->read_frame(), StartsWith(R"(44{"message":"User not found or inactive")"));
   client->write_text("40/admin,{}");
   EXPECT_EQ(client->read_frame(), R"(44/admin,{"message":"Invalid namespace"})");
+}
+
+TEST_F(GatewayTest, SurvivesAConnectionThatDiesWhileItIsAdmitted) {
+  std::promise<void> blocked;
+  std::promise<void> go_on;
+  gateway = std::make_unique<Gateway>(options(), LogSink());
+  gateway->handle("GET", "/block", [&](const HttpRequest&, const HttpReply& reply) {
+    gateway->publish_json("p1", std::string(publish_body), [](const Result<Position>&) {});
+    blocked.set_value();
+    go_on.get_future().wait();
+    reply({200, "text/plain", "went on", {}});
+  });
+  start();
+  LoopbackClient dying(gateway->port());
+  dying.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  dying.read_until("ok\n");
+  // All in one turn of the loop: a publish, and a member that comes and is gone already.
+  LoopbackClient blocker(gateway->port());
+  blocker.write("GET /block HTTP/1.1\r\nHost: x\r\n\r\n");
+  blocked.get_future().wait();
+  dying.write(LoopbackClient::upgrade_request("/socket.io/?EIO=4&transport=websocket") +
+              LoopbackClient::frame("40{\"token\":\"" + token("u1") + "\"}"));
+  dying.reset();
+  go_on.set_value();
+  EXPECT_THAT(blocker.read_until("went on"), EndsWith("went on"));
+  EXPECT_THAT(get("/metrics"), HasSubstr("crier_sessions 0\n"));
 }
 
 TEST_F(GatewayTest, DropsWhatClientsSend) {

@@ -33,6 +33,12 @@ class LoopbackClient {
   void close() {
     if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
   }
+  /// Closes with a reset, unsent and unread bytes notwithstanding.
+  void reset() {
+    const linger discard{1, 0};
+    setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &discard, sizeof(discard));
+    close();
+  }
   void end() { shutdown(descriptor_, SHUT_WR); }
 
   void write(std::string_view bytes) {
@@ -84,29 +90,34 @@ class LoopbackClient {
     return read(length);
   }
 
-  /// Sends a masked text frame of at most 65,535 bytes.
-  void write_text(std::string_view text) {
-    std::string frame = "\x81";
-    if (text.size() < 126) {
-      frame += static_cast<char>(0x80U | text.size());
+  /// A masked frame of at most 65,535 bytes; text if `first` says nothing else.
+  static std::string frame(std::string_view payload, char first = '\x81') {
+    std::string frame(1, first);
+    if (payload.size() < 126) {
+      frame += static_cast<char>(0x80U | payload.size());
     } else {
       frame += static_cast<char>(0x80U | 126U);
-      frame += static_cast<char>(text.size() >> 8U);
-      frame += static_cast<char>(text.size());
+      frame += static_cast<char>(payload.size() >> 8U);
+      frame += static_cast<char>(payload.size());
     }
     constexpr std::string_view mask = "\x11\x22\x33\x44";
     frame += mask;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      frame += static_cast<char>(text[i] ^ mask[i % 4]);
+    for (std::size_t i = 0; i < payload.size(); ++i) {
+      frame += static_cast<char>(payload[i] ^ mask[i % 4]);
     }
-    write(frame);
+    return frame;
+  }
+  void write_text(std::string_view text) { write(frame(text)); }
+
+  static std::string upgrade_request(std::string_view target) {
+    return "GET " + std::string(target) +
+           " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
   }
 
   /// Opens a WebSocket at `target`; returns the response's head.
   std::string open_websocket(std::string_view target) {
-    write("GET " + std::string(target) +
-          " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    write(upgrade_request(target));
     return read_until("\r\n\r\n");
   }
 

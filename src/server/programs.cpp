@@ -121,10 +121,17 @@ void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
 // The history's answers come in the order of its appends: what was appended before the read is in
 // the replay or already with the members, what comes after it is delivered to this socket too.
 void Programs::admit(Pending& pending, gateway::Admit& admitted) {
-  deliver();
   const Ticket ticket = pending.ticket;
+  deliver();
+  // That has written, and may so have found that this very client has gone.
+  if (!parts_.sockets.is_open(ticket)) return;
   pending_.erase(ticket.session);
   const Key socket = parts_.sockets.accept(ticket);
+  if (parts_.sockets.session_of(socket) == 0) return;
+  if (admitted.floor > 0) {
+    floors_[socket] = admitted.floor;
+    floor_max_ = std::max(floor_max_, admitted.floor);
+  }
   for (const auto& event : admitted.events) {
     const auto id = history::event_id(admitted.epoch, event.gid);
     const auto arguments =
@@ -132,10 +139,6 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
     parts_.sockets.send(socket, make_packet(main_namespace, arguments), true);
   }
   parts_.worker.metrics().replayed += admitted.events.size();
-  if (admitted.floor > 0) {
-    floors_[socket] = admitted.floor;
-    floor_max_ = std::max(floor_max_, admitted.floor);
-  }
   for (const auto& program : admitted.user.programs) {
     parts_.sockets.join(socket, room_of(program));
   }
