@@ -26,11 +26,13 @@ class Shell {
  public:
   std::map<std::string, std::string> environment;
   std::string input;
+  bool full = false;  ///< Nothing can be written to standard output.
 
   Outcome run(std::vector<std::string> words) {
     std::istringstream in(input);
     std::ostringstream out;
     std::ostringstream err;
+    if (full) out.setstate(std::ios::badbit);
     const Terminal terminal{in, out, err, [this](const std::string& name) {
                               const auto found = environment.find(name);
                               return found == environment.end() ? std::nullopt

@@ -15,6 +15,10 @@ std::optional<std::string> environment(const std::string& name) {
 
 }  // namespace
 
+int printed(const Terminal& terminal) {
+  return terminal.out.flush() ? 0 : fail(terminal, "standard output cannot be written");
+}
+
 int fail(const Terminal& terminal, const std::string& message) {
   terminal.err << "crier: " << message << "\n";
   return 1;

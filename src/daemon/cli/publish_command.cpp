@@ -69,7 +69,7 @@ int report_success(const Answer& answer, const Terminal& terminal) {
   const auto id = valid ? json::member(answer.body, "id") : std::nullopt;
   if (!id) return fail(terminal, "the answer has no id");
   terminal.out << (*id == "null" ? "-" : json::unquote(*id).value_or("")) << "\n";
-  return 0;
+  return printed(terminal);
 }
 
 int publish(const Arguments& arguments, const Terminal& terminal) {

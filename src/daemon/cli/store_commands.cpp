@@ -35,7 +35,7 @@ int add_user(Store& store, const Arguments& arguments, const Terminal& terminal)
   const auto done = store.put_user(user);
   if (!done) return fail(terminal, done.error());
   terminal.out << (*known ? "updated user " : "added user ") << user.id << "\n";
-  return 0;
+  return printed(terminal);
 }
 
 int deactivate_user(Store& store, const Arguments& arguments, const Terminal& terminal) {
@@ -43,14 +43,14 @@ int deactivate_user(Store& store, const Arguments& arguments, const Terminal& te
   if (!done) return fail(terminal, done.error());
   if (!*done) return fail(terminal, "the user " + arguments.user + " does not exist");
   terminal.out << "deactivated user " << arguments.user << "\n";
-  return 0;
+  return printed(terminal);
 }
 
 int add_member(Store& store, const Arguments& arguments, const Terminal& terminal) {
   const auto done = store.put_membership({arguments.program, arguments.user, true});
   if (!done) return fail(terminal, done.error());
   terminal.out << "added member " << arguments.program << " " << arguments.user << "\n";
-  return 0;
+  return printed(terminal);
 }
 
 int remove_member(Store& store, const Arguments& arguments, const Terminal& terminal) {
@@ -61,7 +61,7 @@ int remove_member(Store& store, const Arguments& arguments, const Terminal& term
                 "the user " + arguments.user + " is not a member of " + arguments.program);
   }
   terminal.out << "removed member " << arguments.program << " " << arguments.user << "\n";
-  return 0;
+  return printed(terminal);
 }
 
 int list_members(Store& store, const Arguments& arguments, const Terminal& terminal) {
@@ -70,7 +70,7 @@ int list_members(Store& store, const Arguments& arguments, const Terminal& termi
   for (const auto& [program, user, active] : *memberships) {
     terminal.out << program << "\t" << user << "\t" << (active ? "active" : "inactive") << "\n";
   }
-  return 0;
+  return printed(terminal);
 }
 
 int import_from(Store& store, std::istream& lines, const std::string& name,
@@ -78,7 +78,7 @@ int import_from(Store& store, std::istream& lines, const std::string& name,
   const auto applied = store.import(lines);
   if (!applied) return fail(terminal, name + ": " + applied.error());
   terminal.out << "imported " << *applied << " lines\n";
-  return 0;
+  return printed(terminal);
 }
 
 int import_file(Store& store, const Arguments& arguments, const Terminal& terminal) {

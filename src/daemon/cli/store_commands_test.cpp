@@ -110,6 +110,12 @@ TEST_F(StoreCommands, FailWithOneSentence) {
   EXPECT_THAT(complaint({"user", "add", "a\nb"}), HasSubstr("1 to 128 bytes"));
 }
 
+TEST_F(StoreCommands, FailWhenTheirOutputIsLost) {
+  printed({"user", "add", "u1"});
+  shell.full = true;
+  EXPECT_EQ(complaint({"member", "list"}), "crier: standard output cannot be written\n");
+}
+
 TEST_F(StoreCommands, TakeTheStoreFromTheEnvironmentUnlessItIsGiven) {
   ::setenv("CRIER_STORE", (folder / "other.db").c_str(), 1);
   EXPECT_EQ(shell.run({"user", "add", "u1"}).code, 0);

@@ -18,6 +18,9 @@ struct Terminal {
   std::function<std::optional<std::string>(const std::string& name)> environment;
 };
 
+/// Flushes what was printed: 0, or 1 with a complaint if it could not be written.
+int printed(const Terminal& terminal);
+
 /// Says `crier: message` on the terminal; 1, the exit code of a failure.
 int fail(const Terminal& terminal, const std::string& message);
 

@@ -37,7 +37,7 @@ int print_token(const Arguments& arguments, const Terminal& terminal) {
                              std::to_string(now.count()) + R"(,"exp":)" +
                              std::to_string((now + *lifetime).count()) + "}";
   terminal.out << access::sign_hs256(*secret, claims) << "\n";
-  return 0;
+  return printed(terminal);
 }
 
 }  // namespace
