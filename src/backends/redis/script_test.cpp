@@ -130,6 +130,13 @@ TEST_F(RedisServerScript, NumbersAboveWhatTheNodeKnowsWhenDataWasLost) {
   EXPECT_LT(append()->position.gid, context.seen) << "the epoch is the same: the store knows best";
 }
 
+TEST_F(RedisServerScript, NumbersAboveTheFloorThoughTheClockStepsBack) {
+  ASSERT_TRUE(append().has_value());
+  const auto floor = static_cast<history::Gid>(clock() + 3600 * second);
+  set_meta("floor", std::to_string(floor));
+  EXPECT_EQ(append()->position.gid, floor + 1);
+}
+
 TEST_F(RedisServerScript, KeepsSequenceAndChainInANewEpoch) {
   const auto first = append();
   context = {"run-2", "epoch--2", 0};

@@ -1,0 +1,312 @@
+// What the store makes of answers that a healthy redis-server does not give.
+
+#include "backends/redis/history.hpp"
+#include "backends/redis/test_peer.hpp"
+#include "backends/redis/test_server.hpp"
+#include "net/listener.hpp"
+
+#include <algorithm>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace crier::redis {
+namespace {
+
+using history::Appended;
+using history::ReadReply;
+using history::StoreError;
+using std::chrono::milliseconds;
+
+constexpr const char* info = "$15\r\nrun_id:abcdef\r\n\r\n";
+constexpr const char* sha = "$40\r\n0123456789012345678901234567890123456789\r\n";
+
+std::string bulk(const std::string& text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+
+class RedisHistoryRefusal : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto bound = net::Listener::open(loop, {"127.0.0.1", 0}, [this](net::Stream stream) {
+      peers.push_back(std::make_unique<Peer>(std::move(stream)));
+    });
+    listener = std::move(bound).value();
+    options.url = "redis://127.0.0.1:" + std::to_string(listener->port());
+    open();
+  }
+  void open() {
+    const auto sink = [this](LogLevel, std::string_view message,
+                             std::initializer_list<LogField> fields) {
+      std::string line(message);
+      for (const LogField& field : fields) {
+        if (field.key != "server") line += " " + std::string(field.key) + "=" + field.value;
+      }
+      lines.push_back(line);
+    };
+    const std::size_t known = peers.size();
+    store = open_history(loop, options, {}, Random::seeded(5), sink).value();
+    wait([&] { return peers.size() > known; });
+  }
+  template <class Predicate>
+  void wait(Predicate holds) {
+    ASSERT_TRUE(turn_until(loop, holds));
+  }
+  Peer& peer() { return *peers.back(); }
+  void answer(const std::string& text) { peer().answer(text); }
+  void make_available() {
+    answer(std::string(info) + sha + sha + ":0\r\n");
+    wait([&] { return store->available(); });
+  }
+  void wait_next_connection() {
+    const std::size_t known = peers.size();
+    wait([&] { return peers.size() > known; });
+  }
+  /// Waits until the newest connection has received `count` calls of a script.
+  void wait_calls(std::size_t count) {
+    wait([&] {
+      std::size_t calls = 0;
+      for (std::size_t at = 0; (at = peer().received.find("EVALSHA", at)) != std::string::npos;
+           ++at) {
+        ++calls;
+      }
+      return calls >= count;
+    });
+  }
+  void begin_append(const std::string& token = {}) {
+    store->append({"p", Bytes(std::string("{}")), token},
+                  [this](Result<Appended, StoreError> outcome) { outcomes.push_back(outcome); });
+  }
+  void begin_read() {
+    store->read({{"p", 0, 0}},
+                [this](Result<ReadReply, StoreError> reply) { reads.push_back(reply); });
+  }
+  /// The result of the last append received, as the script gives it.
+  std::string appended(const std::string& numbers) {
+    const std::string& received = peer().received;
+    const std::size_t end = received.size() - 2;  // the call is the last argument
+    return bulk("epoch--1 " + numbers + " " + received.substr(end - 8, 8));
+  }
+
+  net::Loop loop;
+  Options options{.retry_min = milliseconds(2),
+                  .retry_max = milliseconds(10),
+                  .append_deadline = milliseconds(300)};
+  std::unique_ptr<net::Listener> listener;
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::unique_ptr<history::HistoryStore> store;
+  std::vector<std::string> lines;
+  std::vector<Result<Appended, StoreError>> outcomes;
+  std::vector<Result<ReadReply, StoreError>> reads;
+};
+
+TEST_F(RedisHistoryRefusal, NeedsEveryStepOfTheOpening) {
+  struct Case {
+    std::string answers;
+    const char* why;
+  };
+  const Case cases[] = {
+      {"-LOADING Redis is loading the dataset in memory\r\n", "refused INFO (LOADING)"},
+      {"-NOAUTH Authentication required.\r\n", "refused INFO (NOAUTH)"},
+      {"$6\r\nno id!\r\n", "an answer to INFO that makes no sense"},
+      {"$9\r\nrun_id:\r\n\r\n", "an answer to INFO that makes no sense"},
+      {":1\r\n", "an answer to INFO that makes no sense"},
+      {std::string(info) + "-NOPERM no\r\n", "refused SCRIPT (NOPERM)"},
+      {std::string(info) + ":1\r\n", "an answer to SCRIPT that makes no sense"},
+      {std::string(info) + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
+      {std::string(info) + sha + sha + "-READONLY no\r\n", "refused HSET (READONLY)"},
+      {std::string(info) + sha + sha + "+OK\r\n", "an answer to HSET that makes no sense"},
+  };
+  for (const Case& c : cases) {
+    lines.clear();
+    open();
+    answer(c.answers);
+    wait_next_connection();
+    EXPECT_FALSE(store->available()) << c.why;
+    EXPECT_THAT(lines, testing::ElementsAre(std::string("Redis is unavailable why=") + c.why));
+    make_available();
+    EXPECT_EQ(lines.size(), 2U);
+  }
+}
+
+TEST_F(RedisHistoryRefusal, FindsARefusalInsideTheErrorOfAScript) {
+  make_available();
+  begin_append();
+  wait_calls(1);
+  answer(
+      "-ERR Error running script (call to f_1): @user_script:37: @user_script: 37: -OOM command "
+      "not allowed when used memory > 'maxmemory'.\r\n");
+  wait([&] { return outcomes.size() == 1; });
+  EXPECT_EQ(outcomes[0].error(), StoreError::unavailable);
+  EXPECT_FALSE(store->available());
+  wait_next_connection();
+  EXPECT_THAT(lines, testing::ElementsAre("Redis is unavailable why=refused a call (OOM)"));
+}
+
+TEST_F(RedisHistoryRefusal, AnswersWhatIsInFlightBeforeItGivesUpAServerThatRefuses) {
+  make_available();
+  for (int i = 0; i < 3; ++i) begin_append();
+  begin_read();
+  wait_calls(4);
+  answer("-READONLY no\r\n");
+  wait([&] { return outcomes.size() == 1; });
+  EXPECT_FALSE(store->available());
+  answer("-READONLY no\r\n-READONLY no\r\n");
+  wait([&] { return outcomes.size() == 3; });
+  EXPECT_EQ(peers.size(), 1U);
+  answer("-READONLY no\r\n");
+  wait([&] { return reads.size() == 1; });
+  EXPECT_EQ(reads[0].error(), StoreError::unavailable);
+  wait_next_connection();
+  EXPECT_EQ(lines.size(), 1U);
+}
+
+TEST_F(RedisHistoryRefusal, StaysInDoubtWhenARetryIsRefused) {
+  make_available();
+  begin_append();
+  wait_calls(1);
+  peer().close();
+  wait_next_connection();
+  make_available();
+  wait_calls(1);
+  answer("-OOM no\r\n");
+  wait_next_connection();
+  EXPECT_TRUE(outcomes.empty()) << "the first attempt may have been carried out";
+  make_available();
+  wait_calls(1);
+  answer(appended("5000 1 0"));
+  wait([&] { return outcomes.size() == 1; });
+  ASSERT_TRUE(outcomes[0].has_value());
+  EXPECT_FALSE(outcomes[0]->repeated);
+}
+
+TEST_F(RedisHistoryRefusal, SaysUnknownWhenARetryFails) {
+  make_available();
+  begin_append();
+  wait_calls(1);
+  peer().close();
+  wait_next_connection();
+  make_available();
+  wait_calls(1);
+  answer("-WRONGTYPE no\r\n");
+  wait([&] { return outcomes.size() == 1; });
+  EXPECT_EQ(outcomes[0].error(), StoreError::unknown);
+  EXPECT_TRUE(store->available());
+}
+
+TEST_F(RedisHistoryRefusal, RetriesAnAppendWithItsTokenBeforeNewerOnes) {
+  make_available();
+  begin_append("first");
+  wait_calls(1);
+  peer().close();
+  wait_next_connection();
+  answer(std::string(info) + sha + sha + ":0\r\n");
+  wait([&] { return store->available(); });
+  begin_append("second");
+  wait_calls(2);
+  const std::size_t first = peer().received.find("socket:events:token:1:p:first");
+  const std::size_t second = peer().received.find("socket:events:token:1:p:second");
+  ASSERT_NE(first, std::string::npos);
+  ASSERT_NE(second, std::string::npos);
+  EXPECT_LT(first, second);
+}
+
+TEST_F(RedisHistoryRefusal, LetsNothingOvertakeAnAppendWhoseScriptWasLost) {
+  make_available();
+  begin_append("a");
+  begin_append("b");
+  wait_calls(2);
+  peer().received.clear();
+  answer("-NOSCRIPT no\r\n");
+  turn_until(loop, [] { return true; });
+  begin_append("c");
+  turn_until(loop, [] { return true; });
+  EXPECT_EQ(peer().received, "") << "until b is answered";
+  answer("-NOSCRIPT no\r\n");
+  wait_calls(3);
+  std::vector<std::size_t> places = {peer().received.find("SCRIPT")};
+  for (const char* token : {":1:p:a\r\n", ":1:p:b\r\n", ":1:p:c\r\n"}) {
+    places.push_back(peer().received.find(token));
+    EXPECT_NE(places.back(), std::string::npos);
+  }
+  EXPECT_TRUE(std::is_sorted(places.begin(), places.end()));
+}
+
+TEST_F(RedisHistoryRefusal, KnowsThatWhatItHeldBackDidNotHappen) {
+  options.append_deadline = std::chrono::hours(1);
+  open();
+  make_available();
+  begin_append("a");
+  begin_append("b");
+  begin_read();
+  wait_calls(3);
+  answer("-NOSCRIPT no\r\n");
+  turn_until(loop, [] { return true; });
+  begin_append("c");
+  begin_read();
+  peer().close();
+  wait([&] { return outcomes.size() == 2 && reads.size() == 2; });
+  for (const auto& outcome : outcomes) EXPECT_EQ(outcome.error(), StoreError::unavailable);
+  for (const auto& reply : reads) EXPECT_EQ(reply.error(), StoreError::unavailable);
+  wait_next_connection();
+  make_available();
+  wait_calls(1);
+  EXPECT_NE(peer().received.find(":1:p:b\r\n"), std::string::npos) << "b was in flight";
+}
+
+TEST_F(RedisHistoryRefusal, TellsTheScriptTheGreatestNumberItKnows) {
+  make_available();
+  begin_append();
+  wait_calls(1);
+  EXPECT_NE(peer().received.find("\r\n$1\r\n0\r\n"), std::string::npos);
+  answer(appended("1700000000123456 1 0"));
+  wait([&] { return outcomes.size() == 1; });
+  begin_read();
+  wait_calls(2);
+  EXPECT_NE(peer().received.find("\r\n1700000000123456\r\n"), std::string::npos);
+  answer("*3\r\n" + bulk("epoch--1") + bulk("0") + "*2\r\n" + bulk("1700000000222222") + "*0\r\n");
+  wait([&] { return reads.size() == 1; });
+  begin_append();
+  wait_calls(3);
+  EXPECT_NE(peer().received.find("\r\n1700000000222222\r\n"), std::string::npos);
+}
+
+TEST_F(RedisHistoryRefusal, GivesUpAServerWhoseAnswerMakesNoSense) {
+  make_available();
+  begin_append();
+  wait_calls(1);
+  answer("*1\r\n:1\r\n");
+  wait_next_connection();
+  EXPECT_TRUE(outcomes.empty());
+  make_available();
+  wait_calls(1);
+  answer(appended("5000 1 0"));
+  wait([&] { return outcomes.size() == 1; });
+  begin_read();
+  wait_calls(2);
+  answer("+OK\r\n");
+  wait([&] { return reads.size() == 1; });
+  EXPECT_EQ(reads[0].error(), StoreError::unavailable);
+}
+
+TEST_F(RedisHistoryRefusal, SaysUnknownAtTheDeadlineOfAnAppendThatNeverMadeSense) {
+  make_available();
+  begin_append();
+  const auto decided = [&] { return !outcomes.empty(); };
+  while (outcomes.empty()) {
+    wait([&] { return decided() || peer().received.find("EVALSHA") != std::string::npos; });
+    if (decided()) break;
+    answer(":7\r\n");
+    const std::size_t known = peers.size();
+    wait([&] { return decided() || peers.size() > known; });
+    if (!decided()) answer(std::string(info) + sha + sha + ":0\r\n");
+  }
+  EXPECT_EQ(outcomes[0].error(), StoreError::unknown);
+  EXPECT_GT(peers.size(), 2U);
+}
+
+}  // namespace
+}  // namespace crier::redis
