@@ -122,18 +122,23 @@ Result<void, TokenError> check_issuer(const Object& claims, std::string_view wan
   return {};
 }
 
+/// Seconds. RFC 7519 does not tie validity to `iat`; a refusal is final for a client, so an issuer
+/// whose clock runs a little ahead must not cause one.
+constexpr std::int64_t issuer_clock_ahead_max = 60;
+
 Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy& policy,
                                        std::int64_t now) {
   const auto object = Object::decode(part);
   if (!object) return Unexpected{TokenError::malformed};
   const auto expires = date(*object, "exp");
   if (!expires) return Unexpected{expires.error()};
-  for (const auto* const name : {"nbf", "iat"}) {
-    const auto begins = date(*object, name);
-    if (!begins) return Unexpected{begins.error()};
-    if (*begins && now + policy.leeway.count() < **begins) {
-      return Unexpected{TokenError::not_yet_valid};
-    }
+  const auto begins = date(*object, "nbf");
+  if (!begins) return Unexpected{begins.error()};
+  const auto issued = date(*object, "iat");
+  if (!issued) return Unexpected{issued.error()};
+  const std::int64_t latest = now + policy.leeway.count();
+  if ((*begins && latest < **begins) || (*issued && latest + issuer_clock_ahead_max < **issued)) {
+    return Unexpected{TokenError::not_yet_valid};
   }
   if (*expires && now - policy.leeway.count() >= **expires) return Unexpected{TokenError::expired};
   if (!policy.issuer.empty()) {

@@ -37,7 +37,7 @@ enum class TokenError : std::uint8_t {
   signature,      ///< token_signature
   critical,       ///< token_critical: `crit` is present (RFC 7515 section 4.1.11)
   expired,        ///< token_expired
-  not_yet_valid,  ///< token_not_yet_valid: nbf or iat in the future
+  not_yet_valid,  ///< token_not_yet_valid: nbf, or iat by over a minute, in the future
   issuer,         ///< token_issuer
   audience,       ///< token_audience
   claim_type,     ///< token_claim_type: exp, nbf or iat is not a number, …

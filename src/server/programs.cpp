@@ -136,6 +136,10 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
     const auto id = history::event_id(admitted.epoch, event.gid);
     const auto arguments =
         catalog::event_arguments(event.body.view(), history::milliseconds(event.gid), id);
+    if (arguments.empty()) {  // the store holds what no gateway has written
+      parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
+      continue;
+    }
     parts_.sockets.send(socket, make_packet(main_namespace, arguments), true);
   }
   parts_.worker.metrics().replayed += admitted.events.size();
