@@ -86,6 +86,7 @@ TEST(PercentEncoding, IsDecodedOnce) {
       {"% 1", std::nullopt},
   };
   for (const auto& c : cases) EXPECT_EQ(percent_decode(c.text), c.bytes) << c.text;
+  EXPECT_EQ(percent_decode(std::string_view("%41").substr(0, 2)), std::nullopt);
 }
 
 const std::vector<std::string> good_utf8 = {

@@ -82,6 +82,8 @@ const std::vector<std::string> invalid = {
     "1e",
     "1e+",
     "1e1.5",
+    "1e+-1",
+    "1e-+1",
     "0x10",
     "1_000",
     "--1",
