@@ -332,8 +332,8 @@ void Engine::finish_frame(Key session, Bytes frame, std::size_t sent) {
   if (entry == nullptr) return;
   Connection* connection = worker_.find(entry->session.wire());
   if (connection == nullptr) return;
+  // Written at the next flush: one that fails now would run handlers while others are half-sent.
   connection->queue_rest(std::move(frame), sent);
-  connection->flush();
 }
 
 void Engine::update_deadline(Key session) {

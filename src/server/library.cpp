@@ -70,12 +70,14 @@ void Socket::Owner::connect_requested(const server::Ticket& ticket, std::string 
     sockets_.refuse(ticket, "Invalid namespace", {});
     return;
   }
+  const auto handler = found->second;  // it may replace itself
   const server::Key socket = sockets_.accept(ticket);
+  if (sockets_.session_of(socket) == 0) return;
   auto state = std::make_unique<State>();
   state->nsp = ticket.nsp;
   state->auth = std::move(auth);
   states_[socket] = std::move(state);
-  if (found->second) guarded(socket, [&] { found->second(Socket(*this, socket)); });
+  if (handler) guarded(socket, [&] { handler(Socket(*this, socket)); });
 }
 
 Ack Socket::Owner::make_ack(server::Key socket, const socketio::EventReceived& event) {

@@ -77,15 +77,15 @@ class LoopbackClient {
     return std::exchange(received_, {});
   }
 
-  /// The payload of the next (short, unmasked) WebSocket frame.
+  /// The payload of the next (unmasked) WebSocket frame.
   std::string read_frame() {
     const std::string head = read(2);
     if (head.size() < 2) return {};
     std::size_t length = static_cast<unsigned char>(head[1]) & 127U;
-    if (length == 126) {
-      const std::string extended = read(2);
-      length = (static_cast<std::size_t>(static_cast<unsigned char>(extended[0])) << 8U) |
-               static_cast<unsigned char>(extended[1]);
+    if (length >= 126) {
+      const std::string extended = read(length == 126 ? 2 : 8);
+      length = 0;
+      for (const char byte : extended) length = length << 8U | static_cast<unsigned char>(byte);
     }
     return read(length);
   }

@@ -27,6 +27,7 @@ class ServerTest : public testing::Test {
     ServerOptions options;
     options.address = "127.0.0.1";
     options.port = 0;
+    options.backlog_bytes_max = 64 * 1024 * 1024;  // for readers that lag
     return options;
   }
   void run() {
@@ -135,6 +136,72 @@ TEST_F(ServerTest, TellsWhyASocketWent) {
   auto client = joined();
   client->write_text("41");
   EXPECT_EQ(reason.get_future().get(), "client namespace disconnect");
+}
+
+/// Holds the loop in a handler until the test has set the scene for the rest of that turn.
+class Block {
+ public:
+  void operator()() {
+    reached_.set_value();
+    go_on_.get_future().wait();
+  }
+  void wait() { reached_.get_future().wait(); }
+  void go_on() { go_on_.set_value(); }
+
+ private:
+  std::promise<void> reached_;
+  std::promise<void> go_on_;
+};
+
+TEST_F(ServerTest, WhatAHandlerSendsWhileQueuesAreWrittenIsNeitherForgottenNorOvertaken) {
+  Block block;
+  Namespace main = server.of("/");
+  main.on_connect([main, &block](Socket socket) {
+    socket.join("room");
+    socket.on_disconnect([main](std::string_view) mutable {
+      main.emit_to("room", "left", {});
+      main.emit("bye", {});
+    });
+    socket.on("block", [main, &block](const Arguments&, const Ack&) mutable {
+      block();
+      main.emit("first", {});
+      main.emit_to("room", "second", {});  // writes what is queued, and finds who has died
+    });
+  });
+  run();
+  auto dying = joined();
+  auto staying = joined();
+  staying->write_text(R"(42["block"])");
+  block.wait();
+  dying->reset();
+  block.go_on();
+  EXPECT_EQ(staying->read_frame(), R"(42["first"])");
+  EXPECT_EQ(staying->read_frame(), R"(42["left"])");
+  EXPECT_EQ(staying->read_frame(), R"(42["bye"])");
+  EXPECT_EQ(staying->read_frame(), R"(42["second"])");
+}
+
+TEST_F(ServerTest, AFrameThatIsHalfSentIsFinishedBeforeAHandlerSendsAnother) {
+  Block block;
+  Namespace main = server.of("/");
+  const std::string large = "[\"" + std::string(std::size_t{16} * 1024 * 1024, 'x') + "\"]";
+  main.on_connect([&](Socket socket) {
+    socket.join("room");
+    socket.on_disconnect([main](std::string_view) mutable { main.emit_to("room", "left", {}); });
+    socket.on("block", [&, main](const Arguments&, const Ack&) mutable {
+      block();
+      main.emit_to("room", "large", {large, {}});
+    });
+  });
+  run();
+  auto dying = joined();
+  auto lagging = joined();
+  lagging->write_text(R"(42["block"])");
+  block.wait();
+  dying->reset();
+  block.go_on();
+  EXPECT_EQ(lagging->read_frame().size(), large.size() + std::string_view(R"(42"large",)").size());
+  EXPECT_EQ(lagging->read_frame(), R"(42["left"])");
 }
 
 TEST_F(ServerTest, StoppingClosesClientsCleanly) {

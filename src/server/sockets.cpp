@@ -57,6 +57,7 @@ Key Sockets::find_socket(Key session, std::string_view nsp) const {
 }
 
 void Sockets::opened(Key session) {
+  gone_.clear();
   const std::uint32_t slot = slot_of(session);
   if (slot >= clients_.size()) clients_.resize(slot + 1);
   clients_[slot] = std::make_unique<Client>(session, options_, worker_.now());

@@ -87,11 +87,13 @@ void Worker::set_deadline(Key connection, TimePoint deadline) {
 }
 
 void Worker::flush() {
-  // By index: flushing may queue more.
-  for (std::size_t i = 0; i < dirty_.size(); ++i) {
-    if (Connection* connection = connections_.find(dirty_[i])) connection->flush();
+  // What a dead connection makes a handler do may queue more, and may flush in its turn: that goes
+  // on from here, so that all has been written when it returns.
+  while (flushed_ < dirty_.size()) {
+    if (Connection* connection = connections_.find(dirty_[flushed_++])) connection->flush();
   }
   dirty_.clear();
+  flushed_ = 0;
 }
 
 void Worker::turn_end() {

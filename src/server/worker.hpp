@@ -71,7 +71,7 @@ class Worker {
   void mark_dirty(Key connection) { dirty_.push_back(connection); }
   /// Destroys it at the end of the turn; its key finds nothing from now on.
   void forget(Key connection);
-  /// Writes what connections have queued during this turn.
+  /// Writes what connections have queued during this turn. May be called inside itself.
   void flush();
   /// Ends connections that have no request in hand, for a shutdown.
   void close_idle_connections();
@@ -102,6 +102,7 @@ class Worker {
   SlotTable<Connection> connections_;
   std::vector<std::unique_ptr<Connection>> forgotten_;
   std::vector<Key> dirty_;
+  std::size_t flushed_ = 0;  ///< Of dirty_, how many have been seen to.
   std::vector<char> scratch_;
   Metrics metrics_;
 };
