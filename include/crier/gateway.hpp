@@ -62,7 +62,8 @@ struct GatewayOptions {
   std::size_t body_bytes_max = 1024 * 1024;              ///< Of a publish.
   std::chrono::milliseconds request_timeout{10'000};     ///< For a request to arrive whole.
   std::chrono::milliseconds keep_alive_timeout{75'000};  ///< Between requests.
-  std::uint32_t connections_max = 100'000;               ///< Further ones are closed at once.
+  std::uint32_t connections_max = 100'000;               ///< Further ones are closed at once; no
+                                                         ///< more sessions over polling either.
   std::chrono::milliseconds shutdown_timeout{10'000};    ///< For open connections to end.
 };
 

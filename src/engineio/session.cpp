@@ -509,6 +509,7 @@ bool Session::closed() const { return state_ == State::closed; }
 bool Session::direct() const {
   return state_ == State::open && transport_ == TransportKind::websocket;
 }
+std::size_t Session::backlog_bytes() const { return polling_ ? polling_->backlog() : 0; }
 WireId Session::wire() const { return wire_; }
 
 }  // namespace crier::engineio

@@ -175,6 +175,8 @@ class Session {
   /// Whether frames may be written to its WebSocket directly: it runs over WebSocket, is open, and
   /// has nothing buffered.
   [[nodiscard]] bool direct() const;
+  /// What waits for a poll; 0 over WebSocket.
+  [[nodiscard]] std::size_t backlog_bytes() const;
   [[nodiscard]] WireId wire() const;  ///< Of the current WebSocket; 0 while polling.
 
  private:

@@ -316,7 +316,9 @@ TEST_F(PollingSession, ClosesTheReaderThatLagsBehindTheBound) {
 TEST_F(PollingSession, OneMessageMayFillTheBacklogButNotExceedIt) {
   options.backlog_bytes_max = 100;
   EXPECT_EQ(send("4" + std::string(99, 'a')), Lines{});
+  EXPECT_EQ(session.backlog_bytes(), 100U);
   EXPECT_EQ(poll(1).size(), 1U);
+  EXPECT_EQ(session.backlog_bytes(), 0U);
   EXPECT_EQ(send("4" + std::string(100, 'a')).size(), 1U);
   EXPECT_TRUE(session.closed());
 }

@@ -15,6 +15,7 @@ constexpr std::size_t held_bytes_max = 64 * 1024;
 constexpr std::size_t answers_bytes_max = 256 * 1024;  // that a peer does not read
 constexpr std::chrono::milliseconds drain_timeout{2'000};
 constexpr int reads_a_turn = 8;
+constexpr std::size_t pieces_before_pongs_merge = 64;
 
 }  // namespace
 
@@ -247,7 +248,7 @@ void Connection::read_websocket(std::span<char> input) {
 void Connection::websocket_message(const websocket::Message& message) {
   switch (message.opcode) {
     case websocket::Opcode::ping:
-      queue(Bytes(websocket::frame(websocket::Opcode::pong, message.data)));
+      queue_pong(message.data);
       return;
     case websocket::Opcode::pong:
       return;
@@ -264,6 +265,10 @@ void Connection::websocket_message(const websocket::Message& message) {
 // Ending.
 
 void Connection::peer_gone(bool error) {
+  if (closing_ && !draining_ && !error && backlog_) {
+    half_closed_ = true;  // and may still read: what is queued goes out first
+    return;
+  }
   if (draining_ || closing_) {
     report_lost_answer(error);
     close();
@@ -374,6 +379,24 @@ void Connection::queue(Bytes bytes) {
   worker_.mark_dirty(key_);
 }
 
+// Of pings that came before their pongs could leave, the last one alone may be answered (RFC 6455
+// section 5.5.3): one that does not read cannot make pongs pile up.
+void Connection::queue_pong(std::string_view data) {
+  Bytes pong(websocket::frame(websocket::Opcode::pong, data));
+  if (backlog_ && backlog_->pieces.size() - backlog_->next >= pieces_before_pongs_merge) {
+    backlog_->pong = std::move(pong);
+  } else {
+    queue(std::move(pong));
+  }
+}
+
+bool Connection::take_pong(Backlog& backlog) const {
+  if (backlog.pong.empty() || closing_) return false;
+  backlog.bytes = backlog.pong.size();
+  backlog.pieces.push_back(std::exchange(backlog.pong, Bytes()));
+  return true;
+}
+
 void Connection::queue_rest(Bytes frame, std::size_t sent) {
   if (closing_ || closed_) return;
   const bool first = !backlog_;
@@ -411,7 +434,7 @@ void Connection::flush() {
 
 bool Connection::write_backlog() {
   Backlog& backlog = *backlog_;
-  while (backlog.bytes > 0) {
+  while (backlog.bytes > 0 || take_pong(backlog)) {
     std::array<iovec, 64> pieces;
     std::size_t count = 0;
     std::size_t offset = backlog.offset;
@@ -432,6 +455,11 @@ bool Connection::write_backlog() {
       backlog.pieces[backlog.next++] = Bytes();
     }
     backlog.offset = sent;
+    if (backlog.next * 2 > backlog.pieces.size()) {  // sent pieces must not add up either
+      const auto begin = backlog.pieces.begin();
+      backlog.pieces.erase(begin, begin + static_cast<std::ptrdiff_t>(backlog.next));
+      backlog.next = 0;
+    }
   }
   return true;
 }

@@ -77,6 +77,7 @@ class Connection final : public net::StreamUser {
     std::size_t next = 0;    ///< First piece that is not sent whole.
     std::size_t offset = 0;  ///< Bytes of it that are sent.
     std::size_t bytes = 0;   ///< Not sent yet, over all pieces.
+    Bytes pong;              ///< To the last ping, when all pieces are sent.
     bool dirty = false;      ///< In the worker's list for the end of the turn.
     bool waiting = false;    ///< For the kernel.
   };
@@ -111,6 +112,8 @@ class Connection final : public net::StreamUser {
   void report_lost_answer(bool error);
   void set_deadline();
   Backlog& backlog();
+  void queue_pong(std::string_view data);
+  bool take_pong(Backlog& backlog) const;
   /// True when all has been sent or the connection has been closed.
   bool write_backlog();
   void finish_sending();

@@ -177,7 +177,8 @@ void Engine::refuse(Connection& connection, const http::Request& request,
 }
 
 void Engine::handshake(Connection& connection, bool websocket, const http::Request& request) {
-  if (refusing_) {
+  // A session over polling needs no connection of its own, but counts as one.
+  if (refusing_ || sessions_.size() >= worker_.options().connections_max) {
     connection.answer({503, {{"Retry-After", "1"}}, {}});
     return;
   }
@@ -308,6 +309,7 @@ void Engine::send(Key session, const engineio::Outgoing& message) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr || entry->closing) return;
   engineio::Outputs outputs;
+  if (entry->owed_bytes > 0 && unsent(*entry) == 0) entry->owed_bytes = 0;
   entry->session.send(message, worker_.now(), outputs);
   if (message.owed) entry->owed_bytes += message.data.size();
   run(*entry, outputs);
@@ -320,6 +322,11 @@ void Engine::close(Key session, engineio::CloseReason reason, bool discard) {
   engineio::Outputs outputs;
   entry->session.close(discard, reason, worker_.now(), outputs);
   run(*entry, outputs);
+}
+
+bool Engine::lags(Key session) const {
+  const Entry* entry = sessions_.find(session);
+  return entry != nullptr && unsent(*entry) > options_.backlog_bytes_max;
 }
 
 int Engine::direct_descriptor(Key session) const {
@@ -414,6 +421,11 @@ void Engine::write_message(Entry& entry, const engineio::SendMessage& message) {
     connection->queue(Bytes(websocket::frame(opcode, message.data.view())));
   }
   check_backlog(entry, *connection);
+}
+
+std::size_t Engine::unsent(const Entry& entry) const {
+  const Connection* connection = worker_.find(entry.session.wire());
+  return connection == nullptr ? entry.session.backlog_bytes() : connection->backlog_bytes();
 }
 
 void Engine::check_backlog(Entry& entry, Connection& connection) {

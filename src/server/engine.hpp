@@ -59,6 +59,8 @@ class Engine final : public Endpoint, public TurnUser {
   void finish_frame(Key session, Bytes frame, std::size_t sent);
   /// The layer's deadline for this session has changed.
   void update_deadline(Key session);
+  /// Whether more is unsent than may be, owed or not: then nothing more may be owed.
+  [[nodiscard]] bool lags(Key session) const;
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }
@@ -88,6 +90,7 @@ class Engine final : public Endpoint, public TurnUser {
   void write_message(Entry& entry, const engineio::SendMessage& message);
   void finished(Entry& entry);
   void update_route(Entry& entry);
+  [[nodiscard]] std::size_t unsent(const Entry& entry) const;
   void check_backlog(Entry& entry, Connection& connection);
 
   Worker& worker_;

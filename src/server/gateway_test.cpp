@@ -167,6 +167,92 @@ TEST_F(GatewayTest, SurvivesAConnectionThatDiesWhileItIsAdmitted) {
   EXPECT_THAT(get("/metrics"), HasSubstr("crier_sessions 0\n"));
 }
 
+TEST_F(GatewayTest, PongsToOneThatDoesNotReadDoNotPileUp) {
+  run();
+  auto client = opened();
+  const std::size_t count = 50'000;
+  const auto payload = [](std::size_t number) {
+    return std::to_string(number) + std::string(100, '.');
+  };
+  std::string pings;
+  for (std::size_t i = 1; i <= count; ++i) pings += LoopbackClient::frame(payload(i), '\x89');
+  client->write(pings);
+  std::size_t pongs = 0;
+  std::string last;
+  while (last != payload(count)) {
+    last = client->read_frame();
+    ASSERT_FALSE(last.empty());
+    ++pongs;
+  }
+  EXPECT_LT(pongs, count / 2);
+}
+
+TEST_F(GatewayTest, ReplaysToOneThatDoesNotReadDoNotAddUp) {
+  run();
+  const std::string data(20'000, 'x');
+  const std::string event = R"({"event":"request:created","requestId":"r1","data":{"text":")" +
+                            data + R"("},"performedBy":{"userId":"u1","name":"Ursula"}})";
+  for (int i = 0; i < 50; ++i) EXPECT_THAT(post("p1", event), StartsWith("HTTP/1.1 202"));
+  auto client = opened();
+  const std::string again = LoopbackClient::frame("41");
+  const std::string connect =
+      LoopbackClient::frame("40{\"token\":\"" + token("u1") + "\",\"lastEventTimestamp\":1}");
+  client->write(connect);
+  for (int i = 0; i < 100; ++i) client->write(again + connect);
+  EXPECT_LT(client->read_all().size(), 50 * data.size() * 20);
+  EXPECT_THAT(get("/metrics"), HasSubstr("crier_closes_total{reason=\"slow reader\"} 1\n"));
+}
+
+TEST_F(GatewayTest, OneThatLeavesBeforeItIsAnsweredIsClosed) {
+  GatewayOptions chosen = options();
+  chosen.redis_url = "redis://127.0.0.1:1";  // nobody listens there
+  run(chosen);
+  auto client = opened();
+  client->write_text("40{\"token\":\"" + token("u1") + "\",\"lastEventTimestamp\":1}");
+  client->write_text("41");
+  EXPECT_EQ(client->read(2), std::string("\x88\x00", 2));
+}
+
+TEST_F(GatewayTest, SessionsOverPollingCountAgainstTheBoundOfConnections) {
+  GatewayOptions chosen = options();
+  chosen.connections_max = 5;
+  run(chosen);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(get("/socket.io/?EIO=4&transport=polling"), StartsWith("HTTP/1.1 200"));
+  }
+  EXPECT_THAT(get("/socket.io/?EIO=4&transport=polling"), StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(get("/healthz"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(GatewayTest, APeerThatHasEndedItsHalfStillGetsAllOfALargeAnswer) {
+  gateway = std::make_unique<Gateway>(options(), LogSink());
+  const std::string large(std::size_t{32} * 1024 * 1024, 'x');
+  gateway->handle("GET", "/large", [&](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain", large, {}});
+  });
+  start();
+  LoopbackClient client(gateway->port());
+  client.write("GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  client.read_until("\r\n\r\n");
+  client.end();
+  EXPECT_EQ(client.read_all().size(), large.size());
+}
+
+TEST_F(GatewayTest, TheLargestEventFitsIntoABacklog) {
+  GatewayOptions chosen = options();
+  chosen.backlog_bytes_max = 65'536;
+  run(chosen);
+  auto client = member("u1");
+  std::string event = R"({"event":"request:status_changed","requestId":"r1","data":{"text":"")"
+                      R"(},"performedBy":{"userId":"u1","name":"Ursula"}})";
+  const std::size_t added = std::string_view(R"("programId":"p1",)").size();
+  event.insert(event.find("\"\"") + 1, std::string(65'536 - 256 - added - event.size(), 'x'));
+  EXPECT_THAT(post("p1", event), StartsWith("HTTP/1.1 202"));
+  EXPECT_LE(client->read_frame().size() + 10, 65'536U);
+  event.insert(event.find("xx"), "x");
+  EXPECT_THAT(post("p1", event), StartsWith("HTTP/1.1 413"));
+}
+
 TEST_F(GatewayTest, DropsWhatClientsSend) {
   run();
   auto client = member("u1");

@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::string_view main_namespace = "/";
 
+/// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
+constexpr std::size_t encoding_bytes_max = 256;
+
 std::string room_of(std::string_view program) { return "program:" + std::string(program); }
 
 Error shutting_down() {
@@ -55,7 +58,12 @@ void Programs::connect_requested(const Ticket& ticket, std::string auth) {
 }
 
 void Programs::withdrawn(const Ticket& ticket) {
-  if (ticket.nsp.empty() || ticket.nsp == main_namespace) pending_.erase(ticket.session);
+  const bool whole_session = ticket.nsp.empty();
+  if (!whole_session && ticket.nsp != main_namespace) return;
+  if (pending_.erase(ticket.session) == 0 || whole_session) return;
+  // What it made us ask is still under way: one that asks and leaves, again and again, must come
+  // on a new connection each time.
+  parts_.engine.close(ticket.session, engineio::CloseReason::forced_close, true);
 }
 
 Programs::Pending* Programs::find(Key session, std::uint64_t serial) const {
@@ -73,7 +81,7 @@ void Programs::perform(Key session, gateway::Command command) {
   } else if (auto* read = std::get_if<gateway::ReadHistory>(&command)) {
     read_history(session, std::move(read->reads));
   } else if (const auto* wait = std::get_if<gateway::Wait>(&command)) {
-    waits_.emplace(wait->at, session);
+    waits_.emplace(wait->at, Waiting{session, pending.serial});
   } else if (const auto* refused = std::get_if<gateway::Refuse>(&command)) {
     refuse(pending, *refused);
   } else if (const auto* gave_up = std::get_if<gateway::GiveUp>(&command)) {
@@ -104,6 +112,7 @@ void Programs::read_history(Key session, std::vector<history::ReadRequest> reads
       [this, session, serial](const Result<history::ReadReply, history::StoreError>& answer) {
         Pending* pending = find(session, serial);
         if (pending == nullptr) return;
+        parts_.worker.update_now();
         perform(session, pending->machine.history_read(answer, parts_.worker.now()));
       });
 }
@@ -126,6 +135,11 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
   // That has written, and may so have found that this very client has gone.
   if (!parts_.sockets.is_open(ticket)) return;
   pending_.erase(ticket.session);
+  // One that leaves and comes again without reading must not make replays add up.
+  if (parts_.engine.lags(ticket.session)) {
+    parts_.engine.close(ticket.session, engineio::CloseReason::slow_reader, true);
+    return;
+  }
   const Key socket = parts_.sockets.accept(ticket);
   if (parts_.sockets.session_of(socket) == 0) return;
   if (admitted.floor > 0) {
@@ -154,10 +168,10 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
 
 void Programs::tick(TimePoint now) {
   while (!waits_.empty() && waits_.begin()->first <= now) {
-    const Key session = waits_.begin()->second;
+    const Waiting waiting = waits_.begin()->second;
     waits_.erase(waits_.begin());
-    const auto found = pending_.find(session);
-    if (found != pending_.end()) perform(session, found->second->machine.tick(now));
+    Pending* pending = find(waiting.session, waiting.serial);
+    if (pending != nullptr) perform(waiting.session, pending->machine.tick(now));
   }
 }
 
@@ -191,7 +205,7 @@ void Programs::publish(std::string_view program, std::string_view body, Done don
   }
   auto checked = parts_.catalog.check(program, body);
   if (!checked) return fail(std::move(checked.error()));
-  if (checked->body.size() > event_bytes_max_) {
+  if (checked->body.size() + encoding_bytes_max > event_bytes_max_) {
     return fail({413, "too_large", "The event is larger than a socket's backlog may be.", ""});
   }
   ++in_flight_;

@@ -83,7 +83,11 @@ class Programs final : public Application, public TurnUser {
   gateway::AdmissionOptions options_;
   std::size_t event_bytes_max_;
   std::unordered_map<Key, std::unique_ptr<Pending>> pending_;  ///< By session.
-  std::multimap<TimePoint, Key> waits_;
+  struct Waiting {
+    Key session;
+    std::uint64_t serial;
+  };
+  std::multimap<TimePoint, Waiting> waits_;
   std::uint64_t serial_ = 0;
   std::vector<Live> live_;
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that were caught up.
