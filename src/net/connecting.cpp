@@ -80,7 +80,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
         [weak = weak_from_this()](const boost::system::error_code& error,
                                   const Resolver::results_type& found) {
           const auto self = weak.lock();
-          if (!self || !self->done) return;
+          if (!self) return;
           if (error) return self->finish(Unexpected{self->failure("the name is not known")});
           for (const auto& entry : found) self->candidates.push_back(entry.endpoint());
           self->try_next();
@@ -106,7 +106,6 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
   void time_out() {
     attempt.reset();
     reason = "there was no answer in time";
-    if (loop.now() >= deadline) return finish(Unexpected{failure(reason)});
     try_next();
   }
 
@@ -158,9 +157,6 @@ Connecting::Connecting(Loop& loop, const std::string& host, std::uint16_t port, 
   state_->start(timeout);
 }
 
-Connecting::~Connecting() {
-  state_->stop();
-  state_->done = nullptr;
-}
+Connecting::~Connecting() = default;
 
 }  // namespace crier::net

@@ -130,6 +130,16 @@ TEST_F(ConnectingTest, GivesUpOnANameWhenTheTimeIsOver) {
   EXPECT_THAT(outcome.error, StartsWith("cannot connect to localhost port"));
 }
 
+TEST_F(ConnectingTest, TellsOnceThoughTheNameIsFoundAfterTheTimeIsOver) {
+  const Connecting connecting(loop, "localhost", listener->port(), 0s, outcome.done());
+  ASSERT_TRUE(run_until(loop, [&] { return outcome.calls > 0; }));
+  bool later = false;
+  Timer timer(loop, [&] { later = true; });
+  timer.arm(loop.now() + 50ms);
+  ASSERT_TRUE(run_until(loop, [&] { return later; }));
+  EXPECT_EQ(outcome.calls, 1);
+}
+
 TEST_F(ConnectingTest, TellsNothingOnceDestroyed) {
   const SilentPort silent;
   for (const std::string host : {"127.0.0.1", "localhost"}) {

@@ -108,7 +108,6 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   void close() {
     closed = true;
     handler = nullptr;
-    pause.cancel();
     boost::system::error_code ignored;
     std::ignore = socket.close(ignored);
   }
