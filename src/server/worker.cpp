@@ -40,9 +40,10 @@ Worker::Worker(WorkerOptions options, LogSink log)
 Worker::~Worker() { loop_.on_turn_end({}); }
 
 void Worker::route(std::string prefix, Endpoint& endpoint) {
-  routes_.emplace_back(std::move(prefix), &endpoint);
-  std::stable_sort(routes_.begin(), routes_.end(),
-                   [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  const auto shorter = std::find_if(routes_.begin(), routes_.end(), [&](const auto& route) {
+    return route.first.size() < prefix.size();
+  });
+  routes_.emplace(shorter, std::move(prefix), &endpoint);
 }
 
 void Worker::add_turn_user(TurnUser& user) { turn_users_.push_back(&user); }
