@@ -121,6 +121,26 @@ TEST_F(MemoryStoreTest, FreesTheOldestPartOfABusyProgram) {
   EXPECT_EQ(subject.memory->held_bytes(), 9U);
 }
 
+TEST_F(MemoryStoreTest, FreesAQuietProgramBehindABusyOne) {
+  subject.open({.ttl = milliseconds(1000)});
+  append("busy", "{}");
+  append("quiet", R"({"n":1234})");
+  subject.clock += 600'000;
+  append("busy", "{}");
+  subject.clock += 600'000;
+  append("busy", "{}");
+  EXPECT_EQ(subject.memory->held_bytes(), 4U);
+}
+
+TEST_F(MemoryStoreTest, ForgetsATokenThoughItsProgramIsBusy) {
+  subject.open({.ttl = milliseconds(1000)});
+  append("p", "{}", "token");
+  subject.clock += 600'000;
+  append("p");
+  subject.clock += 600'000;
+  EXPECT_FALSE(append("p", "{}", "token").repeated);
+}
+
 TEST_F(MemoryStoreTest, RemembersAsManyTokensAsEvents) {
   subject.open({.events_max = 2});
   append("p", "{}", "first");

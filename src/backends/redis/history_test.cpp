@@ -1,6 +1,7 @@
 #include "backends/redis/history.hpp"
 
 #include "backends/redis/test_server.hpp"
+#include "history/memory_store.hpp"
 #include "tests/contract/history_contract.hpp"
 
 #include <algorithm>
@@ -430,6 +431,49 @@ TEST_F(RedisServerOutage, NeedsLeaveToUseItsKeys) {
   open(quick(server, "crier:pass@"));
   wait([&] { return !log.lines.empty(); });
   EXPECT_THAT(log.lines, testing::ElementsAre("Redis is unavailable why=refused HSET (NOPERM)"));
+}
+
+/// Everything but the numbers' values, which depend on the clock.
+std::string shape(const ReadReply& reply) {
+  std::string text;
+  for (const history::Kept& kept : reply.programs) {
+    text += kept.program + (kept.top == 0 ? " none" : "");
+    for (const history::Record& record : kept.records) {
+      text += ' ' + std::to_string(record.seq) + std::string(record.body.view());
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+TEST_F(RedisServerOutage, KeepsTheSameAsTheMemoryStore) {
+  const history::Retention retention{.events_max = 7, .bytes_max = 150};
+  open(quick(server), retention);
+  wait_available();
+  WallTime clock = 1'700'000'000'000'000;
+  history::MemoryStore memory(retention, [&clock] { return clock += 700; }, Random::seeded(1));
+  Random random = Random::seeded(11);
+  for (int i = 0; i < 1500; ++i) {
+    const std::string program(1, static_cast<char>('a' + random.number() % 4));
+    if (random.number() % 3 != 0) {
+      const std::string body = "{\"n\":\"" + std::string(random.number() % 60, 'x') + "\"}";
+      const std::string token =
+          random.number() % 2 == 0 ? std::to_string(i - random.number() % 9) : "";
+      Appended expected;
+      memory.append({program, Bytes(body), token}, [&](auto result) { expected = result.value(); });
+      std::optional<Outcome> outcome;
+      store->append({program, Bytes(body), token}, [&](Outcome o) { outcome = std::move(o); });
+      wait([&] { return outcome.has_value(); });
+      ASSERT_EQ((*outcome)->position.seq, expected.position.seq) << i;
+      ASSERT_EQ((*outcome)->repeated, expected.repeated) << i;
+    } else {
+      const auto newest_max = static_cast<std::uint32_t>(random.number() % 4);
+      const std::vector<history::ReadRequest> requests = {{program, 0, newest_max}, {"e", 0, 0}};
+      std::string expected;
+      memory.read(requests, [&](auto reply) { expected = shape(*reply); });
+      ASSERT_EQ(shape(*read(requests)), expected) << i;
+    }
+  }
 }
 
 TEST_F(RedisServerOutage, SharesOneOrderAmongNodes) {
