@@ -29,11 +29,7 @@ void publish(crier::Gateway& gateway, const std::string& line, const std::string
   if (!data) return;
   const crier::Payload payload{request, *data, "system", "The application"};
   // emit_to_program() would return at once, and only log what goes wrong.
-  auto position = gateway.publish("program-1", "notification:created", payload);
-  while (!position && position.error().code == "not_running") {  // run() is about to begin
-    std::this_thread::yield();
-    position = gateway.publish("program-1", "notification:created", payload);
-  }
+  const auto position = gateway.publish("program-1", "notification:created", payload);
   const std::string& outcome = position ? position.value().id : position.error().message;
   std::printf("%s\n", outcome.empty() ? "delivered, but not kept" : outcome.c_str());
 }

@@ -21,24 +21,25 @@ struct GatewayOptions {
   std::string address = "0.0.0.0";   ///< IPv4 or IPv6 literal.
   std::uint16_t port = 3000;         ///< 0: any free port.
   std::string path = "/socket.io/";  ///< Where Engine.IO answers.
-  std::vector<std::string> origins;  ///< Origins that browsers may call from, with credentials; `*`
-                                     ///< alone allows all of them, without. None by default.
+  std::vector<std::string> origins =
+      {};  ///< Origins that browsers may call from, with credentials; `*`
+           ///< alone allows all of them, without. None by default.
 
   // Who may connect.
-  std::string jwt_secret;                            ///< Shared secret of the tokens; required.
+  std::string jwt_secret = {};                       ///< Shared secret of the tokens; required.
   std::vector<std::string> jwt_algorithms{"HS256"};  ///< Of HS256, HS384 and HS512.
-  std::string jwt_issuer;                            ///< Required `iss`; empty: not looked at.
-  std::string jwt_audience;                          ///< Required `aud`; empty: not looked at.
+  std::string jwt_issuer = {};                       ///< Required `iss`; empty: not looked at.
+  std::string jwt_audience = {};                     ///< Required `aud`; empty: not looked at.
   std::chrono::seconds jwt_leeway{0};
   std::size_t token_bytes_max = 8'192;
   std::string store = "crier.db";  ///< SQLite file with users and memberships; must exist.
   std::chrono::milliseconds admission_deadline{5'000};  ///< For a store that does not answer.
 
   // Who may publish over HTTP. Empty: nobody.
-  std::string api_key;
+  std::string api_key = {};
 
   // History.
-  std::string redis_url;                           ///< Empty: history in memory.
+  std::string redis_url = {};                      ///< Empty: history in memory.
   std::chrono::milliseconds history_ttl{300'000};  ///< 1 s … 24 h
   std::uint32_t history_events_max = 1'000;        ///< A program.
   std::size_t history_bytes_max = 1024 * 1024;     ///< A program; bodies only.
@@ -95,6 +96,10 @@ class Gateway {
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
+  /// Whether the constructor takes these options; else code `bad_option` and the sentence. Opens
+  /// nothing. From any thread.
+  static Result<void> check(const GatewayOptions& options);
+
   /// Adds a route for exactly this method and path; a path that ends in `*` matches what begins
   /// with it. Before run() only.
   void handle(std::string_view method, std::string_view path, HttpHandler handler);
@@ -110,11 +115,12 @@ class Gateway {
   /// run(). From any thread, any number of times.
   void stop();
 
-  /// Publishes without a word: what goes wrong is logged. Never throws, never blocks; before run()
-  /// it only logs. From any thread.
+  /// Publishes without a word: what goes wrong is logged. Never throws, never blocks; before
+  /// listen() it only logs. From any thread.
   void emit_to_program(std::string_view program, std::string_view event, Payload payload) noexcept;
 
-  /// Publishes and waits for the position. From any thread but the loop's own (handlers and
+  /// Publishes and waits for the position; between listen() and run() it waits for run(). From any
+  /// thread but the loop's own (handlers and
   /// callbacks), where it fails with code `would_block`. Fails as the HTTP API does: 422 for what
   /// breaks the catalogue, 503 `not_running` or `shutting_down`.
   Result<Position> publish(std::string_view program, std::string_view event,

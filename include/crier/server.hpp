@@ -28,7 +28,7 @@ struct ServerOptions {
   std::string address = "0.0.0.0";
   std::uint16_t port = 3000;  ///< 0: any free port.
   std::string path = "/socket.io/";
-  std::vector<std::string> origins;  ///< As in GatewayOptions.
+  std::vector<std::string> origins = {};  ///< As in GatewayOptions.
   std::chrono::milliseconds ping_interval{25'000};
   std::chrono::milliseconds ping_timeout{20'000};
   std::chrono::milliseconds upgrade_timeout{10'000};

@@ -49,6 +49,12 @@ int run_check(const std::string& config) {
     std::fprintf(stderr, "%s\n", settings.error().c_str());
     return 1;
   }
+  GatewayOptions options = settings->gateway;
+  if (options.jwt_secret.empty()) options.jwt_secret = "set elsewhere";
+  if (const auto fit = Gateway::check(options); !fit) {
+    std::fprintf(stderr, "%s: %s\n", config.c_str(), fit.error().message.c_str());
+    return 1;
+  }
   std::printf("%s: ok\n", config.c_str());
   return 0;
 }
@@ -60,6 +66,9 @@ void add_serve(CLI::App& app, int& exit_code) {
   serve->add_option("--store", arguments->store, "SQLite file with users and memberships");
   serve->add_flag("--dev", arguments->dev,
                   "Serve the demo page, on 127.0.0.1 only, and make a JWT secret if none is set");
+  serve->footer(
+      "Environment: JWT_ACCESS_SECRET, CRIER_API_KEY, CLIENT_URL, REDIS_URL, PORT, CRIER_STORE,\n"
+      "and CRIER_<SECTION>_<KEY> for every key of the file.");
   serve->callback([arguments, &exit_code] { exit_code = run_serve(*arguments); });
 }
 
@@ -81,7 +90,7 @@ void add_check(CLI::App& app, int& exit_code) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Crier: a Socket.IO gateway that tells clients what they missed"};
+  CLI::App app{"Crier: a Socket.IO gateway with catch-up"};
   app.name("crier");
   app.set_version_flag("--version", std::string("crier ") + CRIER_VERSION);
   app.require_subcommand(1);

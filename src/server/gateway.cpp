@@ -10,8 +10,10 @@
 #include "server/routes.hpp"
 #include "server/shutdown.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <future>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -28,28 +30,44 @@ WallTime wall_now() {
       .count();
 }
 
-[[noreturn]] void reject(const std::string& sentence) { throw std::invalid_argument(sentence); }
+std::optional<access::Algorithm> algorithm(std::string_view name) {
+  if (name == "HS256") return access::Algorithm::hs256;
+  if (name == "HS384") return access::Algorithm::hs384;
+  if (name == "HS512") return access::Algorithm::hs512;
+  return std::nullopt;
+}
 
-void check(const GatewayOptions& options) {
+/// What is wrong with the options, as a sentence that begins with the option's name.
+std::optional<std::string> problem_with(const GatewayOptions& options) {
   using std::chrono::milliseconds;
-  if (options.jwt_secret.empty()) reject("jwt_secret must not be empty.");
+  if (options.jwt_secret.empty()) return "jwt_secret must not be empty.";
+  if (options.jwt_algorithms.empty()) return "jwt_algorithms must not be empty.";
+  for (const auto& name : options.jwt_algorithms) {
+    if (!algorithm(name))
+      return "jwt_algorithms may hold HS256, HS384 and HS512, not " + name + ".";
+  }
   if (!options.path.starts_with('/') || !options.path.ends_with('/')) {
-    reject("path must begin and end with a slash.");
+    return "path must begin and end with a slash.";
   }
-  if (options.ping_interval < milliseconds(100)) reject("ping_interval must be at least 100 ms.");
-  if (options.ping_timeout < milliseconds(100)) reject("ping_timeout must be at least 100 ms.");
+  if (options.ping_interval < milliseconds(100)) return "ping_interval must be at least 100 ms.";
+  if (options.ping_timeout < milliseconds(100)) return "ping_timeout must be at least 100 ms.";
   if (options.history_ttl < milliseconds(1000) || options.history_ttl > std::chrono::hours(24)) {
-    reject("history_ttl must be between 1 s and 24 h.");
+    return "history_ttl must be between 1 s and 24 h.";
   }
-  if (options.history_events_max == 0) reject("history_events_max must be at least 1.");
-  if (options.history_bytes_max < 1024) reject("history_bytes_max must be at least 1024.");
-  if (options.payload_bytes_max < 1024) reject("payload_bytes_max must be at least 1024.");
-  if (options.backlog_bytes_max < 65'536) reject("backlog_bytes_max must be at least 65536.");
-  if (options.origins.size() > 1) {
-    for (const auto& origin : options.origins) {
-      if (origin == "*") reject("origins must be either `*` alone or a list without it.");
-    }
+  if (options.history_events_max == 0) return "history_events_max must be at least 1.";
+  if (options.history_bytes_max < 1024) return "history_bytes_max must be at least 1024.";
+  if (options.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
+  if (options.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
+  if (options.origins.size() > 1 &&
+      std::ranges::find(options.origins, "*") != options.origins.end()) {
+    return "origins must be either `*` alone or a list without it.";
   }
+  return std::nullopt;
+}
+
+GatewayOptions checked(GatewayOptions options) {
+  if (const auto problem = problem_with(options)) throw std::invalid_argument(*problem);
+  return options;
 }
 
 server::WorkerOptions worker_options(const GatewayOptions& options) {
@@ -96,21 +114,13 @@ std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& option
   redis::Options redis;
   redis.url = options.redis_url;
   auto store = redis::open_history(loop, redis, retention(options), Random::secure(), log);
-  if (!store) reject("redis_url: " + store.error());
+  if (!store) throw std::invalid_argument("redis_url: " + store.error());
   return std::move(store).value();
 }
 
-access::Algorithm algorithm(const std::string& name) {
-  if (name == "HS256") return access::Algorithm::hs256;
-  if (name == "HS384") return access::Algorithm::hs384;
-  if (name == "HS512") return access::Algorithm::hs512;
-  reject("jwt_algorithms may hold HS256, HS384 and HS512, not `" + name + "`.");
-}
-
 std::vector<access::Key> keys(const GatewayOptions& options) {
-  if (options.jwt_algorithms.empty()) reject("jwt_algorithms must not be empty.");
   access::Key key{options.jwt_secret, {}, {}};
-  for (const auto& name : options.jwt_algorithms) key.algorithms.push_back(algorithm(name));
+  for (const auto& name : options.jwt_algorithms) key.algorithms.push_back(*algorithm(name));
   return {std::move(key)};
 }
 
@@ -140,6 +150,7 @@ class Gateway::Impl {
   void add_operational_routes();
   HttpResponse ready();
   HttpResponse metrics();
+  void tell_what_is_missing();
   void begin_stop();
   void publish(std::string program, std::string body, std::function<void(Result<Position>)> done);
 
@@ -159,12 +170,12 @@ class Gateway::Impl {
   server::PublishApi api_;
   server::Routes routes_;
   server::Shutdown shutdown_;
-  std::atomic<bool> running_ = false;
+  std::atomic<bool> serving_ = false;  ///< From listen() to the end of run().
   std::atomic<std::thread::id> thread_;
 };
 
 Gateway::Impl::Impl(GatewayOptions options, LogSink log)
-    : options_((check(options), std::move(options))),
+    : options_(checked(std::move(options))),
       log_(std::move(log)),
       worker_(worker_options(options_), log_),
       door_(std::make_shared<server::Door>(worker_.loop())),
@@ -230,6 +241,16 @@ HttpResponse Gateway::Impl::metrics() {
           {}};
 }
 
+void Gateway::Impl::tell_what_is_missing() {
+  if (!memberships_->available()) {
+    worker_.log(LogLevel::warning, "the membership store cannot be read: nobody can connect",
+                {{"path", options_.store}});
+  }
+  if (options_.api_key.empty()) {
+    worker_.log(LogLevel::warning, "no API key is set: nobody can publish over HTTP");
+  }
+}
+
 void Gateway::Impl::begin_stop() {
   worker_.update_now();
   programs_.refuse_publishes();
@@ -242,7 +263,7 @@ void Gateway::Impl::publish(std::string program, std::string body,
   auto not_running = [] {
     return Unexpected{Error{503, "not_running", "The gateway does not run.", ""}};
   };
-  if (!running_) {
+  if (!serving_) {
     done(not_running());
     return;
   }
@@ -253,6 +274,13 @@ void Gateway::Impl::publish(std::string program, std::string body,
         programs_.publish(program, body, *shared);
       });
   if (!posted) (*shared)(not_running());
+}
+
+Result<void> Gateway::check(const GatewayOptions& options) {
+  if (const auto problem = problem_with(options)) {
+    return Unexpected{Error{422, "bad_option", *problem, ""}};
+  }
+  return {};
 }
 
 Gateway::Gateway(GatewayOptions options, LogSink log)
@@ -267,6 +295,7 @@ void Gateway::handle(std::string_view method, std::string_view path, HttpHandler
 Result<void> Gateway::listen() {
   auto listening = impl_->worker_.listen();
   if (!listening) return Unexpected{Error{500, "listen_failed", listening.error(), ""}};
+  impl_->serving_ = true;
   return {};
 }
 
@@ -274,9 +303,10 @@ std::uint16_t Gateway::port() const { return impl_->worker_.port(); }
 
 void Gateway::run() {
   impl_->thread_ = std::this_thread::get_id();
-  impl_->running_ = true;
+  impl_->serving_ = true;
+  impl_->tell_what_is_missing();
   impl_->worker_.run();
-  impl_->running_ = false;
+  impl_->serving_ = false;
   // Whoever waits for a publish that was posted too late gets its answer.
   impl_->door_->close();
   impl_->worker_.loop().post([impl = impl_.get()] { impl->worker_.stop(); });
@@ -304,7 +334,7 @@ void Gateway::emit_to_program(std::string_view program, std::string_view event,
 
 Result<Position> Gateway::publish(std::string_view program, std::string_view event,
                                   const Payload& payload) {
-  if (impl_->running_ && impl_->thread_.load() == std::this_thread::get_id()) {
+  if (impl_->thread_.load() == std::this_thread::get_id()) {
     return Unexpected{Error{500, "would_block", "publish() waits for the loop it runs on.", ""}};
   }
   auto promise = std::make_shared<std::promise<Result<Position>>>();

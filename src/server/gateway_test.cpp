@@ -399,7 +399,24 @@ TEST_F(GatewayTest, PublishesOnlyWhileItRuns) {
   EXPECT_EQ(result.error().code, "not_running");
 }
 
+TEST_F(GatewayTest, WhatIsPublishedBetweenListenAndRunWaitsForRun) {
+  gateway = std::make_unique<Gateway>(options(), LogSink());
+  ASSERT_TRUE(gateway->listen());
+  const Payload payload{"a", Json::parse("{}").value(), "u1", "Ursula"};
+  gateway->emit_to_program("p1", "request:created", payload);
+  thread = std::thread([this] { gateway->run(); });
+  const auto second = gateway->publish("p1", "request:created", payload);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->seq, 2U);
+}
+
 TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
+  GatewayOptions bad_path = options();
+  bad_path.path = "socket.io";
+  const auto fit = Gateway::check(bad_path);
+  ASSERT_FALSE(fit);
+  EXPECT_THAT(fit.error().message, StartsWith("path must"));
+  EXPECT_TRUE(Gateway::check(options()));
   GatewayOptions no_secret = options();
   no_secret.jwt_secret.clear();
   EXPECT_THROW(Gateway(no_secret, LogSink()), std::invalid_argument);

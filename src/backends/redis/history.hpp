@@ -27,8 +27,8 @@ struct Options {
 /// Fails when the URL is not understood: one sentence, without the password. Connects in the
 /// background; available() tells. An append whose outcome the connection's loss left unknown is
 /// tried again with its token when Redis is back, before any newer one, until `append_deadline`.
-/// `log` hears once of each outage, and once of its end. The user needs EVALSHA, SCRIPT|LOAD, INFO
-/// and PUBLISH, and keys and channels `socket:events:*`.
+/// `log` hears once of each outage, and once of its end. What the Redis user must be
+/// allowed is listed in docs/operations.md.
 Result<std::unique_ptr<history::HistoryStore>, std::string> open_history(
     net::Loop& loop, const Options& options, const history::Retention& retention, Random random,
     LogSink log);

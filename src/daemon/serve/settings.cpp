@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
+#include <map>
 #include <toml++/toml.h>
 #include <utility>
 
@@ -120,7 +122,7 @@ const Setting all_settings[] = {
      }},
     {"http", "shutdown_timeout", "", "\"10s\"", "For open connections to end at shutdown.",
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.shutdown_timeout, t); }},
-    {"auth", "secret", "JWT_ACCESS_SECRET", "\"\"", "HS256 secret of the tokens. Required.",
+    {"auth", "secret", "JWT_ACCESS_SECRET", "\"\"", "Shared secret of the tokens. Required.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_secret, t); }},
     {"auth", "algorithms", "", "[\"HS256\"]", "Of HS256, HS384 and HS512.",
      [](Settings& s, const std::string& t) { return set_list(s.gateway.jwt_algorithms, t); }},
@@ -229,13 +231,16 @@ std::optional<std::string> text_of(const toml::node& node) {
   return joined;
 }
 
-void complain(std::string& errors, const std::string& path, std::uint32_t line,
+/// What is wrong with a file, by line.
+using Complaints = std::multimap<std::uint32_t, std::string>;
+
+void complain(Complaints& errors, const std::string& path, std::uint32_t line,
               const std::string& name, const std::string& why) {
-  errors += path + ":" + std::to_string(line) + ": " + name + ": " + why + "\n";
+  errors.emplace(line, path + ":" + std::to_string(line) + ": " + name + ": " + why + "\n");
 }
 
 void apply_section(Settings& settings, const std::string& path, std::string_view section,
-                   const toml::table& table, std::string& errors) {
+                   const toml::table& table, Complaints& errors) {
   for (const auto& [key, node] : table) {
     const auto line = key.source().begin.line;
     const std::string name = std::string(section) + "." + std::string(key.str());
@@ -251,7 +256,8 @@ void apply_section(Settings& settings, const std::string& path, std::string_view
 }
 
 std::string apply_file(Settings& settings, const std::string& path) {
-  std::string errors;
+  if (!std::ifstream(path)) return path + ": cannot be read\n";
+  Complaints errors;
   try {
     const toml::table file = toml::parse_file(path);
     for (const auto& [section, node] : file) {
@@ -267,7 +273,9 @@ std::string apply_file(Settings& settings, const std::string& path) {
   } catch (const toml::parse_error& error) {
     complain(errors, path, error.source().begin.line, "TOML", std::string(error.description()));
   }
-  return errors;
+  std::string lines;
+  for (const auto& [line, error] : errors) lines += error;
+  return lines;
 }
 
 std::string apply_environment(Settings& settings, const Environment& environment) {

@@ -103,15 +103,14 @@ TEST_F(SettingsTest, ErrorsNameLineAndKey) {
   EXPECT_THAT(error_of("[log]\nlevel = \"loud\"\n"), HasSubstr("log.level: must be debug"));
   EXPECT_THAT(error_of("[history]\nttl = 5\n"), HasSubstr("history.ttl: must be a duration"));
   EXPECT_THAT(error_of("[http\n"), HasSubstr("crier.toml:1: TOML:"));
-  const std::string both = error_of("[http]\na = 1\nb = 2\n");
-  EXPECT_THAT(both, HasSubstr("http.a"));
-  EXPECT_THAT(both, HasSubstr("http.b"));
+  const std::string both = error_of("[http]\nb = 1\na = 2\n");
+  EXPECT_LT(both.find("http.b"), both.find("http.a")) << both;
 }
 
 TEST_F(SettingsTest, AFileThatIsNotThereIsAnError) {
   const auto settings = read(folder + "/none.toml");
   ASSERT_FALSE(settings);
-  EXPECT_THAT(settings.error(), HasSubstr("none.toml"));
+  EXPECT_THAT(settings.error(), HasSubstr("none.toml: cannot be read"));
 }
 
 TEST_F(SettingsTest, AVariableThatMakesNoSenseIsNamed) {

@@ -5,7 +5,7 @@
 // share a millisecond with the cursor, or come while a client connects, may be lost.
 
 import { createServer } from "node:http";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,7 +27,13 @@ const { PORT = "3000", JWT_ACCESS_SECRET, CLIENT_URL, REDIS_URL, CRIER_API_KEY, 
 const dev = process.argv.includes("--dev");
 
 // Users and memberships, read anew at each look-up as a database would be.
-const people = () => JSON.parse(readFileSync(CRIER_STORE, "utf8"));
+// Read again only when it has changed: the figures beside Crier must not be those of a JSON parser.
+let known = { changed: -1 };
+const people = () => {
+  const changed = statSync(CRIER_STORE).mtimeMs;
+  if (changed !== known.changed) known = { changed, ...JSON.parse(readFileSync(CRIER_STORE, "utf8")) };
+  return known;
+};
 const findUser = (id) => people().users.find((user) => user.id === id);
 const programsOf = (id) =>
   people().members.filter((m) => m.userId === id && m.active !== false).map((m) => m.programId);
