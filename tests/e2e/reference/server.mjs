@@ -26,8 +26,8 @@ const BODY_MAX = 1024 * 1024;
 const { PORT = "3000", JWT_ACCESS_SECRET, CLIENT_URL, REDIS_URL, CRIER_API_KEY, CRIER_STORE } = process.env;
 const dev = process.argv.includes("--dev");
 
-// Users and memberships, read anew at each look-up as a database would be.
-// Read again only when it has changed: the figures beside Crier must not be those of a JSON parser.
+// Users and memberships. The file is parsed again only when it has changed: figures beside Crier must not
+// be those of a JSON parser.
 let known = { changed: -1 };
 const people = () => {
   const changed = statSync(CRIER_STORE).mtimeMs;
