@@ -21,6 +21,7 @@ TEST(Random, RepeatsItselfForTheSameSeedOnly) {
   EXPECT_EQ(Random::seeded(1).number(), Random::seeded(1).number());
 }
 
+// CVE-2017-16031: session ids could be guessed.
 TEST(Random, IsNotReproducibleWhenSecure) {
   EXPECT_NE(drawn(Random::secure(), 32), drawn(Random::secure(), 32));
   EXPECT_NE(Random::secure().number(), Random::secure().number());

@@ -136,6 +136,7 @@ TEST_F(Upgrade, ATimeoutClosesTheProbingWebSocketOnly) {
   EXPECT_EQ(text(10, "5"), (Lines{"1 <- 200 6", "upgraded 10"}));
 }
 
+// CVE-2022-41940: a reset during an upgrade ended the process.
 TEST_F(Upgrade, TheLossOfTheProbingWebSocketAbandonsIt) {
   for (const bool error : {false, true}) {
     probed();

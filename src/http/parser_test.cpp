@@ -284,6 +284,7 @@ TEST(HttpParser, RefusesMalformedChunks) {
   });
 }
 
+// CVE-2026-54465, RUSTSEC-2023-0065: heads without an end were kept.
 TEST(HttpParser, BoundsTheHead) {
   const std::string least = get("");
   const std::size_t filler = 200 - least.size() - std::string_view("A: \r\n").size();

@@ -4,17 +4,20 @@
 #include "backends/sqlite/store.hpp"
 #include "server/loopback_client.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <thread>
+#include <vector>
 
 namespace crier {
 namespace {
 
 using server::LoopbackClient;
+using testing::AnyOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -222,6 +225,79 @@ TEST_F(GatewayTest, SessionsOverPollingCountAgainstTheBoundOfConnections) {
   }
   EXPECT_THAT(get("/socket.io/?EIO=4&transport=polling"), StartsWith("HTTP/1.1 503"));
   EXPECT_THAT(get("/healthz"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(GatewayTest, ConnectionsBeyondTheBoundAreClosedAtOnce) {
+  GatewayOptions chosen = options();
+  chosen.connections_max = 3;
+  run(chosen);
+  constexpr std::string_view request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+  std::vector<std::unique_ptr<LoopbackClient>> open;
+  while (open.size() < chosen.connections_max) {  // what run() opened may still be there
+    auto client = std::make_unique<LoopbackClient>(gateway->port());
+    client->write(request);
+    if (client->read_until("ok\n").ends_with("ok\n")) open.push_back(std::move(client));
+  }
+  LoopbackClient refused(gateway->port());
+  refused.write(request);
+  EXPECT_EQ(refused.read_all(), "");
+  open.front()->write("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(open.front()->read_all(), HasSubstr("crier_connections 3\n"));
+}
+
+TEST_F(GatewayTest, APayloadOfAClientIsBounded) {
+  GatewayOptions chosen = options();
+  chosen.payload_bytes_max = 1024;
+  run(chosen);
+  const std::string handshake = get("/socket.io/?EIO=4&transport=polling");
+  const std::string sid = handshake.substr(handshake.find("\"sid\":\"") + 7, 20);
+  const auto answer = [&](std::size_t size) {
+    LoopbackClient client(gateway->port());
+    client.write("POST /socket.io/?EIO=4&transport=polling&sid=" + sid +
+                 " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                 std::to_string(size) + "\r\n\r\n3" + std::string(size - 1, 'x'));
+    return client.read_all();
+  };
+  EXPECT_THAT(answer(1024), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(answer(1025), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(answer(1024), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(GatewayTest, ARequestThatDoesNotArriveInTimeIsRefused) {
+  GatewayOptions chosen = options();
+  chosen.request_timeout = std::chrono::milliseconds(50);
+  run(chosen);
+  LoopbackClient slow(gateway->port());
+  slow.write("GET /healthz HTTP/1.1\r\nHost:");
+  EXPECT_THAT(slow.read_all(), StartsWith("HTTP/1.1 408"));
+  LoopbackClient silent(gateway->port());
+  EXPECT_EQ(silent.read_all(), "");
+}
+
+TEST_F(GatewayTest, PublishersOnAnyThreadGetTheirAnswersWhileItStops) {
+  run();
+  constexpr int each = 200;
+  std::atomic<int> told = 0;
+  std::promise<void> under_way;
+  const auto publisher = [&](bool first) {
+    const Payload payload{"r1", Json::parse("{}").value(), "u1", "Ursula"};
+    for (int i = 0; i < each; ++i) {
+      const auto result = gateway->publish("p1", "request:created", payload);
+      EXPECT_THAT(result ? "" : result.error().code, AnyOf("", "shutting_down", "not_running"));
+      gateway->emit_to_program("p1", "request:created", payload);
+      gateway->publish_json("p1", std::string(publish_body),
+                            [&](const Result<Position>&) { ++told; });
+      if (first && i == each / 2) under_way.set_value();
+    }
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (int i = 0; i < 4; ++i) threads.emplace_back(publisher, i == 0);
+  under_way.get_future().wait();
+  gateway->stop();
+  for (auto& each_thread : threads) each_thread.join();
+  thread.join();
+  EXPECT_EQ(told, 4 * each);
 }
 
 TEST_F(GatewayTest, APeerThatHasEndedItsHalfStillGetsAllOfALargeAnswer) {

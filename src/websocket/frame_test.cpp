@@ -282,7 +282,7 @@ TEST(WebSocketReader, ReadsCloseFrames) {
   }
 }
 
-// CVE-2016-10542: memory was taken for the length that a header told, before any limit was asked.
+// CVE-2016-10542, CVE-2016-10518: memory was taken for the length that a header told, before any limit was asked.
 TEST(WebSocketReader, AsksTheLimitBeforeItKeepsOrTakesAnything) {
   const ReaderLimits limits{.message_bytes_max = 200};
   const std::string most(200, 'x');
@@ -312,7 +312,7 @@ TEST(WebSocketReader, AsksTheLimitBeforeItKeepsOrTakesAnything) {
   EXPECT_LT(reader.held_bytes(), 1000U) << "memory grows with what has come, not with what is told";
 }
 
-// CVE-2026-62389, CVE-2026-48779: tiny fragments cost far more than their bytes.
+// CVE-2026-62389, CVE-2026-48779, CVE-2026-9675: tiny fragments cost far more than their bytes.
 TEST(WebSocketReader, BoundsTheFragmentsOfAMessage) {
   const ReaderLimits limits{.fragments_max = 4};
   const std::string middle = client(0x00, "b");
