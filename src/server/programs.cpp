@@ -209,7 +209,7 @@ void Programs::publish(std::string_view program, std::string_view body, Done don
     return fail({413, "too_large", "The event is larger than a socket's backlog may be.", ""});
   }
   ++in_flight_;
-  history::AppendRequest append{std::string(program), checked->body, parts_.random.id20()};
+  history::AppendRequest append{std::string(program), checked->body, {}};
   parts_.history.append(
       std::move(append),
       [this, program = std::string(program), stored = checked->body,

@@ -2,7 +2,6 @@
 
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
-#include "base/random.hpp"
 #include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"
 #include "gateway/admission.hpp"
@@ -31,7 +30,6 @@ class Programs final : public Application, public TurnUser {
     history::HistoryStore& history;
     const access::Verifier& verifier;
     const catalog::Catalog& catalog;
-    Random& random;
     std::function<WallTime()> wall_clock;
   };
   /// The parts outlive it.
