@@ -199,7 +199,6 @@ TEST(WebSocketReader, JoinsFragments) {
 
 TEST(WebSocketReader, RefusesFramesThatBreakTheProtocol) {
   const std::string unmasked("\x81\x01x", 3);
-  const std::string nul(1, '\0');
   check({
       {"unmasked", unmasked, "1002"},
       {"unmasked after a good one", text("a") + unmasked, "text{a}1002"},
@@ -282,7 +281,8 @@ TEST(WebSocketReader, ReadsCloseFrames) {
   }
 }
 
-// CVE-2016-10542, CVE-2016-10518: memory was taken for the length that a header told, before any limit was asked.
+// CVE-2016-10542, CVE-2016-10518: memory was taken for the length that a header told, before any
+// limit was asked.
 TEST(WebSocketReader, AsksTheLimitBeforeItKeepsOrTakesAnything) {
   const ReaderLimits limits{.message_bytes_max = 200};
   const std::string most(200, 'x');
