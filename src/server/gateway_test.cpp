@@ -55,6 +55,7 @@ class GatewayTest : public testing::Test {
     options.jwt_secret = secret;
     options.store = path;
     options.api_key = "key";
+    options.shutdown_timeout = std::chrono::milliseconds(500);  // sessions whose client never polls
     return options;
   }
   void run() { run(options()); }
