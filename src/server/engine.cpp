@@ -161,6 +161,12 @@ void Engine::request(Connection& connection, http::Request& request) {
   }
 }
 
+void Engine::add_cors(http::Response& response, const Connection& connection) const {
+  for (auto& header : http::cors_headers(worker_.options().cors, connection.origin())) {
+    response.headers.push_back(std::move(header));
+  }
+}
+
 void Engine::refuse(Connection& connection, const http::Request& request,
                     engineio::ErrorCode code) {
   if (request.wants_websocket()) {
@@ -170,16 +176,16 @@ void Engine::refuse(Connection& connection, const http::Request& request,
     return;
   }
   http::Response response = http::json(engineio::status(code), engineio::body(code));
-  for (auto& header : http::cors_headers(worker_.options().cors, connection.origin())) {
-    response.headers.push_back(std::move(header));
-  }
+  add_cors(response, connection);
   connection.answer(response);
 }
 
 void Engine::handshake(Connection& connection, bool websocket, const http::Request& request) {
   // A session over polling needs no connection of its own, but counts as one.
   if (refusing_ || sessions_.size() >= worker_.options().connections_max) {
-    connection.answer({503, {{"Retry-After", "1"}}, {}});
+    http::Response response{503, {{"Retry-After", "1"}}, {}};
+    add_cors(response, connection);
+    connection.answer(response);
     return;
   }
   if (websocket && !open_websocket(connection, request)) return;
@@ -403,9 +409,7 @@ void Engine::answer(const engineio::Reply& reply) {
     response.headers.emplace_back("Content-Type", reply.content_type);
     if (reply.content_type != html) response.headers.emplace_back("Cache-Control", "no-store");
   }
-  for (auto& header : http::cors_headers(worker_.options().cors, connection->origin())) {
-    response.headers.push_back(std::move(header));
-  }
+  add_cors(response, *connection);
   // Only the answer to a poll is asked about when its connection dies.
   if (reply.content_type.empty() || reply.content_type == html) connection->owner = 0;
   connection->answer(response);

@@ -75,6 +75,7 @@ class Engine final : public Endpoint, public TurnUser {
  private:
   struct Entry;
 
+  void add_cors(http::Response& response, const Connection& connection) const;
   void refuse(Connection& connection, const http::Request& request, engineio::ErrorCode code);
   [[nodiscard]] Entry* find_sid(std::string_view sid) const;
   std::string make_sid(Key session);
