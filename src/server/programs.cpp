@@ -13,6 +13,7 @@ namespace crier::server {
 namespace {
 
 constexpr std::string_view main_namespace = "/";
+constexpr std::size_t reads_in_flight_max = 16;
 
 /// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
 constexpr std::size_t encoding_bytes_max = 256;
@@ -32,6 +33,7 @@ struct Programs::Pending {
   Ticket ticket;
   std::uint64_t serial;  ///< Tells a late answer to an earlier CONNECT of the same session.
   gateway::Admission machine;
+  std::vector<history::ReadRequest> reads;  ///< Until they are asked for.
 };
 
 Programs::Programs(const Parts& parts, const gateway::AdmissionOptions& options,
@@ -79,7 +81,9 @@ void Programs::perform(Key session, gateway::Command command) {
   if (const auto* look = std::get_if<gateway::LookUp>(&command)) {
     look_up(session, look->user);
   } else if (auto* read = std::get_if<gateway::ReadHistory>(&command)) {
-    read_history(session, std::move(read->reads));
+    pending.reads = std::move(read->reads);
+    readers_.push_back({session, pending.serial});
+    read_waiting();
   } else if (const auto* wait = std::get_if<gateway::Wait>(&command)) {
     waits_.emplace(wait->at, Waiting{session, pending.serial});
   } else if (const auto* refused = std::get_if<gateway::Refuse>(&command)) {
@@ -105,16 +109,30 @@ void Programs::look_up(Key session, const std::string& user) {
       });
 }
 
-void Programs::read_history(Key session, std::vector<history::ReadRequest> reads) {
-  const std::uint64_t serial = pending_.find(session)->second->serial;
+void Programs::read_history(Pending& pending) {
+  ++reads_in_flight_;
   parts_.history.read(
-      std::move(reads),
-      [this, session, serial](const Result<history::ReadReply, history::StoreError>& answer) {
-        Pending* pending = find(session, serial);
-        if (pending == nullptr) return;
+      std::move(pending.reads), [this, session = pending.ticket.session, serial = pending.serial](
+                                    const Result<history::ReadReply, history::StoreError>& answer) {
+        --reads_in_flight_;
         parts_.worker.update_now();
-        perform(session, pending->machine.history_read(answer, parts_.worker.now()));
+        if (Pending* asked = find(session, serial)) {
+          perform(session, asked->machine.history_read(answer, parts_.worker.now()));
+        }
+        read_waiting();
       });
+}
+
+// A storm of clients must not put thousands of reads before the next publish; and who has gone
+// when its turn comes costs none.
+void Programs::read_waiting() {
+  if (std::exchange(reading_waiting_, true)) return;
+  while (reads_in_flight_ < reads_in_flight_max && !readers_.empty()) {
+    const Waiting next = readers_.front();
+    readers_.pop_front();
+    if (Pending* pending = find(next.session, next.serial)) read_history(*pending);
+  }
+  reading_waiting_ = false;
 }
 
 void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {

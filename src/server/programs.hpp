@@ -8,6 +8,7 @@
 #include "history/store.hpp"
 #include "server/sockets.hpp"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -67,7 +68,8 @@ class Programs final : public Application, public TurnUser {
 
   void perform(Key session, gateway::Command command);
   void look_up(Key session, const std::string& user);
-  void read_history(Key session, std::vector<history::ReadRequest> reads);
+  void read_history(Pending& pending);
+  void read_waiting();
   void admit(Pending& pending, gateway::Admit& admit);
   void refuse(Pending& pending, const gateway::Refuse& refuse);
   [[nodiscard]] Pending* find(Key session, std::uint64_t serial) const;
@@ -86,6 +88,9 @@ class Programs final : public Application, public TurnUser {
     std::uint64_t serial;
   };
   std::multimap<TimePoint, Waiting> waits_;
+  std::deque<Waiting> readers_;  ///< Who waits until fewer reads are in flight.
+  std::size_t reads_in_flight_ = 0;
+  bool reading_waiting_ = false;
   std::uint64_t serial_ = 0;
   std::vector<Live> live_;
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that were caught up.
