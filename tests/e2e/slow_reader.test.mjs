@@ -52,8 +52,13 @@ describe("clients that do not read", { skip: crierOnly }, () => {
       client.socket.resume();
     }
     await until(() => closed === slow.length, { what: () => `${closed} of ${slow.length} slow clients to be closed` });
-    const back = await connect(server, { user: "ada", lastEventTimestamp: Date.parse(reader.seen.at(-6).envelope.timestamp) });
+    // Published this fast, events may share the cursor's millisecond: then all of it comes again.
+    const at = ({ envelope }) => Date.parse(envelope.timestamp);
+    const cursor = at(reader.seen.at(-6));
+    const shared = reader.seen.filter((event) => at(event) === cursor);
+    const owed = reader.seen.filter((event) => at(event) > cursor || (shared.length > 1 && at(event) === cursor)).slice(-50);
+    const back = await connect(server, { user: "ada", lastEventTimestamp: cursor });
     await back.received(`s${count}`);
-    assert.deepEqual(back.requestIds, reader.requestIds.slice(-5));
+    assert.deepEqual(back.seen.map(({ id }) => id), owed.map(({ id }) => id));
   });
 });
