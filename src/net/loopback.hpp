@@ -5,6 +5,7 @@
 #include "net/listener.hpp"
 
 #include <chrono>
+#include <fstream>
 #include <optional>
 
 namespace crier::net {
@@ -30,6 +31,12 @@ inline void run_ready(Loop& loop) {
   bool done = false;
   loop.post([&] { loop.post([&] { loop.post([&] { done = true; }); }); });
   run_until(loop, [&] { return done; });
+}
+
+/// Whether the kernel has an IPv6 address, told without Crier's own code.
+inline bool machine_has_ipv6() {
+  std::ifstream addresses("/proc/net/if_inet6");
+  return addresses.peek() != std::ifstream::traits_type::eof();
 }
 
 /// Two ends of one connection.
