@@ -17,6 +17,9 @@ struct User {
   std::string role;
   bool active = false;
   std::vector<std::string> programs;
+  /// One for each of `programs`: another number once that membership has ended and begun anew. 0,
+  /// or missing: the source does not tell.
+  std::vector<std::uint64_t> generations = {};
 };
 
 enum class SourceError : std::uint8_t {
