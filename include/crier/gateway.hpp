@@ -15,6 +15,12 @@
 
 namespace crier {
 
+/// What becomes of a publish while the history does not answer.
+enum class OutagePolicy : std::uint8_t {
+  deliver,  ///< It goes to the connected members of this node, without a number; others miss it.
+  refuse,   ///< It fails with 503 `history_unavailable`; nobody gets it.
+};
+
 /// Everything a gateway can be told. The defaults are those of the daemon.
 struct GatewayOptions {
   // Listener.
@@ -44,18 +50,22 @@ struct GatewayOptions {
   std::uint32_t history_events_max = 1'000;        ///< A program.
   std::size_t history_bytes_max = 1024 * 1024;     ///< A program; bodies only.
   std::uint32_t replay_timestamp_max = 50;         ///< Events a program, by lastEventTimestamp.
+  OutagePolicy outage_policy = OutagePolicy::deliver;
 
   // Engine.IO.
   std::chrono::milliseconds ping_interval{25'000};
   std::chrono::milliseconds ping_timeout{60'000};
   std::chrono::milliseconds upgrade_timeout{10'000};
   std::chrono::milliseconds connect_timeout{45'000};
-  std::size_t payload_bytes_max = 1'000'000;    ///< Of what a client sends; announced to it.
-  std::size_t backlog_bytes_max = 1024 * 1024;  ///< Unsent bytes a socket, before it is closed.
-  std::uint32_t fragments_max = 4'096;          ///< Frames of one WebSocket message.
-  std::uint32_t attachments_max = 10;           ///< Binary attachments of one packet.
-  std::uint32_t namespaces_max = 16;            ///< That a client may join or ask for.
-  std::uint32_t json_depth_max = 512;           ///< Nesting of what a client sends, in levels.
+  std::size_t payload_bytes_max = 1'000'000;     ///< Of what a client sends; announced to it.
+  std::size_t backlog_bytes_max = 1024 * 1024;   ///< Unsent bytes a socket, before it is closed.
+  std::uint32_t fragments_max = 4'096;           ///< Frames of one WebSocket message.
+  std::uint32_t attachments_max = 10;            ///< Binary attachments of one packet.
+  std::uint32_t namespaces_max = 16;             ///< That a client may join or ask for.
+  std::uint32_t json_depth_max = 512;            ///< Nesting of what a client sends, in levels.
+  std::uint32_t handshakes_per_second = 10'000;  ///< New sessions; more are told to come back with
+                                                 ///< 503 and Retry-After. 0: no bound.
+  std::uint32_t handshakes_burst = 20'000;       ///< How many may come at once.
 
   // HTTP.
   std::size_t header_bytes_max = 16 * 1024;              ///< Request line and headers of a request.
@@ -83,6 +93,7 @@ struct Position {
   std::uint64_t seq = 0;    ///< Counts the program's events from 1; 0 when not recoverable.
   std::string timestamp;    ///< ISO 8601, UTC, milliseconds.
   bool recoverable = true;  ///< False: the history was down, and only connected members got it.
+  bool repeated = false;    ///< The first result again: the idempotency key was known.
 };
 
 /// A Socket.IO gateway: clients with a valid token receive the events of the programs that they are

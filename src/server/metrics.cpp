@@ -54,6 +54,15 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_replayed_total", "counter", "Events sent again for catch-up.", m.replayed);
   one(out, "crier_client_events_dropped_total", "counter", "Events from clients, dropped.",
       m.client_events_dropped);
+  one(out, "crier_history_reads_total", "counter", "Reads of the history.", m.history_reads);
+  one(out, "crier_membership_reads_total", "counter", "Look-ups of a user's memberships.",
+      m.membership_reads);
+  one(out, "crier_handshakes_deferred_total", "counter",
+      "Handshakes answered 503: more came than handshakes_per_second.", m.handshakes_deferred);
+  one(out, "crier_deaf_total", "counter", "Times that events of other nodes may have been missed.",
+      m.deaf);
+  labelled(out, "crier_verdicts_total", "verdict", "Programs told to clients that catch up.",
+           m.verdicts);
   labelled(out, "crier_refusals_total", "code", "CONNECTs refused.", m.refusals);
   labelled(out, "crier_closes_total", "reason", "Sessions closed.", m.closes);
   labelled(out, "crier_publish_errors_total", "code", "Publishes refused.", m.publish_errors);

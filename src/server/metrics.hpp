@@ -17,9 +17,14 @@ struct Metrics {
   std::uint64_t deliveries = 0;
   std::uint64_t replayed = 0;
   std::uint64_t client_events_dropped = 0;
+  std::uint64_t history_reads = 0;
+  std::uint64_t membership_reads = 0;
+  std::uint64_t handshakes_deferred = 0;
+  std::uint64_t deaf = 0;
   std::map<std::string, std::uint64_t, std::less<>> refusals;        ///< By code.
   std::map<std::string, std::uint64_t, std::less<>> closes;          ///< By reason.
   std::map<std::string, std::uint64_t, std::less<>> publish_errors;  ///< By code.
+  std::map<std::string, std::uint64_t, std::less<>> verdicts;        ///< A program of a catch-up.
 
   /// Adds one under `label`.
   static void count(std::map<std::string, std::uint64_t, std::less<>>& counts,

@@ -89,6 +89,12 @@ Applied set_level(std::string& target, const std::string& text) {
   return wrong("must be debug, info, warning or error");
 }
 
+Applied set_policy(OutagePolicy& target, const std::string& text) {
+  if (text != "deliver" && text != "refuse") return wrong("must be deliver or refuse");
+  target = text == "refuse" ? OutagePolicy::refuse : OutagePolicy::deliver;
+  return {};
+}
+
 constexpr std::size_t bytes_most = std::size_t{1} << 30U;
 constexpr std::uint32_t count_most = 10'000'000;
 
@@ -160,6 +166,9 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.history_bytes_max, t, 1024, bytes_most);
      }},
+    {"history", "outage_policy", "", "\"deliver\"",
+     "Publishes while Redis is down: deliver (to connected members, unnumbered) or refuse (503).",
+     [](Settings& s, const std::string& t) { return set_policy(s.gateway.outage_policy, t); }},
     {"replay", "timestamp_max", "", "50", "Events a program sent again by lastEventTimestamp.",
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.replay_timestamp_max, t, 1, count_most);
@@ -198,6 +207,15 @@ const Setting all_settings[] = {
     {"engine", "json_depth_max", "", "512", "Nesting of what a client sends, in levels.",
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.json_depth_max, t, 1, 10000);
+     }},
+    {"engine", "handshakes_per_second", "", "10000",
+     "New sessions a second; more get 503 and come back. 0: no bound.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.handshakes_per_second, t, 0, count_most);
+     }},
+    {"engine", "handshakes_burst", "", "20000", "New sessions that may come at once.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.handshakes_burst, t, 1, count_most);
      }},
     {"log", "level", "", "\"info\"", "debug, info, warning or error.",
      [](Settings& s, const std::string& t) { return set_level(s.log_level, t); }},

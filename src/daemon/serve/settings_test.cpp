@@ -129,6 +129,19 @@ TEST_F(SettingsTest, LimitsHoldAtTheirEdges) {
   EXPECT_FALSE(read(file("[history]\nevents_max = 0\n")));
   EXPECT_TRUE(read(file("[history]\nbytes_max = 1024\n")));
   EXPECT_FALSE(read(file("[history]\nbytes_max = 1023\n")));
+  EXPECT_TRUE(read(file("[engine]\nhandshakes_per_second = 0\nhandshakes_burst = 1\n")));
+  EXPECT_FALSE(read(file("[engine]\nhandshakes_burst = 0\n")));
+  EXPECT_TRUE(read(file("[engine]\nhandshakes_per_second = 10000000\n")));
+  EXPECT_FALSE(read(file("[engine]\nhandshakes_per_second = 10000001\n")));
+}
+
+TEST_F(SettingsTest, TheOutagePolicyIsOneOfTwoWords) {
+  EXPECT_EQ(read(file("[history]\noutage_policy = \"refuse\"\n"))->gateway.outage_policy,
+            OutagePolicy::refuse);
+  EXPECT_EQ(read(file("[history]\noutage_policy = \"deliver\"\n"))->gateway.outage_policy,
+            OutagePolicy::deliver);
+  EXPECT_THAT(error_of("[history]\noutage_policy = \"Refuse\"\n"),
+              HasSubstr(":2: history.outage_policy: must be deliver or refuse"));
 }
 
 TEST_F(SettingsTest, TheExampleIsAllComments) {
@@ -160,6 +173,9 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   EXPECT_EQ(settings->gateway.payload_bytes_max, defaults.payload_bytes_max);
   EXPECT_EQ(settings->gateway.request_timeout, defaults.request_timeout);
   EXPECT_EQ(settings->gateway.shutdown_timeout, defaults.shutdown_timeout);
+  EXPECT_EQ(settings->gateway.outage_policy, defaults.outage_policy);
+  EXPECT_EQ(settings->gateway.handshakes_per_second, defaults.handshakes_per_second);
+  EXPECT_EQ(settings->gateway.handshakes_burst, defaults.handshakes_burst);
 }
 
 }  // namespace
