@@ -10,7 +10,11 @@ void one_input(std::string_view input, std::size_t split) {
     CRIER_ASSERT(url.error().starts_with("The Redis URL ") && url.error().ends_with('.'));
     return;
   }
-  CRIER_ASSERT(!url->host.empty() && url->host.find_first_of("@/[] ") == std::string::npos);
-  CRIER_ASSERT(url->port != 0 && url->database <= 65535);
+  CRIER_ASSERT(!url->nodes.empty() && url->nodes.size() <= crier::redis::nodes_max);
+  for (const auto& node : url->nodes) {
+    CRIER_ASSERT(crier::redis::is_host(node.host) && node.port != 0);
+  }
+  CRIER_ASSERT(url->master.empty() == (url->form != crier::redis::Form::sentinel));
+  CRIER_ASSERT(url->database <= (url->is_cluster() ? 0U : 65535U));
   CRIER_ASSERT(!url->credentials || !url->credentials->password.empty());
 }

@@ -49,8 +49,9 @@ Connection::Connection(net::Loop& loop, Url url, const Options& options, Random&
 Connection::~Connection() = default;
 
 void Connection::attempt() {
+  const Node& node = url_.nodes.front();
   connecting_ =
-      std::make_unique<net::Connecting>(loop_, url_.host, url_.port, options_.connect_timeout,
+      std::make_unique<net::Connecting>(loop_, node.host, node.port, options_.connect_timeout,
                                         [this](Result<net::Stream, std::string> stream) {
                                           if (!stream) return lose(stream.error());
                                           begin(std::move(stream).value());

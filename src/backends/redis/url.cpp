@@ -20,14 +20,6 @@ std::optional<unsigned> parse_decimal(std::string_view digits, unsigned max) {
   return number;
 }
 
-/// Letters, digits, and what else occurs in names and addresses.
-bool is_host(std::string_view text) {
-  return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_' || c == ':' || c == '%';
-  });
-}
-
 std::optional<Credentials> parse_credentials(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
@@ -37,53 +29,122 @@ std::optional<Credentials> parse_credentials(std::string_view text) {
   return Credentials{*std::move(user), *std::move(password)};
 }
 
-/// Splits `host:port` or `[host]:port`; the port is empty if there is none. False: malformed.
-bool split_host(std::string_view text, std::string_view& host,
-                std::optional<std::string_view>& port) {
+/// `host`, `host:port`, `[host]` or `[host]:port`. The error goes on from "The Redis URL".
+Result<Node, std::string_view> parse_node(std::string_view text, std::uint16_t default_port) {
+  constexpr std::string_view no_host = "has no valid host.";
   const bool bracketed = text.starts_with('[');
   const std::size_t host_end = bracketed ? text.find(']') : std::min(text.find(':'), text.size());
-  if (host_end == std::string_view::npos) return false;
-  host = text.substr(bracketed ? 1 : 0, host_end - (bracketed ? 1 : 0));
+  if (host_end == std::string_view::npos) return Unexpected{no_host};
+  const std::string_view host = text.substr(bracketed ? 1 : 0, host_end - (bracketed ? 1 : 0));
   const std::string_view rest = text.substr(host_end + (bracketed ? 1 : 0));
-  if (!rest.empty() && rest.front() != ':') return false;
-  if (!rest.empty()) port = rest.substr(1);
-  return is_host(host) && (bracketed || host.find('%') == std::string_view::npos);
+  if (!is_host(host) || (!rest.empty() && rest.front() != ':')) return Unexpected{no_host};
+  if (!bracketed && host.find('%') != std::string_view::npos) return Unexpected{no_host};
+  if (rest.empty()) return Node{std::string(host), default_port};
+  const auto port = parse_decimal(rest.substr(1), 65535);
+  if (!port || *port == 0) return Unexpected<std::string_view>{"must have ports from 1 to 65535."};
+  return Node{std::string(host), static_cast<std::uint16_t>(*port)};
+}
+
+/// Takes what comes before `separator`, or all of it, from the front of `text`.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t end = std::min(text.find(separator), text.size());
+  const std::string_view taken = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return taken;
+}
+
+bool take(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+/// Takes `redis://` or one of its relatives.
+bool take_scheme(std::string_view& text, Url& url) {
+  if (!take(text, "redis")) return false;
+  url.tls = take(text, "s");
+  if (take(text, "+sentinel")) url.form = Form::sentinel;
+  if (url.form == Form::single && take(text, "+cluster")) url.form = Form::cluster;
+  return take(text, "://");
+}
+
+/// What Sentinel accepts as the name of a master.
+bool is_master_name(std::string_view text) {
+  return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_';
+  });
+}
+
+/// Each names what is wrong, going on from "The Redis URL"; empty if nothing is.
+std::string_view read_nodes(std::string_view text, Url& url) {
+  const std::uint16_t default_port = url.form == Form::sentinel ? 26379 : 6379;
+  if (url.form == Form::single && text.find(',') != std::string_view::npos) {
+    return "may name several hosts only with +sentinel or +cluster before the ://.";
+  }
+  if (text.ends_with(',')) return "has no valid host.";
+  do {
+    if (url.nodes.size() == nodes_max) return "names more than 64 hosts.";
+    auto node = parse_node(take_until(text, ','), default_port);
+    if (!node) return node.error();
+    url.nodes.push_back(std::move(node).value());
+  } while (!text.empty());
+  return {};
+}
+
+std::string_view read_path(std::string_view text, Url& url) {
+  if (url.form == Form::sentinel) {
+    url.master = std::string(take_until(text, '/'));
+    if (!is_master_name(url.master)) return "must have the master's name after the hosts.";
+  }
+  if (text.empty()) return {};
+  const auto database = parse_decimal(text, 65535);
+  if (!database) return "must have a database number after the last slash.";
+  if (url.is_cluster() && *database != 0) return "must not choose a database: a cluster has one.";
+  url.database = *database;
+  return {};
 }
 
 }  // namespace
 
+bool is_host(std::string_view text) {
+  return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':' || c == '%';
+  });
+}
+
 Result<Url, std::string> parse_url(std::string_view text) {
-  constexpr std::string_view scheme = "redis://";
-  if (text.starts_with("rediss://"))
-    return refuse("asks for TLS (rediss), which is not supported.");
-  if (!text.starts_with(scheme)) return refuse("must begin with redis://.");
-  text.remove_prefix(scheme.size());
+  Url url;
+  if (!take_scheme(text, url)) {
+    return refuse(
+        "must begin with redis:// or rediss://, or with +sentinel or +cluster before ://.");
+  }
   if (text.find_first_of("?#") != std::string_view::npos) {
     return refuse("must have no query and no fragment; in a password, write %3F or %23.");
   }
-  Url url;
   const std::size_t at = text.rfind('@');
   if (at != std::string_view::npos) {
     url.credentials = parse_credentials(text.substr(0, at));
     if (!url.credentials) return refuse("must have user:password or :password before the @.");
     text.remove_prefix(at + 1);
   }
-  const std::size_t slash = std::min(text.find('/'), text.size());
-  std::string_view host;
-  std::optional<std::string_view> port;
-  if (!split_host(text.substr(0, slash), host, port)) return refuse("has no valid host.");
-  url.host = std::string(host);
-  if (port) {
-    const auto number = parse_decimal(*port, 65535);
-    if (!number || *number == 0) return refuse("must have a port from 1 to 65535.");
-    url.port = static_cast<std::uint16_t>(*number);
+  if (const auto wrong = read_nodes(take_until(text, '/'), url); !wrong.empty()) {
+    return refuse(wrong);
   }
-  if (slash + 1 < text.size()) {
-    const auto database = parse_decimal(text.substr(slash + 1), 65535);
-    if (!database) return refuse("must have a database number after the last slash.");
-    url.database = *database;
-  }
+  if (const auto wrong = read_path(text, url); !wrong.empty()) return refuse(wrong);
+  if (url.tls || url.form != Form::single) return refuse("has a form that is not supported yet.");
   return url;
+}
+
+std::string place_of(const Url& url) {
+  std::string place;
+  for (const Node& node : url.nodes) {
+    if (!place.empty()) place += ',';
+    place.append(node.host).append(":").append(std::to_string(node.port));
+  }
+  if (!url.master.empty()) place.append("/").append(url.master);
+  return place;
 }
 
 }  // namespace crier::redis

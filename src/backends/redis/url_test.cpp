@@ -34,8 +34,8 @@ TEST(RedisUrl, NamesHostPortCredentialsAndDatabase) {
   for (const Case& c : cases) {
     const auto url = parse_url(c.text);
     ASSERT_TRUE(url.has_value()) << c.text << ": " << url.error();
-    EXPECT_EQ(url->host, c.host) << c.text;
-    EXPECT_EQ(url->port, c.port) << c.text;
+    ASSERT_EQ(url->nodes.size(), 1U) << c.text;
+    EXPECT_EQ(url->nodes[0], (Node{c.host, c.port})) << c.text;
     EXPECT_EQ(url->database, c.database) << c.text;
     ASSERT_EQ(url->credentials.has_value(), c.user != nullptr) << c.text;
     if (c.user == nullptr) continue;
