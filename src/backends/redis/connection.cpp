@@ -21,6 +21,11 @@ void write_command(std::string& out, const std::vector<std::string>& command) {
   }
 }
 
+bool may_be_push(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ARRAY && reply.elements > 0 &&
+         reply.element[0]->type == REDIS_REPLY_STRING;
+}
+
 struct FreeReply {
   void operator()(void* reply) const { freeReplyObject(reply); }
 };
@@ -98,6 +103,12 @@ void Connection::send(const std::vector<std::string>& command, Done done) {
   schedule_flush(was_idle);
 }
 
+void Connection::send_for_pushes(const std::vector<std::string>& command) {
+  if (!stream_) return;
+  write_command(queued_, command);
+  schedule_flush(false);
+}
+
 /// A lone command leaves at once; what follows it in this turn leaves together.
 void Connection::schedule_flush(bool was_idle) {
   if (write_blocked_ || flush_scheduled_) return;
@@ -161,6 +172,11 @@ bool Connection::take_answers() {
     const int status = redisReaderGetReply(reader_.get(), &raw);
     const std::unique_ptr<redisReply, FreeReply> reply(static_cast<redisReply*>(raw));
     if (status == REDIS_OK && reply == nullptr) return true;
+    if (status == REDIS_OK && may_be_push(*reply)) {
+      const bool taken = user_.on_push(*reply);
+      if (mark.expired()) return false;
+      if (taken) continue;
+    }
     if (status != REDIS_OK || pending_.empty()) {
       lose("an answer that is not Redis protocol");
       return false;

@@ -26,6 +26,9 @@ class ConnectionUser {
   /// An attempt failed, or the connection is gone. Commands without an answer fail right after
   /// this call; the next attempt follows by itself. `why` never holds a secret.
   virtual void on_lost(const std::string& why) = 0;
+  /// An answer that begins with a word, which may be a message or the confirmation of a
+  /// subscription. True: taken. False: it is the answer to the oldest command that waits for one.
+  virtual bool on_push(const redisReply& /*push*/) { return false; }
 
  protected:
   ~ConnectionUser() = default;
@@ -49,6 +52,10 @@ class Connection final : private net::StreamUser {
 
   /// Without a connection, `done(nullptr)` is called before this returns; else only later.
   void send(const std::vector<std::string>& command, Done done);
+
+  /// Sends a command that is answered by pushes only, or by one error, which ends the connection
+  /// unless a later command takes it for its own answer.
+  void send_for_pushes(const std::vector<std::string>& command);
 
   /// No command waits for its answer.
   [[nodiscard]] bool idle() const { return pending_.empty(); }
