@@ -67,12 +67,28 @@ Problem read_fields(std::string_view text, std::initializer_list<Field> fields) 
   return {};
 }
 
+// What a file says last of a membership is all that counts: one that is ended and begun again by
+// the lines of a file that is imported every night would have a new generation every night.
+constexpr const char* stage =
+    "CREATE TEMP TABLE imported ("
+    " program_id TEXT NOT NULL,"
+    " user_id TEXT NOT NULL,"
+    " active INTEGER NOT NULL,"
+    " PRIMARY KEY (user_id, program_id)"
+    ") WITHOUT ROWID";
+constexpr const char* apply_staged =
+    "INSERT INTO memberships (program_id, user_id, active)"
+    " SELECT program_id, user_id, active FROM temp.imported WHERE true"
+    " ON CONFLICT (user_id, program_id) DO UPDATE SET active = excluded.active;"
+    "DROP TABLE temp.imported";
+
 class Import {
  public:
+  /// The stage stands already.
   explicit Import(sqlite3* database)
       : database_(database),
         put_user_(database),
-        put_membership_(database),
+        put_membership_(database, "temp.imported"),
         find_user_(database, "SELECT 1 FROM users WHERE id = ?1") {}
 
   Problem apply(std::string_view line, std::size_t number) {
@@ -136,8 +152,6 @@ class Import {
   std::unordered_map<std::string, std::size_t> unknown_;  ///< User, first line that names them.
 };
 
-enum class LineStatus : std::uint8_t { line, end, too_long, failed };
-
 /// Lines of a bounded length, without their line breaks.
 class Lines {
  public:
@@ -172,6 +186,8 @@ std::string at_line(std::size_t number, std::string_view problem) {
 }  // namespace
 
 Result<std::size_t, std::string> import_lines(sqlite3* database, std::istream& lines) {
+  const auto failure = [database] { return Unexpected{std::string(message_of(database))}; };
+  if (execute(database, stage) != SQLITE_OK) return failure();
   Import import(database);
   Lines source(lines);
   std::size_t applied = 0;
@@ -192,6 +208,7 @@ Result<std::size_t, std::string> import_lines(sqlite3* database, std::istream& l
     const auto& [number, user] = *unknown;
     return Unexpected{at_line(number, "the user " + user + " does not exist")};
   }
+  if (execute(database, apply_staged) != SQLITE_OK) return failure();
   return applied;
 }
 

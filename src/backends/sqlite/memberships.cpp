@@ -54,11 +54,19 @@ class Memberships final : public access::MembershipSource {
     // The id is older than the connection: a file replaced in between is noticed at the next call.
     id_ = *id;
     auto [code, database] = open_database(path_, SQLITE_OPEN_READONLY, 0);
-    if (code != SQLITE_OK || !is_current(database.get())) return false;
+    if (code != SQLITE_OK) return false;
+    if (is_older(database.get())) bring_up_to_date();
+    if (!is_current(database.get())) return false;
     database_ = std::move(database);
     execute(database_.get(), "PRAGMA cache_size = -16384");
     look_up_ = LookUp(database_.get());
     return look_up_.valid();
+  }
+
+  /// Waits for nobody: while another one writes, the next call tries again.
+  void bring_up_to_date() {
+    auto [code, database] = open_database(path_, SQLITE_OPEN_READWRITE, 0);
+    if (code == SQLITE_OK) migrate(database.get(), false);
   }
 
   void close() {

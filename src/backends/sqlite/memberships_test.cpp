@@ -160,7 +160,7 @@ TEST_F(MembershipsTest, IsUnavailableWhilePagesAreCorrupt) {
 
 TEST_F(MembershipsTest, IsBrokenWhenTheStoreHoldsNonsense) {
   fill();
-  raw("INSERT INTO memberships VALUES ('a' || char(10), 'u1', 1)");
+  raw("INSERT INTO memberships (program_id, user_id, active) VALUES ('a' || char(10), 'u1', 1)");
   EXPECT_EQ(look_up("u1"), "broken");
   EXPECT_EQ(look_up("alone"), "//1:");
   EXPECT_TRUE(source->available());

@@ -9,6 +9,7 @@ namespace crier::sqlite {
 namespace {
 
 constexpr std::size_t label_bytes_max = 256;
+constexpr std::size_t usual_programs = 8;  ///< Of a user: no allocations one by one.
 
 /// Names and roles: for people, so more liberal than ids, but nothing that could break a terminal.
 bool is_label(std::string_view text) {
@@ -55,10 +56,11 @@ int PutUser::run(const access::User& user) {
   return statement_.run();
 }
 
-PutMembership::PutMembership(sqlite3* database)
+PutMembership::PutMembership(sqlite3* database, const std::string& table)
     : statement_(database,
-                 "INSERT INTO memberships (program_id, user_id, active) VALUES (?1, ?2, ?3)"
-                 " ON CONFLICT (user_id, program_id) DO UPDATE SET active = excluded.active") {}
+                 "INSERT INTO " + table +
+                     " (program_id, user_id, active) VALUES (?1, ?2, ?3)"
+                     " ON CONFLICT (user_id, program_id) DO UPDATE SET active = excluded.active") {}
 
 int PutMembership::run(const Membership& membership) {
   if (!statement_.valid()) return SQLITE_ERROR;
@@ -70,7 +72,7 @@ int PutMembership::run(const Membership& membership) {
 
 LookUp::LookUp(sqlite3* database)
     : statement_(database,
-                 "SELECT u.name, u.role, u.active, m.program_id FROM users AS u"
+                 "SELECT u.name, u.role, u.active, m.program_id, m.generation FROM users AS u"
                  " LEFT JOIN memberships AS m ON m.user_id = u.id AND m.active = 1"
                  " WHERE u.id = ?1 ORDER BY m.program_id") {}
 
@@ -92,11 +94,14 @@ Result<std::optional<access::User>, int> LookUp::read(const std::string& id) {
       if (!name || !role) return Unexpected{SQLITE_MISMATCH};
       user =
           access::User{id, std::string(*name), std::string(*role), statement_.number(2) != 0, {}};
+      user->programs.reserve(usual_programs);
+      user->generations.reserve(usual_programs);
     }
     if (statement_.is_null(3)) continue;
     const auto program = statement_.text(3);
     if (!program || !is_name(*program)) return Unexpected{SQLITE_MISMATCH};
     user->programs.emplace_back(*program);
+    user->generations.push_back(static_cast<std::uint64_t>(statement_.number(4)));
   }
   if (code != SQLITE_DONE) return Unexpected{code};
   return user;

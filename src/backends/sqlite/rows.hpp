@@ -26,11 +26,11 @@ class PutUser {
   Statement statement_;
 };
 
-/// Adds or replaces one membership. Whether its user exists is checked at the end of the
+/// Adds or replaces one membership in `table`. Whether its user exists is checked at the end of the
 /// transaction.
 class PutMembership {
  public:
-  explicit PutMembership(sqlite3* database);
+  explicit PutMembership(sqlite3* database, const std::string& table = "memberships");
   /// SQLITE_DONE or an error.
   int run(const Membership& membership);
 

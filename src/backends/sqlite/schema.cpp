@@ -22,6 +22,35 @@ constexpr std::array migrations{
     " PRIMARY KEY (user_id, program_id)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX memberships_of_program ON memberships (program_id, user_id);",
+
+    // A membership's generation counts how often it has begun, also across removals. Triggers keep
+    // it, so that it holds whoever writes to the file.
+    "ALTER TABLE memberships ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE memberships SET generation = active;"
+    "CREATE TABLE removed_memberships ("
+    " user_id TEXT NOT NULL,"
+    " program_id TEXT NOT NULL,"
+    " generation INTEGER NOT NULL,"
+    " PRIMARY KEY (user_id, program_id)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER membership_added AFTER INSERT ON memberships BEGIN"
+    " UPDATE memberships SET generation = NEW.active + coalesce("
+    "  (SELECT generation FROM removed_memberships"
+    "   WHERE user_id = NEW.user_id AND program_id = NEW.program_id), 0)"
+    " WHERE user_id = NEW.user_id AND program_id = NEW.program_id;"
+    "END;"
+    "CREATE TRIGGER membership_begun AFTER UPDATE OF active ON memberships"
+    " WHEN NEW.active > OLD.active BEGIN"
+    " UPDATE memberships SET generation = OLD.generation + 1"
+    " WHERE user_id = NEW.user_id AND program_id = NEW.program_id;"
+    "END;"
+    "CREATE TRIGGER membership_removed AFTER DELETE ON memberships BEGIN"
+    " INSERT OR REPLACE INTO removed_memberships (user_id, program_id, generation)"
+    " VALUES (OLD.user_id, OLD.program_id, OLD.generation);"
+    "END;"
+    "CREATE TRIGGER user_removed AFTER DELETE ON users BEGIN"
+    " DELETE FROM memberships WHERE user_id = OLD.id;"
+    "END;",
 };
 constexpr std::int64_t current_version = migrations.size();
 
@@ -50,6 +79,10 @@ std::optional<SchemaError> migrate_locked(sqlite3* database, bool create) {
 
 bool is_current(sqlite3* database) {
   return is_ours(database) && version_of(database) == current_version;
+}
+
+bool is_older(sqlite3* database) {
+  return is_ours(database) && version_of(database) < current_version;
 }
 
 std::optional<SchemaError> migrate(sqlite3* database, bool create) {

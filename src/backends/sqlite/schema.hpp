@@ -8,6 +8,8 @@ namespace crier::sqlite {
 
 /// Whether `database` is a store of the version that this program reads.
 bool is_current(sqlite3* database);
+/// Whether it is one of an earlier version, which migrate() would change.
+bool is_older(sqlite3* database);
 
 enum class SchemaError : std::uint8_t {
   foreign,  ///< Holds something that Crier did not make.

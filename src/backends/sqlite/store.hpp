@@ -2,6 +2,12 @@
 
 // Users and memberships in one SQLite file (WAL). The gateway reads with one prepared, read-only
 // connection; the command line writes with short transactions while the gateway runs.
+//
+// The file counts how often each membership has begun: its generation. One that goes on keeps its
+// number, whatever is written of it or of its user again. Deactivating and activating it, removing
+// and adding it, or deleting its user and adding both, gives the next number; the count outlives
+// the removal. It depends on nothing but the order of these changes, so files that were filled
+// alike count alike.
 
 #include "access/membership.hpp"
 #include "crier/result.hpp"
@@ -48,8 +54,8 @@ class Store {
   /// Reads JSON lines `{"user":{"id","name","role","active"}}` and
   /// `{"member":{"programId","userId","active"}}` in one transaction, all or nothing. Missing
   /// `name` and `role` are empty, missing `active` is true; a member's user must be in the store or
-  /// anywhere in the file. Empty lines are skipped. The error names the line. Returns how many
-  /// lines were applied.
+  /// anywhere in the file. Of several lines about one thing the last one counts. Empty lines are
+  /// skipped. The error names the line. Returns how many lines were applied.
   Result<std::size_t, std::string> import(std::istream& lines);
 
  private:
@@ -59,7 +65,8 @@ class Store {
 };
 
 /// The reading side. look_up() answers before it returns; a missing, locked or broken file is
-/// `unavailable`, and the file is opened again at the next call.
+/// `unavailable`, and the file is opened again at the next call. It writes once, to bring a file of
+/// an earlier version up to date.
 std::unique_ptr<access::MembershipSource> open_memberships(const std::string& path);
 
 }  // namespace crier::sqlite
