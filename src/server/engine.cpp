@@ -1,6 +1,7 @@
 #include "server/engine.hpp"
 
 #include "base/encoding.hpp"
+#include "server/error_response.hpp"
 #include "websocket/handshake.hpp"
 
 #include <algorithm>
@@ -180,12 +181,36 @@ void Engine::refuse(Connection& connection, const http::Request& request,
   connection.answer(response);
 }
 
-void Engine::handshake(Connection& connection, bool websocket, const http::Request& request) {
+void Engine::limit_handshakes(std::uint32_t per_second, std::uint32_t burst) {
+  handshakes_.reset();
+  if (per_second > 0) handshakes_.emplace(per_second, burst, worker_.now());
+}
+
+/// Why no new session may begin now.
+std::optional<Error> Engine::handshake_problem() {
+  if (refusing_) return Error{503, "shutting_down", "The server is shutting down.", ""};
   // A session over polling needs no connection of its own, but counts as one.
-  if (refusing_ || sessions_.size() >= worker_.options().connections_max) {
-    http::Response response{503, {{"Retry-After", "1"}}, {}};
-    add_cors(response, connection);
-    connection.answer(response);
+  if (sessions_.size() >= worker_.options().connections_max) {
+    return Error{503, "full", "No more sessions may be open.", ""};
+  }
+  if (handshakes_ && !handshakes_->take(worker_.now())) {
+    ++worker_.metrics().handshakes_deferred;
+    return Error{503, "too_many_handshakes", "Too many clients connect at once; come back.", ""};
+  }
+  return std::nullopt;
+}
+
+void Engine::defer(Connection& connection, const Error& error) {
+  http::Response response = error_response(error);
+  // Not all in the same second: those that are deferred together would come together again.
+  response.headers.emplace_back("Retry-After", std::to_string(1 + random_.number() % 3));
+  add_cors(response, connection);
+  connection.answer(response);
+}
+
+void Engine::handshake(Connection& connection, bool websocket, const http::Request& request) {
+  if (const auto problem = handshake_problem()) {
+    defer(connection, *problem);
     return;
   }
   if (websocket && !open_websocket(connection, request)) return;

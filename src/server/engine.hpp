@@ -2,6 +2,8 @@
 
 #include "base/random.hpp"
 #include "base/timer_wheel.hpp"
+#include "base/token_bucket.hpp"
+#include "crier/result.hpp"
 #include "engineio/session.hpp"
 #include "server/endpoint.hpp"
 #include "server/slot_table.hpp"
@@ -64,6 +66,9 @@ class Engine final : public Endpoint, public TurnUser {
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }
+  /// Defers handshakes beyond this rate: 503, come back soon. Requests of sessions that exist are
+  /// never deferred. No bound before it is set, or with 0 `per_second`.
+  void limit_handshakes(std::uint32_t per_second, std::uint32_t burst);
   /// Up to `count` sessions that are not closing yet, for a paced shutdown.
   [[nodiscard]] std::vector<Key> open_sessions(std::size_t count) const;
 
@@ -81,6 +86,8 @@ class Engine final : public Endpoint, public TurnUser {
   std::string make_sid(Key session);
   Entry& create(Key& key);
   void handshake(Connection& connection, bool upgrade, const http::Request& request);
+  [[nodiscard]] std::optional<Error> handshake_problem();
+  void defer(Connection& connection, const Error& error);
   void polling_request(Connection& connection, Entry& entry, http::Request& request);
   void upgrade(Connection& connection, Entry& entry, const http::Request& request);
   bool open_websocket(Connection& connection, const http::Request& request);
@@ -104,6 +111,7 @@ class Engine final : public Endpoint, public TurnUser {
   TimerWheel wheel_;
   std::vector<TimerWheel::Slot> due_;
   bool refusing_ = false;
+  std::optional<TokenBucket> handshakes_;
 };
 
 }  // namespace crier::server
