@@ -25,6 +25,7 @@ struct Arguments {
   std::string user = "crier";
   std::string name = "crier";
   std::string url = "http://127.0.0.1:3000";
+  std::string idempotency_key;
 };
 
 std::string string_argument(const std::string& name, const std::string& text) {
@@ -47,6 +48,15 @@ std::string body_text(const Arguments& arguments, const Terminal& terminal) {
          data_argument(arguments, terminal) + R"(,"performedBy":{"userId":)" +
          string_argument("--user", arguments.user) + R"(,"name":)" +
          string_argument("--name", arguments.name) + "}}";
+}
+
+/// What the gateway takes; also, nothing that could end a header.
+std::string check_idempotency_key(const std::string& key) {
+  const bool visible =
+      std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
+  return visible && !key.empty() && key.size() <= 255
+             ? ""
+             : "1 to 255 visible ASCII characters expected";
 }
 
 std::string text_member(const std::string& object, std::string_view name) {
@@ -83,9 +93,13 @@ int publish(const Arguments& arguments, const Terminal& terminal) {
   if (std::any_of(key->begin(), key->end(), [](unsigned char c) { return c < 0x20; })) {
     return fail(terminal, "CRIER_API_KEY must not hold control characters");
   }
+  std::vector<std::pair<std::string, std::string>> headers{{"Authorization", "Bearer " + *key}};
+  if (!arguments.idempotency_key.empty()) {
+    headers.emplace_back("Idempotency-Key", arguments.idempotency_key);
+  }
   const auto answer =
-      http_post(*url, "/api/v1/programs/" + percent_encode(arguments.program) + "/events",
-                {{"Authorization", "Bearer " + *key}}, body, timeout);
+      http_post(*url, "/api/v1/programs/" + percent_encode(arguments.program) + "/events", headers,
+                body, timeout);
   if (!answer) return fail(terminal, answer.error());
   if (answer->status / 100 != 2) return report_refusal(*answer, terminal);
   return report_success(*answer, terminal);
@@ -103,6 +117,10 @@ void add_publish_command(CLI::App& app, int& exit_code, const Terminal& terminal
   command->add_option("--data", arguments->data, "JSON object; - for standard input")->required();
   command->add_option("--user", arguments->user, "performedBy.userId")->capture_default_str();
   command->add_option("--name", arguments->name, "performedBy.name")->capture_default_str();
+  command
+      ->add_option("--idempotency-key", arguments->idempotency_key,
+                   "Publishing again with the same key and event publishes nothing again")
+      ->check(check_idempotency_key);
   command->add_option("--url", arguments->url, "Where the gateway listens")->capture_default_str();
   command->callback(
       [arguments, terminal, &exit_code] { exit_code = publish(*arguments, terminal); });

@@ -42,6 +42,28 @@ TEST_F(PublishCommand, PostsTheEventAndPrintsItsId) {
                                 R"("performedBy":{"userId":"u1","name":"Ann"}})"));
 }
 
+TEST_F(PublishCommand, SendsAnIdempotencyKeyWhenItIsGivenOne) {
+  const std::vector<std::string> words{"publish", "p1", "comment:added", "--request", "r1",
+                                       "--data",  "{}", "--url"};
+  for (const std::string& key : {std::string(), std::string("!~"), std::string(255, 'k')}) {
+    FakeServer server({answer("202", R"({"id":"e.7"})")});
+    auto all = words;
+    all.push_back(server.url());
+    if (!key.empty()) all.insert(all.end(), {"--idempotency-key", key});
+    EXPECT_EQ(shell.run(all).code, 0);
+    const std::string sent = key.empty() ? "" : "\r\nIdempotency-Key: " + key + "\r\n";
+    EXPECT_EQ(server.request().find("Idempotency-Key") == std::string::npos, key.empty());
+    EXPECT_THAT(server.request(), HasSubstr(sent));
+  }
+  for (const std::string& key :
+       {std::string(), std::string(256, 'k'), std::string("a b"), std::string("a\r\nX: y"),
+        std::string("\x7f"), std::string("\xc3\xa9")}) {
+    auto all = words;
+    all.insert(all.end(), {"http://127.0.0.1:9", "--idempotency-key", key});
+    EXPECT_EQ(shell.run(all).code, 2) << key;
+  }
+}
+
 TEST_F(PublishCommand, ReadsDataFromStandardInput) {
   FakeServer server({answer("202", R"({"id":"e.7"})")});
   shell.input = "{\"from\":\n\"stdin\"}\n";
