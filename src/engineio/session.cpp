@@ -209,7 +209,7 @@ void Session::flush(TimePoint now, Outputs& out) {
     polling.queued_bytes = 0;
     polling.owed_bytes = 0;
     answer(std::move(payload), messages, out);
-    if (state_ == State::closing) polling.close_at = now + options_->close_timeout;
+    if (state_ == State::closing) polling.close_at = now + options_->quiet_close_timeout;
   } else if (state_ == State::closing) {
     finish({polling.close_reason, ""}, out);
   } else if (polling.noop_is_next() && now >= polling.upgrade->noop_from) {
@@ -455,7 +455,8 @@ void Session::close(bool discard, CloseReason reason, TimePoint now, Outputs& ou
   if (discard || !polling_ || polling_->poll) return finish({reason, ""}, out);
   state_ = State::closing;
   polling_->close_reason = reason;
-  polling_->close_at = now + options_->close_timeout;
+  const bool owed = std::any_of(polling_->queue.begin(), polling_->queue.end(), is_message);
+  polling_->close_at = now + (owed ? options_->close_timeout : options_->quiet_close_timeout);
 }
 
 void Session::finish(Closed closed, Outputs& out) {

@@ -26,7 +26,10 @@ struct SessionOptions {
   std::chrono::milliseconds ping_timeout{20'000};
   std::chrono::milliseconds upgrade_timeout{10'000};
   std::chrono::milliseconds close_timeout{30'000};  ///< How long a close waits for the next poll.
-  std::size_t payload_bytes_max = 1'000'000;        ///< Announced as maxPayload; in bytes.
+  /// The same when no message is buffered for it. A client that is there polls again in no time;
+  /// one that has gone should not hold up a shutdown.
+  std::chrono::milliseconds quiet_close_timeout{3'000};
+  std::size_t payload_bytes_max = 1'000'000;  ///< Announced as maxPayload; in bytes.
   bool allow_upgrades = true;
   /// Unsent bytes of a session over polling, each message after the first charged with its place
   /// in the queue as well. What an answer carried is kept for a repeat besides.
@@ -158,8 +161,9 @@ class Session {
 
   // From the application.
   void send(const Outgoing& message, TimePoint now, Outputs& out);
-  /// Sends what is buffered, then closes, which over polling may need two more polls within
-  /// `close_timeout` each; what comes in meanwhile is dropped. `discard` drops what is buffered
+  /// Sends what is buffered, then closes, which over polling may need two more polls: one within
+  /// `close_timeout` for the messages, one within `quiet_close_timeout` for the close. What comes
+  /// in meanwhile is dropped. `discard` drops what is buffered
   /// and closes now.
   void close(bool discard, CloseReason reason, TimePoint now, Outputs& out);
 

@@ -251,9 +251,30 @@ TEST_F(PollingSession, ACloseWaitsNoLongerThanItsTimeout) {
   close();
   EXPECT_EQ(session.deadline(), now + seconds(30));
   EXPECT_EQ(after(seconds(29)), Lines{});
-  EXPECT_EQ(poll(1), Lines{"1 <- 200 4last"});
-  EXPECT_EQ(after(milliseconds(29'999)), Lines{});
+  EXPECT_EQ(after(milliseconds(999)), Lines{});
   EXPECT_EQ(after(milliseconds(1)), Lines{"closed: forced close (no poll came)"});
+}
+
+TEST_F(PollingSession, ACloseWaitsLessWhenNoMessageIsOwed) {
+  const Lines closed{"closed: forced close (no poll came)"};
+  close();
+  EXPECT_EQ(after(milliseconds(2'999)), Lines{});
+  EXPECT_EQ(after(milliseconds(1)), closed);
+}
+
+TEST_F(PollingSession, ACloseWaitsLessOnceTheMessagesAreSent) {
+  send("4last");
+  close();
+  EXPECT_EQ(after(seconds(29)), Lines{});
+  EXPECT_EQ(poll(1), Lines{"1 <- 200 4last"});
+  EXPECT_EQ(after(milliseconds(2'999)), Lines{});
+  EXPECT_EQ(after(milliseconds(1)), Lines{"closed: forced close (no poll came)"});
+}
+
+TEST_F(PollingSession, AWaitingPingIsNothingOwed) {
+  after(milliseconds(300));
+  close();
+  EXPECT_EQ(session.deadline(), now + seconds(3));
 }
 
 TEST_F(PollingSession, ADiscardingCloseIsAtOnce) {
@@ -263,15 +284,15 @@ TEST_F(PollingSession, ADiscardingCloseIsAtOnce) {
 
 TEST_F(PollingSession, ASecondCloseChangesNothing) {
   close();
-  after(seconds(10));
+  after(seconds(1));
   EXPECT_EQ(close(CloseReason::slow_reader), Lines{});
-  EXPECT_EQ(session.deadline(), now + seconds(20));
+  EXPECT_EQ(session.deadline(), now + seconds(2));
   EXPECT_EQ(poll(1), (Lines{"1 <- 200 1", "closed: forced close"}));
 }
 
 TEST_F(PollingSession, WhileClosingNoHeartbeatIsDue) {
   close();
-  after(seconds(29));
+  after(seconds(2));
   EXPECT_EQ(tick(), Lines{});
 }
 

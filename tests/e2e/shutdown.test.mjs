@@ -120,6 +120,18 @@ describe("SIGTERM", { skip: crierOnly }, () => {
     assert.ok(performance.now() - started < 12_000);
   });
 
+  test("sessions over polling whose client has gone do not hold it up", async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    for (let i = 0; i < 20; i += 1) {
+      assert.equal((await server.get("/socket.io/?EIO=4&transport=polling")).status, 200);
+    }
+    const started = performance.now();
+    server.signal("SIGTERM");
+    assert.equal((await server.ended()).code, 0);
+    assert.ok(performance.now() - started < 6_000, `took ${Math.round(performance.now() - started)} ms`);
+  });
+
   test("publishes answered while it ends are 503 shutting_down or not accepted at all", async (t) => {
     const server = await startServer();
     t.after(() => server.stop());
