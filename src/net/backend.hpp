@@ -4,6 +4,7 @@
 
 #include "net/stream.hpp"
 
+#include <memory>
 #include <optional>
 #include <sys/socket.h>
 
@@ -13,12 +14,17 @@ class io_context;
 
 namespace crier::net {
 
+class TlsSession;
+
 /// The Asio context that `loop` runs.
 boost::asio::io_context& context_of(Loop& loop);
 
 /// A stream that owns the connected, non-blocking socket `descriptor`. If the loop cannot watch it,
 /// closes it and returns nothing. `peer` is an IPv4 or IPv6 address.
 std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer);
+/// The same, encrypted if there is a session (over that descriptor).
+std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer,
+                            std::unique_ptr<TlsSession> tls);
 
 /// The system's word for `error` (an errno), as the end of a sentence.
 std::string reason_of(int error);

@@ -1,5 +1,6 @@
 #include "net/backend.hpp"
 #include "net/stream.hpp"
+#include "net/tls_session.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/basic_resolver.hpp>
@@ -17,11 +18,11 @@ namespace {
 using boost::asio::ip::tcp;
 using Resolver = boost::asio::ip::basic_resolver<tcp, boost::asio::io_context::executor_type>;
 
-/// A socket that is connected or about to be; nothing with errno if that fails at once.
-std::optional<Stream> start_connecting(Loop& loop, const tcp::endpoint& to) {
+/// A socket that is connected or about to be; -1 with errno if that fails at once.
+int start_connecting(const tcp::endpoint& to) {
   const int descriptor =
       ::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return std::nullopt;
+  if (descriptor < 0) return -1;
   const int on = 1;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(descriptor, to.data(), static_cast<socklen_t>(to.size())) != 0 &&
@@ -29,11 +30,9 @@ std::optional<Stream> start_connecting(Loop& loop, const tcp::endpoint& to) {
     const int error = errno;
     ::close(descriptor);
     errno = error;
-    return std::nullopt;
+    return -1;
   }
-  auto stream = adopt(loop, descriptor, to.data());
-  if (!stream) errno = ENOMEM;  // epoll's limits
-  return stream;
+  return descriptor;
 }
 
 /// The user of a stream between connecting and its handing over.
@@ -53,11 +52,13 @@ int pending_error(int descriptor) {
 }  // namespace
 
 struct Connecting::State final : std::enable_shared_from_this<Connecting::State>, StreamUser {
-  State(Loop& on, const std::string& to_host, std::uint16_t to_port, Done call)
+  State(Loop& on, const std::string& to_host, std::uint16_t to_port, Done call,
+        std::shared_ptr<const TlsClient> with_tls)
       : loop(on),
         host(to_host),
         port(to_port),
         done(std::move(call)),
+        tls(std::move(with_tls)),
         resolver(context_of(on)),
         timer(on, [this] { shared_from_this()->time_out(); }) {}
 
@@ -92,35 +93,77 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
     if (!done) return;
     while (next < candidates.size()) {
       const auto shares = static_cast<Duration::rep>(candidates.size() - next);
-      attempt = start_connecting(loop, candidates[next++]);
-      if (attempt) {
+      if (start(candidates[next++])) {
         attempt->set_user(*this);
         attempt->wait_writable();
         return timer.arm(loop.now() + (deadline - loop.now()) / shares);
       }
-      reason = reason_of(errno);
+      give_reason(reason_of(errno));
     }
     finish(Unexpected{failure(reason)});
   }
 
+  /// False with errno: that failed at once.
+  bool start(const tcp::endpoint& to) {
+    connected = false;
+    const int descriptor = start_connecting(to);
+    if (descriptor < 0) return false;
+    auto over_it = tls ? std::make_unique<TlsSession>(*tls, host, descriptor) : nullptr;
+    session = over_it.get();
+    attempt = adopt(loop, descriptor, to.data(), std::move(over_it));
+    if (!attempt) errno = ENOMEM;  // epoll's limits
+    return attempt.has_value();
+  }
+
   void time_out() {
     attempt.reset();
-    reason = "there was no answer in time";
+    give_reason("there was no answer in time");
     try_next();
   }
 
-  void on_readable() override {}
+  /// What a server says weighs more than what is between it and us.
+  void give_reason(std::string why) {
+    if (!server_refused) reason = std::move(why);
+  }
 
-  void on_writable() override {
+  void on_readable() override { go_on(); }
+  void on_writable() override { go_on(); }
+
+  void go_on() {
     const auto self = shared_from_this();
-    if (const int error = pending_error(attempt->descriptor()); error != 0) {
-      reason = reason_of(error);
-      attempt.reset();
-      return try_next();
+    if (!connected) {
+      if (const int error = pending_error(attempt->descriptor()); error != 0) {
+        attempt.reset();
+        give_reason(reason_of(error));
+        return try_next();
+      }
+      connected = true;
     }
-    Stream connected = std::move(*attempt);
-    connected.set_user(nobody);
-    finish(std::move(connected));
+    if (session != nullptr) return shake_hands();
+    hand_over();
+  }
+
+  void shake_hands() {
+    switch (session->shake_hands()) {
+      case TlsSession::Step::done:
+        return hand_over();
+      case TlsSession::Step::wants_read:
+        return attempt->wait_readable();
+      case TlsSession::Step::wants_write:
+        return attempt->wait_writable();
+      case TlsSession::Step::failed:
+        break;
+    }
+    give_reason(session->failure());
+    server_refused = true;
+    attempt.reset();
+    try_next();
+  }
+
+  void hand_over() {
+    Stream stream = std::move(*attempt);
+    stream.set_user(nobody);
+    finish(std::move(stream));
   }
 
   void finish(Result<Stream, std::string> result) {
@@ -142,18 +185,22 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
   std::string host;
   std::uint16_t port;
   Done done;
+  std::shared_ptr<const TlsClient> tls;
   Resolver resolver;
   Timer timer;
   TimePoint deadline = never;
   std::vector<tcp::endpoint> candidates;
   std::size_t next = 0;  // the candidate that is tried after this one
   std::optional<Stream> attempt;
+  TlsSession* session = nullptr;  // of the attempt, if it is to be encrypted
+  bool connected = false;
   std::string reason;
+  bool server_refused = false;
 };
 
 Connecting::Connecting(Loop& loop, const std::string& host, std::uint16_t port, Duration timeout,
-                       Done done)
-    : state_(std::make_shared<State>(loop, host, port, std::move(done))) {
+                       Done done, std::shared_ptr<const TlsClient> tls)
+    : state_(std::make_shared<State>(loop, host, port, std::move(done), std::move(tls))) {
   state_->start(timeout);
 }
 

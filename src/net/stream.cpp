@@ -2,12 +2,14 @@
 
 #include "base/assert.hpp"
 #include "net/backend.hpp"
+#include "net/tls_session.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 #include <linux/sockios.h>
@@ -60,22 +62,22 @@ in6_addr address_of(const sockaddr* peer) {
 struct Stream::State : std::enable_shared_from_this<Stream::State> {
   State(Loop& loop, const sockaddr* from) : socket(context_of(loop)), peer(address_of(from)) {}
 
-  void wait_readable() {
+  using Readiness = asio::posix::descriptor_base::wait_type;
+
+  void wait_readable(Readiness readiness = Readiness::wait_read) {
     if (std::exchange(waits_readable, true)) return;
-    socket.async_wait(asio::posix::descriptor_base::wait_read,
-                      [self = shared_from_this()](const boost::system::error_code&) {
-                        self->waits_readable = false;
-                        if (self->user != nullptr) self->user->on_readable();
-                      });
+    socket.async_wait(readiness, [self = shared_from_this()](const boost::system::error_code&) {
+      self->waits_readable = false;
+      if (self->user != nullptr) self->user->on_readable();
+    });
   }
 
-  void wait_writable() {
+  void wait_writable(Readiness readiness = Readiness::wait_write) {
     if (std::exchange(waits_writable, true)) return;
-    socket.async_wait(asio::posix::descriptor_base::wait_write,
-                      [self = shared_from_this()](const boost::system::error_code&) {
-                        self->waits_writable = false;
-                        if (self->user != nullptr) self->user->on_writable();
-                      });
+    socket.async_wait(readiness, [self = shared_from_this()](const boost::system::error_code&) {
+      self->waits_writable = false;
+      if (self->user != nullptr) self->user->on_writable();
+    });
   }
 
   void close() {
@@ -91,13 +93,65 @@ struct Stream::State : std::enable_shared_from_this<Stream::State> {
   in6_addr peer;  // IPv4 mapped into it
   bool waits_readable = false;
   bool waits_writable = false;
+  bool secured = false;  // this is a SecuredState
 };
 // With the blocks of its counter, its wait and Asio's record of the descriptor, an idle stream
 // costs 420 bytes.
 static_assert(sizeof(Stream::State) <= 88);
 
+namespace {
+
+struct SecuredState final : Stream::State {
+  SecuredState(Loop& loop, const sockaddr* from, std::unique_ptr<TlsSession> session)
+      : State(loop, from), tls(std::move(session)) {
+    secured = true;
+  }
+
+  void wait_readable() {
+    if (!tls->has_unread()) {
+      return State::wait_readable(tls->read_waits_for_room() ? Readiness::wait_write
+                                                             : Readiness::wait_read);
+    }
+    if (std::exchange(waits_readable, true)) return;
+    asio::post(socket.get_executor(), [self = shared_from_this()] {
+      self->waits_readable = false;
+      if (self->user != nullptr) self->user->on_readable();
+    });
+  }
+
+  void wait_writable() {
+    State::wait_writable(tls->write_waits_for_bytes() ? Readiness::wait_read
+                                                      : Readiness::wait_write);
+  }
+
+  IoResult write(std::span<const iovec> pieces) {
+    std::size_t written = 0;
+    for (const iovec& piece : pieces) {
+      const IoResult result = tls->write({static_cast<const char*>(piece.iov_base), piece.iov_len});
+      written += result.bytes;
+      if (result.status != IoStatus::done && written == 0) return result;
+      if (result.bytes < piece.iov_len) break;
+    }
+    return {IoStatus::done, written};
+  }
+
+  std::unique_ptr<TlsSession> tls;
+};
+
+SecuredState& secured(const std::shared_ptr<Stream::State>& state) {
+  return static_cast<SecuredState&>(*state);
+}
+
+}  // namespace
+
 std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer) {
-  auto state = std::make_shared<Stream::State>(loop, peer);
+  return adopt(loop, descriptor, peer, nullptr);
+}
+
+std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer,
+                            std::unique_ptr<TlsSession> tls) {
+  auto state = tls ? std::make_shared<SecuredState>(loop, peer, std::move(tls))
+                   : std::make_shared<Stream::State>(loop, peer);
   boost::system::error_code error;
   if (state->socket.assign(descriptor, error)) {
     ::close(descriptor);
@@ -125,15 +179,24 @@ Stream& Stream::operator=(Stream&& other) noexcept {
 }
 
 Stream::~Stream() {
-  if (state_) state_->close();
+  if (!state_) return;
+  if (state_->secured) secured(state_).tls->say_goodbye();
+  state_->close();
 }
 
 void Stream::set_user(StreamUser& user) { state_->user = &user; }
-void Stream::wait_readable() { state_->wait_readable(); }
-void Stream::wait_writable() { state_->wait_writable(); }
+
+void Stream::wait_readable() {
+  state_->secured ? secured(state_).wait_readable() : state_->wait_readable();
+}
+
+void Stream::wait_writable() {
+  state_->secured ? secured(state_).wait_writable() : state_->wait_writable();
+}
 
 IoResult Stream::read(std::span<char> into) {
   CRIER_ASSERT(!into.empty());
+  if (state_->secured) return secured(state_).tls->read(into);
   const int descriptor = state_->descriptor();
   const ssize_t count =
       uninterrupted([&] { return ::recv(descriptor, into.data(), into.size(), 0); });
@@ -141,9 +204,13 @@ IoResult Stream::read(std::span<char> into) {
   return sent(count);
 }
 
-IoResult Stream::write(std::string_view bytes) { return send_now(state_->descriptor(), bytes); }
+IoResult Stream::write(std::string_view bytes) {
+  if (state_->secured) return secured(state_).tls->write(bytes);
+  return send_now(state_->descriptor(), bytes);
+}
 
 IoResult Stream::write(std::span<const iovec> pieces) {
+  if (state_->secured) return secured(state_).write(pieces);
   constexpr std::size_t pieces_max = 64;
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());  // sendmsg only reads it
@@ -152,7 +219,10 @@ IoResult Stream::write(std::span<const iovec> pieces) {
   return sent(uninterrupted([&] { return ::sendmsg(descriptor, &message, MSG_NOSIGNAL); }));
 }
 
-void Stream::shut_down_write() { ::shutdown(state_->descriptor(), SHUT_WR); }
+void Stream::shut_down_write() {
+  if (state_->secured) secured(state_).tls->say_goodbye();
+  ::shutdown(state_->descriptor(), SHUT_WR);
+}
 
 bool Stream::all_acknowledged() const {
   int waiting = 0;
@@ -165,6 +235,11 @@ void Stream::reset_on_close() {
 }
 
 int Stream::descriptor() const { return state_->descriptor(); }
+
+std::string Stream::failure() const {
+  const std::string& known = state_->secured ? secured(state_).tls->failure() : std::string();
+  return known.empty() ? "the connection broke" : known;
+}
 
 std::string Stream::peer_address() const {
   const in6_addr& peer = state_->peer;

@@ -11,6 +11,8 @@
 
 namespace crier::net {
 
+class TlsClient;
+
 /// What became of one non-blocking read or write.
 enum class IoStatus : std::uint8_t {
   done,         ///< `bytes` were moved (at least one).
@@ -33,8 +35,9 @@ class StreamUser {
   ~StreamUser() = default;
 };
 
-/// One connected TCP (later TLS) byte stream, non-blocking, no buffers of its own. A resource:
-/// destroying it closes the descriptor and no handler of it runs afterwards.
+/// One connected byte stream over TCP, or TLS where Connecting was asked for it; non-blocking, and
+/// without buffers of its own. A resource: destroying it closes the descriptor and no handler of it
+/// runs afterwards.
 class Stream {
  public:
   struct State;  // implementation
@@ -54,7 +57,7 @@ class Stream {
 
   /// `into` must have room.
   IoResult read(std::span<char> into);
-  /// Writing nothing is done at once.
+  /// Writing nothing is done at once. With TLS, bytes that would block must be offered again.
   IoResult write(std::string_view bytes);
   /// Gathers at most 64 pieces; what is beyond them is not written.
   IoResult write(std::span<const iovec> pieces);
@@ -68,8 +71,12 @@ class Stream {
   /// Makes closing send a reset (RST) instead of a FIN.
   void reset_on_close();
 
-  /// The file descriptor, for direct sends of shared frames; good while the stream lives.
+  /// The file descriptor, for direct sends of shared frames (never with TLS); good while the stream
+  /// lives.
   [[nodiscard]] int descriptor() const;
+
+  /// Why reading or writing failed, as a sentence's end.
+  [[nodiscard]] std::string failure() const;
 
   /// `127.0.0.1` or `::1`; taken at accept.
   [[nodiscard]] std::string peer_address() const;
@@ -82,12 +89,14 @@ class Stream {
 IoResult send_now(int descriptor, std::string_view bytes);
 
 /// Connects to host (name or address) and port; calls `done` once on the loop, with a stream or
-/// one sentence saying why not, at the latest after `timeout`. Destroying the returned object
-/// cancels; `done` is then not called.
+/// one sentence saying why not, at the latest after `timeout`. With `tls` the stream is encrypted
+/// and the server's certificate is valid for `host`. Destroying the returned object cancels; `done`
+/// is then not called.
 class Connecting {
  public:
   using Done = std::function<void(Result<Stream, std::string>)>;
-  Connecting(Loop& loop, const std::string& host, std::uint16_t port, Duration timeout, Done done);
+  Connecting(Loop& loop, const std::string& host, std::uint16_t port, Duration timeout, Done done,
+             std::shared_ptr<const TlsClient> tls = {});
   ~Connecting();
   Connecting(const Connecting&) = delete;
   Connecting& operator=(const Connecting&) = delete;

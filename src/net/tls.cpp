@@ -1,0 +1,211 @@
+#include "net/tls.hpp"
+
+#include "base/assert.hpp"
+#include "net/backend.hpp"
+#include "net/tls_session.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <tuple>
+#include <utility>
+
+namespace crier::net {
+namespace {
+
+/// What OpenSSL said first about the call that has just failed; empties its queue.
+std::string take_reason() {
+  const unsigned long error = ERR_get_error();
+  ERR_clear_error();
+  if (ERR_SYSTEM_ERROR(error)) return reason_of(static_cast<int>(ERR_GET_REASON(error)));
+  const char* const reason = ERR_reason_error_string(error);
+  return reason == nullptr ? "no reason given" : reason;
+}
+
+int no_passphrase(char*, int, int, void*) { return 0; }  // instead of asking on the terminal
+
+/// Reads what files name; otherwise the end of a sentence.
+Result<bool, std::string> read_files(SSL_CTX* context, const TlsFiles& files) {
+  if (files.ca.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+  } else if (SSL_CTX_load_verify_file(context, files.ca.c_str()) != 1) {
+    return Unexpected{"the CA file " + files.ca + " cannot be used: " + take_reason()};
+  }
+  if (files.certificate.empty()) {
+    if (files.key.empty()) return true;
+    return Unexpected{"the key file " + files.key + " needs a certificate file"};
+  }
+  if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1) {
+    return Unexpected{"the certificate file " + files.certificate +
+                      " cannot be used: " + take_reason()};
+  }
+  const std::string& key = files.key.empty() ? files.certificate : files.key;
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
+    return Unexpected{"the key file " + key + " cannot be used: " + take_reason()};
+  }
+  return true;
+}
+
+// A BIO over a descriptor, as OpenSSL's own but for SIGPIPE.
+
+int descriptor_of(BIO* bio) { return *static_cast<const int*>(BIO_get_data(bio)); }
+
+template <class Call>
+int without_interruption(Call call) {
+  ssize_t count = -1;
+  do {
+    count = call();
+  } while (count < 0 && errno == EINTR);
+  return static_cast<int>(count);
+}
+
+int bio_read(BIO* bio, char* into, int size) {
+  BIO_clear_retry_flags(bio);
+  const int count = without_interruption(
+      [&] { return ::recv(descriptor_of(bio), into, static_cast<std::size_t>(size), 0); });
+  if (count < 0 && errno == EAGAIN) BIO_set_retry_read(bio);
+  return count;
+}
+
+int bio_write(BIO* bio, const char* bytes, int size) {
+  BIO_clear_retry_flags(bio);
+  const int count = without_interruption([&] {
+    return ::send(descriptor_of(bio), bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  });
+  if (count < 0 && errno == EAGAIN) BIO_set_retry_write(bio);
+  return count;
+}
+
+long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+BIO_METHOD* descriptor_method() {
+  static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> method = [] {
+    BIO_METHOD* const made = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "descriptor");
+    CRIER_ASSERT(made != nullptr);
+    BIO_meth_set_read(made, bio_read);
+    BIO_meth_set_write(made, bio_write);
+    BIO_meth_set_ctrl(made, bio_control);
+    return std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)>(made, &BIO_meth_free);
+  }();
+  return method.get();
+}
+
+bool is_address(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return ::inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+}
+
+/// Makes the certificate answer for `host`, and tells the server which one is meant.
+void expect_host(SSL* tls, const std::string& host) {
+  const std::string name = host.substr(0, host.find('%'));  // without a zone
+  X509_VERIFY_PARAM* const wanted = SSL_get0_param(tls);
+  X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (is_address(name)) {
+    CRIER_ASSERT(X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str()) == 1);
+    return;
+  }
+  CRIER_ASSERT(X509_VERIFY_PARAM_set1_host(wanted, name.data(), name.size()) == 1);
+  SSL_set_tlsext_host_name(tls, name.c_str());
+}
+
+}  // namespace
+
+TlsClient::TlsClient(ssl_ctx_st* context) : context_(context) {}
+TlsClient::~TlsClient() { SSL_CTX_free(context_); }
+
+Result<std::shared_ptr<const TlsClient>, std::string> TlsClient::load(const TlsFiles& files) {
+  ERR_clear_error();
+  SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  CRIER_ASSERT(context != nullptr);
+  auto client = std::make_shared<const TlsClient>(context);
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  if (const auto read = read_files(context, files); !read) return Unexpected{read.error()};
+  return client;
+}
+
+TlsSession::TlsSession(const TlsClient& client, const std::string& host, int descriptor)
+    : descriptor_(descriptor), tls_(SSL_new(client.context())) {
+  BIO* const bio = BIO_new(descriptor_method());
+  CRIER_ASSERT(tls_ != nullptr && bio != nullptr);
+  BIO_set_data(bio, &descriptor_);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(tls_, bio, bio);
+  expect_host(tls_, host);
+  SSL_set_connect_state(tls_);
+}
+
+TlsSession::~TlsSession() { SSL_free(tls_); }
+
+TlsSession::Step TlsSession::shake_hands() {
+  ERR_clear_error();
+  return judge(SSL_do_handshake(tls_));
+}
+
+/// What became of the call that returned `result`; 1 is success.
+TlsSession::Step TlsSession::judge(int result) {
+  if (result == 1) return Step::done;
+  switch (SSL_get_error(tls_, result)) {
+    case SSL_ERROR_WANT_READ:
+      return Step::wants_read;
+    case SSL_ERROR_WANT_WRITE:
+      return Step::wants_write;
+    case SSL_ERROR_ZERO_RETURN:
+      closed_ = true;
+      break;
+    case SSL_ERROR_SSL: {
+      const long verified = SSL_get_verify_result(tls_);
+      failure_ = verified == X509_V_OK ? "TLS failed: " + take_reason()
+                                       : "its certificate is not accepted: " +
+                                             std::string(X509_verify_cert_error_string(verified));
+      break;
+    }
+    default:
+      break;  // the connection itself: cut off or reset
+  }
+  if (failure_.empty()) failure_ = "the connection broke";
+  return Step::failed;
+}
+
+IoResult TlsSession::outcome(Step step, std::size_t bytes) {
+  if (step == Step::done) return {IoStatus::done, bytes};
+  if (step != Step::failed) return {IoStatus::would_block};
+  return {closed_ ? IoStatus::closed : IoStatus::failed};
+}
+
+IoResult TlsSession::read(std::span<char> into) {
+  ERR_clear_error();
+  std::size_t count = 0;
+  const Step step = judge(SSL_read_ex(tls_, into.data(), into.size(), &count));
+  read_waits_for_room_ = step == Step::wants_write;
+  return outcome(step, count);
+}
+
+IoResult TlsSession::write(std::string_view bytes) {
+  if (bytes.empty()) return {IoStatus::done};
+  ERR_clear_error();
+  std::size_t count = 0;
+  const Step step = judge(SSL_write_ex(tls_, bytes.data(), bytes.size(), &count));
+  write_waits_for_bytes_ = step == Step::wants_read;
+  return outcome(step, count);
+}
+
+bool TlsSession::has_unread() const { return SSL_pending(tls_) > 0; }
+
+void TlsSession::say_goodbye() {
+  ERR_clear_error();
+  if (failure_.empty() && SSL_is_init_finished(tls_) == 1) SSL_shutdown(tls_);
+  ERR_clear_error();
+}
+
+}  // namespace crier::net
