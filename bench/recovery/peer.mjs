@@ -26,7 +26,7 @@ if (REDIS_URL) {
   await redis.connect();
 }
 
-const server = createServer((req, res) => {
+const server = createServer({ keepAliveTimeout: 600_000 }, (req, res) => {
   route(req, res).catch((error) => res.writeHead(500).end(error.stack));
 });
 const io = new Server(server, {
