@@ -1,59 +1,91 @@
 #include "history/memory_store.hpp"
 
+#include "base/assert.hpp"
+
 #include <algorithm>
 #include <deque>
 #include <list>
+#include <map>
+#include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
 namespace crier::history {
 namespace {
 
-struct Program;
+constexpr int forgets_a_call = 8;
+
+struct Token {
+  Appended result;
+  std::size_t body_size;
+  std::size_t body_hash;
+};
 
 /// What is kept of one program. Ordered by gid, as everything here.
 struct Window {
-  Program* owner = nullptr;
   std::deque<Record> records;
   std::size_t bytes = 0;
-  std::unordered_map<std::string, Appended> tokens;
+  std::unordered_map<std::string, Token> tokens;
   std::deque<std::pair<Gid, std::string>> token_order;
 };
 
-using Windows = std::list<Window>;
-
-/// A program for the store's life.
 struct Program {
+  std::string name;
   Seq seq = 0;
   Gid top = 0;
-  Windows::iterator window;  ///< end() when nothing is kept
+  std::unique_ptr<Window> window;
 };
+
+std::size_t hash(const Bytes& body) { return std::hash<std::string_view>()(body.view()); }
 
 }  // namespace
 
-struct MemoryStore::State {
+/// Shared only with a call that is telling something, so that the store may be destroyed in it.
+struct MemoryStore::State : std::enable_shared_from_this<State> {
   Retention retention;
   std::function<WallTime()> clock;
   Epoch epoch;
-  Gid floor = 0;  ///< Below the first number.
+  Gid floor = 0;  ///< Below the first number, and not below a program that was forgotten.
   Gid last = 0;
-  std::unordered_map<std::string, Program> programs;
-  Windows windows;  ///< By the gid of their newest event: what expires as a whole is in front.
+  std::list<Program> programs;  ///< By top. Those with a window follow those without.
+  std::list<Program>::iterator oldest_kept = programs.end();  ///< The first with a window.
+  std::unordered_map<std::string_view, std::list<Program>::iterator> by_name;
   std::size_t bytes = 0;
+
+  Listener* listener = nullptr;
+  std::uint64_t subscriptions_made = 0;
+  std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< Which one is in force.
+  std::deque<std::function<void()>> news;
+  bool telling = false;
+  bool destroyed = false;
+
+  Fence last_fence = 0;
+  std::unordered_map<std::string, Fence> claims;
+  std::map<Fence, const std::string*> claims_by_age;
 
   void pop_record(Window& window);
   void trim(Window& window, Gid oldest);
   void expire(Gid oldest);
-  [[nodiscard]] Gid oldest() const;
-  Window& newest_window(Program& program);
-  Appended append(AppendRequest request);
+  void forget();
+  [[nodiscard]] Gid ago(std::chrono::microseconds age) const;
+  std::list<Program>::iterator find(const std::string& name);
+  Program& newest(const std::string& name);
+  std::optional<Result<Appended, StoreError>> first_result(const AppendRequest& request,
+                                                           Gid oldest);
+  std::pair<Appended, Published> append(AppendRequest request);
   Kept read(ReadRequest request);
+
+  Fence claim(const std::string& sid);
+  void expire_claims();
+
+  void tell(std::function<void()> what);
+  void tell_subscriber(const std::string& program, std::function<void()> what);
 };
 
-/// The gid below which events are too old to be kept.
-Gid MemoryStore::State::oldest() const {
-  const WallTime ttl = std::chrono::microseconds(retention.ttl).count();
-  return static_cast<Gid>(std::max<WallTime>(clock() - ttl, 0));
+/// The gid that an event of that age has.
+Gid MemoryStore::State::ago(std::chrono::microseconds age) const {
+  return static_cast<Gid>(std::max<WallTime>(clock() - age.count(), 0));
 }
 
 void MemoryStore::State::pop_record(Window& window) {
@@ -76,61 +108,89 @@ void MemoryStore::State::trim(Window& window, Gid oldest) {
   }
 }
 
-/// Drops the programs whose newest event is too old, so that nobody has to touch them.
+/// Drops the windows whose newest event is too old, so that nobody has to touch them.
 void MemoryStore::State::expire(Gid oldest) {
-  while (!windows.empty() && windows.front().owner->top < oldest) {
-    bytes -= windows.front().bytes;
-    windows.front().owner->window = windows.end();
-    windows.pop_front();
+  for (; oldest_kept != programs.end() && oldest_kept->top < oldest; ++oldest_kept) {
+    bytes -= oldest_kept->window->bytes;
+    oldest_kept->window.reset();
   }
 }
 
-/// The program's window, made if there is none, at the newest end.
-Window& MemoryStore::State::newest_window(Program& program) {
-  if (program.window == windows.end()) {
-    windows.emplace_back().owner = &program;
-    program.window = std::prev(windows.end());
-  } else {
-    windows.splice(windows.end(), windows, program.window);
+/// Drops some of the programs that had no event for long.
+void MemoryStore::State::forget() {
+  const Gid oldest = ago(remembered_for(retention));
+  for (int i = 0; i < forgets_a_call; ++i) {
+    const auto program = programs.begin();
+    if (program == oldest_kept || program->top >= oldest) return;
+    floor = std::max(floor, program->top);
+    by_name.erase(program->name);
+    programs.erase(program);
   }
-  return *program.window;
 }
 
-Appended MemoryStore::State::append(AppendRequest request) {
-  const Gid too_old = oldest();
-  expire(too_old);
-  Program& owner =
-      programs.try_emplace(request.program, Program{0, 0, windows.end()}).first->second;
-  if (owner.window != windows.end()) {
-    trim(*owner.window, too_old);
-    const auto known = owner.window->tokens.find(request.token);
-    if (known != owner.window->tokens.end()) {
-      Appended first = known->second;
-      first.repeated = true;
-      return first;
-    }
+std::list<Program>::iterator MemoryStore::State::find(const std::string& name) {
+  const auto found = by_name.find(name);
+  return found == by_name.end() ? programs.end() : found->second;
+}
+
+/// The program, made if there is none, with a window, at the newest end.
+Program& MemoryStore::State::newest(const std::string& name) {
+  auto program = find(name);
+  if (program == programs.end()) {
+    program = programs.insert(programs.end(), Program{name, 0, 0, nullptr});
+    by_name.emplace(program->name, program);
   }
+  if (program == oldest_kept) ++oldest_kept;
+  programs.splice(programs.end(), programs, program);
+  if (!program->window) program->window = std::make_unique<Window>();
+  if (oldest_kept == programs.end()) oldest_kept = program;
+  return *program;
+}
+
+/// What the request's token is bound to, if it is known.
+std::optional<Result<Appended, StoreError>> MemoryStore::State::first_result(
+    const AppendRequest& request, Gid oldest) {
+  const auto program = find(request.program);
+  if (request.token.empty() || program == programs.end() || !program->window) return std::nullopt;
+  trim(*program->window, oldest);
+  const auto known = program->window->tokens.find(request.token);
+  if (known == program->window->tokens.end()) return std::nullopt;
+  const Token& token = known->second;
+  if (token.body_size != request.body.size() || token.body_hash != hash(request.body)) {
+    return Unexpected{StoreError::token_taken};
+  }
+  Appended first = token.result;
+  first.repeated = true;
+  return first;
+}
+
+std::pair<Appended, Published> MemoryStore::State::append(AppendRequest request) {
+  Program& program = newest(request.program);
   last = std::max(next_gid(last, clock()), floor + 1);
-  const Appended result{{epoch, last, ++owner.seq}, std::exchange(owner.top, last), false};
-  Window& window = newest_window(owner);
-  window.bytes += request.body.size();
-  bytes += request.body.size();
-  window.records.push_back({last, owner.seq, result.prev, std::move(request.body)});
+  const Appended result{{epoch, last, ++program.seq}, std::exchange(program.top, last), false};
+  Published published{
+      epoch, program.name, {last, program.seq, result.prev, std::move(request.body)}};
+  const Bytes& body = published.record.body;
+  Window& window = *program.window;
+  window.bytes += body.size();
+  bytes += body.size();
+  window.records.push_back(published.record);
   if (!request.token.empty()) {
-    window.tokens.emplace(request.token, result);
+    window.tokens.emplace(request.token, Token{result, body.size(), hash(body)});
     window.token_order.emplace_back(last, std::move(request.token));
   }
-  trim(window, too_old);
-  return result;
+  trim(window, ago(retention.ttl));
+  return {result, std::move(published)};
 }
 
 Kept MemoryStore::State::read(ReadRequest request) {
   Kept kept{std::move(request.program), 0, {}};
-  const auto found = programs.find(kept.program);
-  if (found == programs.end()) return kept;
-  kept.top = found->second.top;
-  if (found->second.window == windows.end()) return kept;
-  const std::deque<Record>& records = found->second.window->records;
+  const auto program = find(kept.program);
+  if (program == programs.end()) return kept;
+  kept.top = program->top;
+  if (!program->window) return kept;
+  trim(*program->window, ago(retention.ttl));
+  const std::deque<Record>& records = program->window->records;
   auto from = std::upper_bound(records.begin(), records.end(), request.after,
                                [](Gid after, const Record& record) { return after < record.gid; });
   const auto count = static_cast<std::uint64_t>(records.end() - from);
@@ -141,36 +201,131 @@ Kept MemoryStore::State::read(ReadRequest request) {
   return kept;
 }
 
+/// Claims are numbered by the clock, so a number tells its age.
+void MemoryStore::State::expire_claims() {
+  const Fence oldest = ago(claimed_for(retention));
+  while (!claims_by_age.empty() && claims_by_age.begin()->first < oldest) {
+    claims.erase(*claims_by_age.begin()->second);
+    claims_by_age.erase(claims_by_age.begin());
+  }
+}
+
+Fence MemoryStore::State::claim(const std::string& sid) {
+  expire_claims();
+  last_fence = std::max<Fence>(last_fence + 1, ago({}));
+  const auto entry = claims.try_emplace(sid, 0).first;
+  claims_by_age.erase(entry->second);
+  entry->second = last_fence;
+  claims_by_age.emplace(last_fence, &entry->first);
+  return last_fence;
+}
+
+void MemoryStore::State::tell(std::function<void()> what) {
+  news.push_back(std::move(what));
+  if (telling) return;
+  const auto self = shared_from_this();
+  telling = true;
+  while (!news.empty()) {
+    const auto next = std::move(news.front());
+    news.pop_front();
+    next();
+    if (destroyed) news.clear();
+  }
+  telling = false;
+}
+
+/// Tells it only if the program is subscribed now and, without a break, still when it is told.
+void MemoryStore::State::tell_subscriber(const std::string& program, std::function<void()> what) {
+  const auto found = subscriptions.find(program);
+  if (found == subscriptions.end()) return;
+  tell([this, program, subscription = found->second, what = std::move(what)] {
+    const auto now = subscriptions.find(program);
+    if (now != subscriptions.end() && now->second == subscription) what();
+  });
+}
+
 MemoryStore::MemoryStore(const Retention& retention, std::function<WallTime()> clock, Random random)
-    : state_(std::make_unique<State>()) {
+    : state_(std::make_shared<State>()) {
   state_->retention = retention;
   state_->epoch = new_epoch(random);
   state_->floor = static_cast<Gid>(std::max<WallTime>(clock() - 1, 0));
   state_->clock = std::move(clock);
 }
 
-MemoryStore::~MemoryStore() = default;
+MemoryStore::~MemoryStore() { state_->destroyed = true; }
 
 void MemoryStore::append(AppendRequest request,
                          std::function<void(Result<Appended, StoreError>)> done) {
-  done(state_->append(std::move(request)));
+  const auto state = state_;
+  const Gid oldest = state->ago(state->retention.ttl);
+  state->expire(oldest);
+  state->forget();
+  if (const auto known = state->first_result(request, oldest)) {
+    return state->tell([done = std::move(done), result = *known] { done(result); });
+  }
+  auto [appended, published] = state->append(std::move(request));
+  const std::string program = published.program;
+  state->tell_subscriber(program, [listener = state->listener, event = std::move(published)] {
+    listener->published(event);
+  });
+  state->tell([done = std::move(done), result = appended] { done(result); });
 }
 
 void MemoryStore::read(std::vector<ReadRequest> requests,
                        std::function<void(Result<ReadReply, StoreError>)> done) {
+  state_->expire(state_->ago(state_->retention.ttl));
+  state_->forget();
   ReadReply reply{state_->epoch, state_->floor, {}};
-  const Gid too_old = state_->oldest();
-  state_->expire(too_old);
-  for (ReadRequest& request : requests) {
-    const auto found = state_->programs.find(request.program);
-    if (found != state_->programs.end() && found->second.window != state_->windows.end()) {
-      state_->trim(*found->second.window, too_old);
-    }
-    reply.programs.push_back(state_->read(std::move(request)));
+  for (ReadRequest& request : requests) reply.programs.push_back(state_->read(std::move(request)));
+  state_->tell(
+      [done = std::move(done), reply = std::move(reply)]() mutable { done(std::move(reply)); });
+}
+
+void MemoryStore::listen(Listener& listener) {
+  CRIER_ASSERT(state_->listener == nullptr);
+  state_->listener = &listener;
+  state_->tell([&listener] { listener.claims_heard(); });
+}
+
+void MemoryStore::subscribe(const std::string& program) {
+  State& state = *state_;
+  CRIER_ASSERT(state.listener != nullptr);
+  const bool is_new = state.subscriptions.emplace(program, ++state.subscriptions_made).second;
+  CRIER_ASSERT(is_new);
+  state.tell_subscriber(program,
+                        [listener = state.listener, program] { listener->subscribed(program); });
+}
+
+void MemoryStore::unsubscribe(const std::string& program) { state_->subscriptions.erase(program); }
+
+void MemoryStore::probe(std::function<void(bool)> done) {
+  state_->tell([done = std::move(done), hears = hears()] { done(hears); });
+}
+
+bool MemoryStore::hears() const { return state_->listener != nullptr; }
+
+void MemoryStore::claim(const std::string& sid,
+                        std::function<void(Result<Fence, StoreError>)> done) {
+  const auto state = state_;
+  const Fence fence = state->claim(sid);
+  if (state->listener != nullptr) {
+    state->tell([listener = state->listener, sid, fence] { listener->claimed(sid, fence); });
   }
-  done(std::move(reply));
+  state->tell([done = std::move(done), fence] { done(fence); });
+}
+
+void MemoryStore::fences(std::vector<std::string> sids,
+                         std::function<void(Result<std::vector<Fence>, StoreError>)> done) {
+  state_->expire_claims();
+  std::vector<Fence> fences;
+  for (const std::string& sid : sids) {
+    const auto found = state_->claims.find(sid);
+    fences.push_back(found == state_->claims.end() ? 0 : found->second);
+  }
+  state_->tell([done = std::move(done), fences = std::move(fences)] { done(fences); });
 }
 
 std::size_t MemoryStore::held_bytes() const { return state_->bytes; }
+std::size_t MemoryStore::program_count() const { return state_->programs.size(); }
 
 }  // namespace crier::history

@@ -8,9 +8,12 @@
 
 namespace crier::history {
 
-/// Keeps events in this process; lost with it. Time and randomness come in. A program of which
-/// nothing is kept any more costs its name and two numbers, for the store's life. Remembers at most
-/// `events_max` tokens a program, the newest. The clock may step back: numbers still grow.
+/// Keeps events in this process; lost with it. Time and randomness come in; the clock may step
+/// back: numbers still grow. Remembers at most `events_max` tokens a program, the newest. A program
+/// of which nothing is kept any more costs its name and two numbers, until remembered_for() is
+/// over: then it is forgotten, and the floor stands at its last event. The listener and the answers
+/// are told of things in the order in which they happened, one after the other: what is caused from
+/// inside a call to them is told when that call is over.
 class MemoryStore final : public HistoryStore {
  public:
   MemoryStore(const Retention& retention, std::function<WallTime()> clock, Random random);
@@ -22,12 +25,24 @@ class MemoryStore final : public HistoryStore {
             std::function<void(Result<ReadReply, StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return true; }
 
+  void listen(Listener& listener) override;
+  void subscribe(const std::string& program) override;
+  void unsubscribe(const std::string& program) override;
+  void probe(std::function<void(bool)> done) override;
+  [[nodiscard]] bool hears() const override;
+
+  void claim(const std::string& sid, std::function<void(Result<Fence, StoreError>)> done) override;
+  void fences(std::vector<std::string> sids,
+              std::function<void(Result<std::vector<Fence>, StoreError>)> done) override;
+
   /// Bytes of bodies held, over all programs.
   [[nodiscard]] std::size_t held_bytes() const;
+  /// Programs whose numbers are remembered.
+  [[nodiscard]] std::size_t program_count() const;
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace crier::history

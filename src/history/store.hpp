@@ -7,6 +7,8 @@
 #include "crier/result.hpp"
 #include "history/numbers.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,6 +23,16 @@ struct Retention {
   std::size_t bytes_max = 1024 * 1024;  ///< Of bodies.
 };
 
+/// How long a claim counts, at least.
+constexpr std::chrono::milliseconds claimed_for(const Retention& retention) {
+  return std::max<std::chrono::milliseconds>(retention.ttl, std::chrono::hours(1));
+}
+/// After how long without an event a program's numbers may be forgotten; the floor then stands at
+/// its last event, and the next one is its first.
+constexpr std::chrono::milliseconds remembered_for(const Retention& retention) {
+  return 2 * claimed_for(retention);
+}
+
 struct Record {
   Gid gid = 0;
   Seq seq = 0;
@@ -32,7 +44,7 @@ struct AppendRequest {
   std::string program;
   Bytes body;
   /// Idempotency, within the program: for as long as an event is kept, the same token brings the
-  /// first result again. Empty: none.
+  /// first result again, and with another body is refused. Empty: none.
   std::string token;
 };
 struct Appended {
@@ -44,6 +56,7 @@ struct Appended {
 enum class StoreError : std::uint8_t {
   unavailable,  ///< Nothing was appended or read.
   unknown,      ///< The append may or may not have happened.
+  token_taken,  ///< The token came with another body before; nothing was appended.
 };
 
 struct ReadRequest {
@@ -64,13 +77,43 @@ struct ReadReply {
   std::vector<Kept> programs;  ///< In the order asked for.
 };
 
-/// Append, number, trim, expire and remember the token are one step. Used from one loop's thread;
-/// `done` runs there too, exactly once, possibly before the call returns; calls that are open when
-/// the store is destroyed are dropped unanswered. New appends are reported in gid order.
+/// Orders the claims to one socket id: each is greater than all before it.
+using Fence = std::uint64_t;
+
+/// An event as every node hears it.
+struct Published {
+  Epoch epoch;
+  std::string program;
+  Record record;
+};
+
+/// What a store tells its node. Called on the loop's thread, also from inside a call to the store.
+class Listener {
+ public:
+  /// Whatever is published in the program from now on is heard, until lost() or unsubscribe().
+  virtual void subscribed(const std::string& program) = 0;
+  /// Each event of a subscribed program once, in the order of publishing over all programs.
+  virtual void published(Published event) = 0;
+  /// Whatever is claimed from now on is heard, until lost().
+  virtual void claims_heard() = 0;
+  /// Somebody has claimed the socket id `sid`, perhaps through this very store.
+  virtual void claimed(const std::string& sid, Fence fence) = 0;
+  /// Something may have been missed, and will be until claims_heard() and, for each subscription
+  /// that is still wanted, subscribed() come again; they do by themselves.
+  virtual void lost() = 0;
+
+ protected:
+  ~Listener() = default;
+};
+
+/// Append, number, trim, expire, remember the token and publish are one step. Used from one loop's
+/// thread; `done` runs there too, exactly once, possibly before the call returns; calls that are
+/// open when the store is destroyed are dropped unanswered. New appends are reported in gid order.
 class HistoryStore {
  public:
   virtual ~HistoryStore() = default;
 
+  /// A new event is published to every node's listener, whether before or after `done` is open.
   virtual void append(AppendRequest request,
                       std::function<void(Result<Appended, StoreError>)> done) = 0;
 
@@ -78,8 +121,29 @@ class HistoryStore {
   virtual void read(std::vector<ReadRequest> requests,
                     std::function<void(Result<ReadReply, StoreError>)> done) = 0;
 
-  /// Whether it answers now. False: append() and read() fail at once with `unavailable`.
+  /// Whether it answers now. False: append(), read(), claim() and fences() fail at once with
+  /// `unavailable`.
   [[nodiscard]] virtual bool available() const = 0;
+
+  /// Who hears of events and claims; once, before anything else of what follows. It outlives the
+  /// store.
+  virtual void listen(Listener& listener) = 0;
+  /// Asks for the program's events; subscribed() answers, perhaps much later. Once a program.
+  virtual void subscribe(const std::string& program) = 0;
+  /// No event of the program is heard after this call.
+  virtual void unsubscribe(const std::string& program) = 0;
+  /// Calls `done(true)` when all that was published before the call has been heard; `done(false)`
+  /// when that cannot be said: lost() has come or comes.
+  virtual void probe(std::function<void(bool)> done) = 0;
+  /// Whether events and claims are heard now.
+  [[nodiscard]] virtual bool hears() const = 0;
+
+  /// Makes the caller the owner of a socket id, over all nodes: who has a lower fence is not.
+  virtual void claim(const std::string& sid,
+                     std::function<void(Result<Fence, StoreError>)> done) = 0;
+  /// The greatest fence of each id, in their order; 0: never claimed, or long ago.
+  virtual void fences(std::vector<std::string> sids,
+                      std::function<void(Result<std::vector<Fence>, StoreError>)> done) = 0;
 };
 
 }  // namespace crier::history

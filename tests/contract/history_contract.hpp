@@ -30,12 +30,15 @@ class HistoryContract : public testing::Test {
     return {std::move(program), Bytes(std::move(body)), std::move(token)};
   }
 
-  Appended append(std::string program, std::string body = "{}", std::string token = {}) {
+  Outcome try_append(std::string program, std::string body, std::string token) {
     std::optional<Outcome> outcome;
     store().append(request(std::move(program), std::move(body), std::move(token)),
                    [&](Outcome result) { outcome = std::move(result); });
     subject.wait([&] { return outcome.has_value(); });
-    return outcome.value().value();
+    return std::move(outcome).value();
+  }
+  Appended append(std::string program, std::string body = "{}", std::string token = {}) {
+    return try_append(std::move(program), std::move(body), std::move(token)).value();
   }
 
   ReadReply read(std::vector<ReadRequest> requests) {
@@ -212,11 +215,22 @@ TYPED_TEST_P(HistoryContract, AnswersAKnownTokenWithItsFirstResult) {
   this->subject.open({});
   const Appended first = this->append("p", R"({"n":1})", "token");
   this->append("p", R"({"n":2})");
-  const Appended again = this->append("p", R"({"n":3})", "token");
+  const Appended again = this->append("p", R"({"n":1})", "token");
   EXPECT_EQ(again.position, first.position);
   EXPECT_EQ(again.prev, first.prev);
   EXPECT_TRUE(again.repeated);
   EXPECT_THAT(bodies(this->kept("p")), testing::ElementsAre(R"({"n":1})", R"({"n":2})"));
+}
+
+TYPED_TEST_P(HistoryContract, RefusesAKnownTokenWithAnotherBody) {
+  this->subject.open({});
+  const Appended first = this->append("p", R"({"n":1})", "token");
+  for (const char* other : {R"({"n":2})", R"({"n":10})", "{}"}) {
+    EXPECT_EQ(this->try_append("p", other, "token").error(), StoreError::token_taken) << other;
+  }
+  EXPECT_EQ(this->append("p", R"({"n":1})", "token").position, first.position);
+  EXPECT_THAT(bodies(this->kept("p")), testing::ElementsAre(R"({"n":1})"));
+  EXPECT_EQ(this->append("p", R"({"n":2})", "other").position.seq, 2U) << "no number was spent";
 }
 
 TYPED_TEST_P(HistoryContract, TakesATokenForItsProgramOnly) {
@@ -314,9 +328,9 @@ REGISTER_TYPED_TEST_SUITE_P(HistoryContract, KnowsNothingOfAProgramThatNeverHadA
                             GivesTheNewestWhenThereAreTooMany, KeepsIdenticalBodiesApart,
                             DropsTheOldestOverTheCount, DropsTheOldestOverTheBytes,
                             NumbersAnEventThatIsTooBigToKeep, ForgetsEventsByAgeButNotTheirNumbers,
-                            AnswersAKnownTokenWithItsFirstResult, TakesATokenForItsProgramOnly,
-                            ForgetsATokenWithItsEvent, KeepsTheOrderOfABurst,
-                            AnswersSeveralProgramsInTheOrderAsked, TakesAnyNameApart,
-                            ReadsWhatWasAppendedBefore, MayBeCalledFromAnAnswer);
+                            AnswersAKnownTokenWithItsFirstResult, RefusesAKnownTokenWithAnotherBody,
+                            TakesATokenForItsProgramOnly, ForgetsATokenWithItsEvent,
+                            KeepsTheOrderOfABurst, AnswersSeveralProgramsInTheOrderAsked,
+                            TakesAnyNameApart, ReadsWhatWasAppendedBefore, MayBeCalledFromAnAnswer);
 
 }  // namespace crier::history

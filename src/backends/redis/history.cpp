@@ -1,7 +1,9 @@
 #include "backends/redis/history.hpp"
 
 #include "backends/redis/connection.hpp"
+#include "backends/redis/reply.hpp"
 #include "backends/redis/script.hpp"
+#include "backends/redis/subscriber.hpp"
 #include "base/assert.hpp"
 
 #include <algorithm>
@@ -15,10 +17,12 @@ namespace crier::redis {
 namespace {
 
 using history::Appended;
+using history::Fence;
 using history::ReadReply;
 using history::StoreError;
 
 constexpr const char* senseless = "an answer that makes no sense";
+constexpr const char* two_servers = "the connections lead to two servers";
 
 /// Errors that say that the server, not the call, is the trouble.
 constexpr std::array<std::string_view, 14> refusals = {
@@ -50,40 +54,29 @@ Answer answer_of(const redisReply& reply) {
   return refusal_of(reply).empty() ? Answer::failed : Answer::refused;
 }
 
-std::optional<std::string> string_reply(const redisReply& reply) {
-  if (reply.type != REDIS_REPLY_STRING) return std::nullopt;
-  return std::string(reply.str, static_cast<std::size_t>(reply.len));
-}
-
-/// The value of the line `run_id:…` of INFO.
-std::optional<std::string> run_id_of(const redisReply& info) {
-  const auto text = string_reply(info);
-  if (!text) return std::nullopt;
-  constexpr std::string_view name = "run_id:";
-  const std::size_t at = text->find(name);
-  if (at == std::string::npos) return std::nullopt;
-  const std::size_t begin = at + name.size();
-  const std::size_t end = std::min(text->find_first_of("\r\n", begin), text->size());
-  return end == begin ? std::nullopt : std::optional(text->substr(begin, end - begin));
-}
-
 struct Append {
   history::AppendRequest request;
   std::function<void(Result<Appended, StoreError>)> done;
   std::string call;
-  std::chrono::milliseconds token_ttl;
+  bool own_token;
   TimePoint deadline;
   unsigned attempts = 0;  ///< That may have been carried out.
   bool in_flight = false;
 };
 
-struct Read {
-  std::vector<history::ReadRequest> requests;
-  std::function<void(Result<ReadReply, StoreError>)> done;
+/// Any call but an append: sent again only if it was not carried out.
+struct Call {
+  std::function<std::vector<std::string>()> command;
+  /// Reports what the reply says. False, and nothing done: it makes no sense.
+  std::function<bool(const redisReply&)> take;
+  std::function<void(StoreError)> fail;
+  StoreError when_lost = StoreError::unavailable;
   bool in_flight = false;
 };
 
-class RedisHistory final : public history::HistoryStore, private ConnectionUser {
+class RedisHistory final : public history::HistoryStore,
+                           private ConnectionUser,
+                           private SubscriberUser {
  public:
   RedisHistory(net::Loop& loop, Url url, const Options& options,
                const history::Retention& retention, Random random, LogSink log);
@@ -94,40 +87,62 @@ class RedisHistory final : public history::HistoryStore, private ConnectionUser 
             std::function<void(Result<ReadReply, StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return available_; }
 
+  void listen(history::Listener& listener) override;
+  void subscribe(const std::string& program) override { subscriber_->subscribe(program); }
+  void unsubscribe(const std::string& program) override { subscriber_->unsubscribe(program); }
+  void probe(std::function<void(bool)> done) override;
+  [[nodiscard]] bool hears() const override { return subscriber_ && subscriber_->hears(); }
+
+  void claim(const std::string& sid, std::function<void(Result<Fence, StoreError>)> done) override;
+  void fences(std::vector<std::string> sids,
+              std::function<void(Result<std::vector<Fence>, StoreError>)> done) override;
+
  private:
   using Appends = std::list<Append>;
-  using Reads = std::list<Read>;
+  using Calls = std::list<Call>;
 
   void on_connected() override;
   void on_lost(const std::string& why) override;
   void ask(std::vector<std::string> command, std::function<bool(const redisReply&)> accept);
+  void load_script(const std::string& script, std::string& sha);
   void load_scripts();
   void become_available();
+  bool on_run_id(std::string run_id);
+
+  bool on_instance(const std::string& run_id) override;
+  void on_fault(const std::string& why) override { log_outage(why); }
+  void subscribed(const std::string& program) override { listener_->subscribed(program); }
+  void published(history::Published event) override;
+  void claims_heard() override;
+  void claimed(const std::string& sid, Fence fence) override { listener_->claimed(sid, fence); }
+  void lost() override { listener_->lost(); }
 
   void send(Appends::iterator append);
-  void send(Reads::iterator read);
+  void send(Calls::iterator call);
+  void begin(Call call);
   void on_append(Appends::iterator append, const redisReply* reply);
-  void on_read(Reads::iterator read, const redisReply* reply);
+  void on_call(Calls::iterator call, const redisReply* reply);
   void finish(Appends::iterator append, Result<Appended, StoreError> result);
-  void finish(Reads::iterator read, Result<ReadReply, StoreError> result);
   Answer judge(const redisReply& reply);
   void send_waiting();
   void settle_when_idle();
   void settle();
   void give_up_overdue();
   CallContext context();
-  void log_unavailable(std::string why);
+  void note(const history::Epoch& epoch, history::Gid gid);
+  void log_outage(std::string why);
+  void log_end_of_outage();
 
   net::Loop& loop_;
+  const Url url_;
   const Options options_;
   const history::Retention retention_;
-  const std::string server_;
-  const unsigned database_;
+  const Names names_;
   Random random_;
   const LogSink log_;
 
   bool available_ = false;
-  bool told_unavailable_ = false;
+  bool told_outage_ = false;
   bool told_failure_ = false;
   bool scripts_lost_ = false;  ///< New calls wait until those in flight are answered, so that none
                                ///< overtakes another; then the scripts are loaded again.
@@ -135,25 +150,30 @@ class RedisHistory final : public history::HistoryStore, private ConnectionUser 
   std::string run_id_;
   std::string append_sha_;
   std::string read_sha_;
+  std::string claim_sha_;
   history::Gid seen_ = 0;
+  history::Epoch epoch_;  ///< The last that was seen,
+  history::Gid seen_in_epoch_ = 0;
   Appends appends_;  ///< In the order in which they were asked for.
-  Reads reads_;
+  Calls calls_;
   net::Timer deadline_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  history::Listener* listener_ = nullptr;
+  std::unique_ptr<Subscriber> subscriber_;
   Connection connection_;
 };
 
 RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
                            const history::Retention& retention, Random random, LogSink log)
     : loop_(loop),
+      url_(std::move(url)),
       options_(options),
       retention_(retention),
-      server_(place_of(url)),
-      database_(url.database),
+      names_(url_.database, url_.is_cluster()),
       random_(std::move(random)),
       log_(std::move(log)),
       deadline_(loop, [this] { give_up_overdue(); }),
-      connection_(loop, std::move(url), options, random_, *this) {}
+      connection_(loop, url_, options, random_, *this) {}
 
 // Connecting. A connection is of use once its run_id is known, the scripts are loaded and a write
 // was accepted.
@@ -161,26 +181,27 @@ RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
 void RedisHistory::on_connected() {
   ask({"INFO", "server"}, [this](const redisReply& reply) {
     auto run_id = run_id_of(reply);
-    if (run_id) run_id_ = *std::move(run_id);
-    return !run_id_.empty();
+    return run_id && on_run_id(*std::move(run_id));
   });
   load_scripts();
-  ask({"HSET", std::string(meta_key), "probe", "1"}, [this](const redisReply& reply) {
+  ask({"HSET", names_.meta(), "probe", "1"}, [this](const redisReply& reply) {
     if (reply.type != REDIS_REPLY_INTEGER) return false;
     become_available();
     return true;
   });
 }
 
+void RedisHistory::load_script(const std::string& script, std::string& sha) {
+  ask({"SCRIPT", "LOAD", script}, [&sha](const redisReply& reply) {
+    sha = string_of(reply).value_or("");
+    return !sha.empty();
+  });
+}
+
 void RedisHistory::load_scripts() {
-  ask({"SCRIPT", "LOAD", append_script()}, [this](const redisReply& reply) {
-    append_sha_ = string_reply(reply).value_or("");
-    return !append_sha_.empty();
-  });
-  ask({"SCRIPT", "LOAD", read_script()}, [this](const redisReply& reply) {
-    read_sha_ = string_reply(reply).value_or("");
-    return !read_sha_.empty();
-  });
+  load_script(append_script(), append_sha_);
+  load_script(read_script(), read_sha_);
+  load_script(claim_script(), claim_sha_);
 }
 
 /// Sends a command without which the connection is of no use.
@@ -199,9 +220,7 @@ void RedisHistory::ask(std::vector<std::string> command,
 void RedisHistory::become_available() {
   available_ = true;
   told_failure_ = false;
-  if (std::exchange(told_unavailable_, false) && log_) {
-    log_(LogLevel::info, "Redis is available again", {{"server", server_}});
-  }
+  log_end_of_outage();
   send_waiting();
 }
 
@@ -209,67 +228,181 @@ void RedisHistory::on_lost(const std::string& why) {
   available_ = false;
   scripts_lost_ = false;
   run_id_.clear();
-  log_unavailable(refused_.empty() ? why : refused_);
+  log_outage(refused_.empty() ? why : refused_);
   refused_.clear();
   if (!appends_.empty()) deadline_.arm(appends_.front().deadline);
 
   // What was never sent did not happen; what is in flight is told by the connection.
   Appends unsent;
-  Reads waiting;
+  Calls waiting;
   for (auto at = appends_.begin(); at != appends_.end();) {
     const auto append = at++;
     if (append->attempts == 0) unsent.splice(unsent.end(), appends_, append);
   }
-  for (auto at = reads_.begin(); at != reads_.end();) {
-    const auto read = at++;
-    if (!read->in_flight) waiting.splice(waiting.end(), reads_, read);
+  for (auto at = calls_.begin(); at != calls_.end();) {
+    const auto call = at++;
+    if (!call->in_flight) waiting.splice(waiting.end(), calls_, call);
   }
   for (Append& append : unsent) append.done(Unexpected{StoreError::unavailable});
-  for (Read& read : waiting) read.done(Unexpected{StoreError::unavailable});
+  for (Call& call : waiting) call.fail(StoreError::unavailable);
 }
 
-void RedisHistory::log_unavailable(std::string why) {
-  if (std::exchange(told_unavailable_, true) || !log_) return;
-  log_(LogLevel::warning, "Redis is unavailable", {{"server", server_}, {"why", std::move(why)}});
+// Both connections must lead to one server, or what is published by one is not heard by the other.
+// Which of them is behind, after a failover, cannot be known here. The other one is dropped later,
+// because either may be in the middle of its own answers.
+
+bool RedisHistory::on_run_id(std::string run_id) {
+  if (subscriber_ && !subscriber_->run_id().empty() && subscriber_->run_id() != run_id) {
+    loop_.post([this, mark = std::weak_ptr<bool>(alive_)] {
+      if (!mark.expired()) subscriber_->drop(two_servers);
+    });
+    return false;
+  }
+  run_id_ = std::move(run_id);
+  return true;
+}
+
+bool RedisHistory::on_instance(const std::string& run_id) {
+  if (run_id_.empty() || run_id_ == run_id) return true;
+  loop_.post([this, mark = std::weak_ptr<bool>(alive_)] {
+    if (!mark.expired()) connection_.drop(two_servers);
+  });
+  return false;
+}
+
+void RedisHistory::log_outage(std::string why) {
+  if (std::exchange(told_outage_, true) || !log_) return;
+  log_(LogLevel::warning, "Redis is unavailable",
+       {{"server", place_of(url_)}, {"why", std::move(why)}});
+}
+
+void RedisHistory::log_end_of_outage() {
+  if (!told_outage_ || !available_ || (subscriber_ && !subscriber_->hears())) return;
+  told_outage_ = false;
+  if (log_) log_(LogLevel::info, "Redis is available again", {{"server", place_of(url_)}});
+}
+
+// Listening.
+
+void RedisHistory::listen(history::Listener& listener) {
+  CRIER_ASSERT(listener_ == nullptr);
+  listener_ = &listener;
+  SubscriberUser& user = *this;
+  subscriber_ = std::make_unique<Subscriber>(loop_, url_, options_, names_, random_, user, log_);
+}
+
+void RedisHistory::probe(std::function<void(bool)> done) {
+  if (!subscriber_) return done(false);
+  subscriber_->probe(std::move(done));
+}
+
+void RedisHistory::published(history::Published event) {
+  note(event.epoch, event.record.gid);
+  listener_->published(std::move(event));
+}
+
+void RedisHistory::claims_heard() {
+  log_end_of_outage();
+  listener_->claims_heard();
 }
 
 // Calls.
 
-CallContext RedisHistory::context() { return {run_id_, history::new_epoch(random_), seen_}; }
+CallContext RedisHistory::context() {
+  return {run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
+}
+
+/// Remembers that this number was given out.
+void RedisHistory::note(const history::Epoch& epoch, history::Gid gid) {
+  if (epoch_ != epoch) {
+    epoch_ = epoch;
+    seen_in_epoch_ = 0;
+  }
+  seen_in_epoch_ = std::max(seen_in_epoch_, gid);
+  seen_ = std::max(seen_, gid);
+}
 
 void RedisHistory::append(history::AppendRequest request,
                           std::function<void(Result<Appended, StoreError>)> done) {
   if (!available_) return done(Unexpected{StoreError::unavailable});
-  // A token of our own only has to outlive our retries.
-  const std::chrono::milliseconds token_ttl =
-      request.token.empty() ? 2 * options_.append_deadline : retention_.ttl;
-  if (request.token.empty()) request.token = random_.id20();
-  appends_.push_back({std::move(request), std::move(done), history::new_epoch(random_), token_ttl,
+  const bool own_token = request.token.empty();
+  if (own_token) request.token = random_.id20();
+  appends_.push_back({std::move(request), std::move(done), history::new_epoch(random_), own_token,
                       loop_.now() + options_.append_deadline});
   if (!scripts_lost_) send(std::prev(appends_.end()));
 }
 
 void RedisHistory::read(std::vector<history::ReadRequest> requests,
                         std::function<void(Result<ReadReply, StoreError>)> done) {
-  if (!available_) return done(Unexpected{StoreError::unavailable});
-  reads_.push_back({std::move(requests), std::move(done)});
-  if (!scripts_lost_) send(std::prev(reads_.end()));
+  const auto asked = std::make_shared<const std::vector<history::ReadRequest>>(std::move(requests));
+  const auto command = [this, asked] {
+    auto words = read_arguments(names_, context(), retention_, *asked);
+    words.insert(words.begin(), {"EVALSHA", read_sha_});
+    return words;
+  };
+  const auto take = [this, asked, done](const redisReply& reply) {
+    auto result = read_result(reply, *asked);
+    if (!result) return false;
+    for (const history::Kept& kept : result->programs) note(result->epoch, kept.top);
+    done(*std::move(result));
+    return true;
+  };
+  begin({command, take, [done](StoreError error) { done(Unexpected{error}); }});
+}
+
+void RedisHistory::claim(const std::string& sid,
+                         std::function<void(Result<Fence, StoreError>)> done) {
+  const auto command = [this, sid] {
+    auto words = claim_arguments(names_, retention_, sid);
+    words.insert(words.begin(), {"EVALSHA", claim_sha_});
+    return words;
+  };
+  const auto take = [done](const redisReply& reply) {
+    const auto fence = claim_result(reply);
+    if (fence) done(*fence);
+    return fence.has_value();
+  };
+  begin(
+      {command, take, [done](StoreError error) { done(Unexpected{error}); }, StoreError::unknown});
+}
+
+void RedisHistory::fences(std::vector<std::string> sids,
+                          std::function<void(Result<std::vector<Fence>, StoreError>)> done) {
+  std::vector<std::string> words = {"MGET"};
+  for (const std::string& sid : sids) words.push_back(names_.claim(sid));
+  if (sids.empty()) words = {"MGET", names_.claim("")};  // it must name a key
+  const auto take = [done, count = sids.size(), asked = words.size() - 1](const redisReply& reply) {
+    auto fences = fences_result(reply, asked);
+    if (!fences) return false;
+    fences->resize(count);
+    done(*std::move(fences));
+    return true;
+  };
+  begin({[words] { return words; }, take, [done](StoreError error) { done(Unexpected{error}); }});
+}
+
+void RedisHistory::begin(Call call) {
+  if (!available_) return call.fail(StoreError::unavailable);
+  calls_.push_back(std::move(call));
+  if (!scripts_lost_) send(std::prev(calls_.end()));
 }
 
 void RedisHistory::send(Appends::iterator append) {
   ++append->attempts;
   append->in_flight = true;
-  std::vector<std::string> command = append_arguments(
-      context(), retention_, {&append->request, append->call, append->token_ttl, database_});
+  // A token of our own only has to outlive our retries.
+  const auto token_ttl = append->own_token ? 2 * options_.append_deadline : retention_.ttl;
+  std::vector<std::string> command =
+      append_arguments(names_, context(), retention_,
+                       {&append->request, append->call, append->own_token, token_ttl});
   command.insert(command.begin(), {"EVALSHA", append_sha_});
   connection_.send(command, [this, append](const redisReply* reply) { on_append(append, reply); });
 }
 
-void RedisHistory::send(Reads::iterator read) {
-  read->in_flight = true;
-  std::vector<std::string> command = read_arguments(context(), retention_, read->requests);
-  command.insert(command.begin(), {"EVALSHA", read_sha_});
-  connection_.send(command, [this, read](const redisReply* reply) { on_read(read, reply); });
+void RedisHistory::send(Calls::iterator call) {
+  call->in_flight = true;
+  connection_.send(call->command(),
+                   [this, call](const redisReply* reply) { on_call(call, reply); });
 }
 
 void RedisHistory::on_append(Appends::iterator append, const redisReply* reply) {
@@ -288,20 +421,22 @@ void RedisHistory::on_append(Appends::iterator append, const redisReply* reply) 
   if (answer != Answer::result) return;  // sent again later
   auto result = append_result(*reply, append->call);
   if (!result) return connection_.drop(senseless);
-  seen_ = std::max(seen_, result->position.gid);
+  if (*result) note((*result)->position.epoch, (*result)->position.gid);
   finish(append, *std::move(result));
 }
 
-void RedisHistory::on_read(Reads::iterator read, const redisReply* reply) {
-  read->in_flight = false;
-  if (reply == nullptr) return finish(read, Unexpected{StoreError::unavailable});
-  const Answer answer = judge(*reply);
+void RedisHistory::on_call(Calls::iterator call, const redisReply* reply) {
+  call->in_flight = false;
+  const Answer answer = reply == nullptr ? Answer::failed : judge(*reply);
   if (answer == Answer::scripts_lost) return;  // sent again later
-  if (answer != Answer::result) return finish(read, Unexpected{StoreError::unavailable});
-  auto result = read_result(*reply, read->requests);
-  if (!result) return connection_.drop(senseless);
-  for (const history::Kept& kept : result->programs) seen_ = std::max(seen_, kept.top);
-  finish(read, *std::move(result));
+  const Call taken = std::move(*call);
+  calls_.erase(call);
+  if (reply == nullptr) return taken.fail(taken.when_lost);
+  if (answer != Answer::result) return taken.fail(StoreError::unavailable);
+  if (taken.take(*reply)) return;
+  const std::weak_ptr<bool> mark = alive_;
+  taken.fail(taken.when_lost);
+  if (!mark.expired()) connection_.drop(senseless);
 }
 
 /// Draws the consequences of an answer, other than for its call.
@@ -321,7 +456,7 @@ Answer RedisHistory::judge(const redisReply& reply) {
     case Answer::failed:
       if (!std::exchange(told_failure_, true) && log_) {
         log_(LogLevel::error, "Redis failed a call",
-             {{"server", server_}, {"code", error_code(reply)}});
+             {{"server", place_of(url_)}, {"code", error_code(reply)}});
       }
       break;
   }
@@ -332,12 +467,6 @@ Answer RedisHistory::judge(const redisReply& reply) {
 void RedisHistory::finish(Appends::iterator append, Result<Appended, StoreError> result) {
   const auto done = std::move(append->done);
   appends_.erase(append);
-  done(std::move(result));
-}
-
-void RedisHistory::finish(Reads::iterator read, Result<ReadReply, StoreError> result) {
-  const auto done = std::move(read->done);
-  reads_.erase(read);
   done(std::move(result));
 }
 
@@ -361,8 +490,8 @@ void RedisHistory::send_waiting() {
   for (auto append = appends_.begin(); append != appends_.end(); ++append) {
     if (!append->in_flight) send(append);
   }
-  for (auto read = reads_.begin(); read != reads_.end(); ++read) {
-    if (!read->in_flight) send(read);
+  for (auto call = calls_.begin(); call != calls_.end(); ++call) {
+    if (!call->in_flight) send(call);
   }
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 
-// History in Redis: one sorted set a program, key `socket:events:program:{programId}`, and one hash
-// without TTL for the epoch, run_id, last gid and each program's (seq, top_gid); appended and read
-// by Lua scripts, so that each is one step. Works with Redis 6.2 and later, and Valkey.
+// History in Redis: one sorted set a program and one hash without TTL for the epoch, run_id, last
+// gid and each program's (seq, top_gid); appended and read by Lua scripts, so that each is one
+// step, and published on a channel a program in the same step. names.hpp lists keys and channels.
+// Works with Redis 6.2 and later, and Valkey.
 
 #include "base/random.hpp"
 #include "crier/log.hpp"
@@ -25,10 +26,12 @@ struct Options {
 };
 
 /// Fails when the URL is not understood: one sentence, without the password. Connects in the
-/// background; available() tells. An append whose outcome the connection's loss left unknown is
-/// tried again with its token when Redis is back, before any newer one, until `append_deadline`.
-/// `log` hears once of each outage, and once of its end. What the Redis user must be
-/// allowed is listed in docs/operations.md.
+/// background; available() tells. Events and claims are heard over a second connection, made by
+/// listen(); should the two turn out to lead to two servers, both are given up and tried again. An
+/// append whose outcome the connection's loss left unknown is tried again with its token when Redis
+/// is back, before any newer one, until `append_deadline`. `log` hears once of each outage of
+/// either connection, and once of its end. What the Redis user must be allowed is listed in
+/// docs/operations.md.
 Result<std::unique_ptr<history::HistoryStore>, std::string> open_history(
     net::Loop& loop, const Options& options, const history::Retention& retention, Random random,
     LogSink log);

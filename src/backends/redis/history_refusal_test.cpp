@@ -58,7 +58,7 @@ class RedisHistoryRefusal : public testing::Test {
   Peer& peer() { return *peers.back(); }
   void answer(const std::string& text) { peer().answer(text); }
   void make_available() {
-    answer(std::string(info) + sha + sha + ":0\r\n");
+    answer(std::string(info) + sha + sha + sha + ":0\r\n");
     wait([&] { return store->available(); });
   }
   void wait_next_connection() {
@@ -87,8 +87,8 @@ class RedisHistoryRefusal : public testing::Test {
   /// The result of the last append received, as the script gives it.
   std::string appended(const std::string& numbers) {
     const std::string& received = peer().received;
-    const std::size_t end = received.size() - 2;  // the call is the last argument
-    return bulk("epoch--1 " + numbers + " " + received.substr(end - 8, 8));
+    const std::size_t end = received.size() - 2;  // the call is the last argument but one
+    return bulk("epoch--1 " + numbers + " " + received.substr(end - 15, 8));
   }
 
   net::Loop loop;
@@ -116,9 +116,9 @@ TEST_F(RedisHistoryRefusal, NeedsEveryStepOfTheOpening) {
       {":1\r\n", "an answer to INFO that makes no sense"},
       {std::string(info) + "-NOPERM no\r\n", "refused SCRIPT (NOPERM)"},
       {std::string(info) + ":1\r\n", "an answer to SCRIPT that makes no sense"},
-      {std::string(info) + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
-      {std::string(info) + sha + sha + "-READONLY no\r\n", "refused HSET (READONLY)"},
-      {std::string(info) + sha + sha + "+OK\r\n", "an answer to HSET that makes no sense"},
+      {std::string(info) + sha + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
+      {std::string(info) + sha + sha + sha + "-READONLY no\r\n", "refused HSET (READONLY)"},
+      {std::string(info) + sha + sha + sha + "+OK\r\n", "an answer to HSET that makes no sense"},
   };
   for (const Case& c : cases) {
     lines.clear();
@@ -203,7 +203,7 @@ TEST_F(RedisHistoryRefusal, RetriesAnAppendWithItsTokenBeforeNewerOnes) {
   wait_calls(1);
   peer().close();
   wait_next_connection();
-  answer(std::string(info) + sha + sha + ":0\r\n");
+  answer(std::string(info) + sha + sha + sha + ":0\r\n");
   wait([&] { return store->available(); });
   begin_append("second");
   wait_calls(2);
@@ -302,7 +302,7 @@ TEST_F(RedisHistoryRefusal, SaysUnknownAtTheDeadlineOfAnAppendThatNeverMadeSense
     answer(":7\r\n");
     const std::size_t known = peers.size();
     wait([&] { return decided() || peers.size() > known; });
-    if (!decided()) answer(std::string(info) + sha + sha + ":0\r\n");
+    if (!decided()) answer(std::string(info) + sha + sha + sha + ":0\r\n");
   }
   EXPECT_EQ(outcomes[0].error(), StoreError::unknown);
   EXPECT_GT(peers.size(), 2U);

@@ -456,16 +456,22 @@ TEST_F(RedisServerOutage, KeepsTheSameAsTheMemoryStore) {
   for (int i = 0; i < 1500; ++i) {
     const std::string program(1, static_cast<char>('a' + random.number() % 4));
     if (random.number() % 3 != 0) {
-      const std::string body = "{\"n\":\"" + std::string(random.number() % 60, 'x') + "\"}";
-      const std::string token =
-          random.number() % 2 == 0 ? std::to_string(i - random.number() % 9) : "";
-      Appended expected;
-      memory.append({program, Bytes(body), token}, [&](auto result) { expected = result.value(); });
+      const auto key = static_cast<std::size_t>(i) + 9 - random.number() % 9;
+      const std::string token = random.number() % 2 == 0 ? std::to_string(key) : "";
+      const std::size_t other = random.number() % 4 == 0 ? 1 : 0;
+      const std::string body = "{\"n\":\"" + std::string(key * 7 % 60 + other, 'x') + "\"}";
+      std::optional<Outcome> expected;
+      memory.append({program, Bytes(body), token}, [&](Outcome o) { expected = std::move(o); });
       std::optional<Outcome> outcome;
       store->append({program, Bytes(body), token}, [&](Outcome o) { outcome = std::move(o); });
       wait([&] { return outcome.has_value(); });
-      ASSERT_EQ((*outcome)->position.seq, expected.position.seq) << i;
-      ASSERT_EQ((*outcome)->repeated, expected.repeated) << i;
+      ASSERT_EQ(outcome->has_value(), expected->has_value()) << i;
+      if (!outcome->has_value()) {
+        ASSERT_EQ(outcome->error(), expected->error()) << i;
+        continue;
+      }
+      ASSERT_EQ((*outcome)->position.seq, (*expected)->position.seq) << i;
+      ASSERT_EQ((*outcome)->repeated, (*expected)->repeated) << i;
     } else {
       const auto newest_max = static_cast<std::uint32_t>(random.number() % 4);
       const std::vector<history::ReadRequest> requests = {{program, 0, newest_max}, {"e", 0, 0}};

@@ -1,7 +1,7 @@
 #pragma once
 
-// How an event is written in Redis: as the member of a sorted set, and as a message of the bus.
-// Anybody with access to that Redis may have written what is read here.
+// How an event is written in Redis: as the member of a sorted set, and as a message of the bus; and
+// how a claim is. Anybody with access to that Redis may have written what is read here.
 
 #include "base/bytes.hpp"
 #include "history/store.hpp"
@@ -17,14 +17,14 @@ namespace crier::redis {
 /// that is a JSON object in UTF-8.
 std::optional<history::Record> decode_member(std::string_view text);
 
-/// An event as the bus announces it to every node.
-struct BusMessage {
-  history::Epoch epoch;
-  std::string program;
-  history::Record record;
-};
-
 /// `{"epoch":"aB3-_x9Z","program":"p","seq":…,"prev":…,"gid":…,"envelope":{…}}`, checked likewise.
-std::optional<BusMessage> decode_bus_message(std::string_view text);
+std::optional<history::Published> decode_bus_message(std::string_view text);
+
+struct Claim {
+  std::string sid;  ///< A name as base/names.hpp has it.
+  history::Fence fence = 0;
+};
+/// `{"sid":"lv_VI97HAXpY6yYWAAAB","fence":1700000000001000}`, checked likewise.
+std::optional<Claim> decode_claim(std::string_view text);
 
 }  // namespace crier::redis

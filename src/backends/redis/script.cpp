@@ -1,7 +1,7 @@
 #include "backends/redis/script.hpp"
 
 #include "backends/redis/member.hpp"
-#include "base/assert.hpp"
+#include "backends/redis/reply.hpp"
 #include "base/json_text.hpp"
 
 #include <algorithm>
@@ -16,16 +16,17 @@ constexpr history::Gid gid_end = history::Gid{1} << 53U;  // a score holds no gr
 
 // Numbers are written with %.0f: Lua's tostring rounds them to 14 digits.
 //
-// ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 ttl in ms
+// ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 the epoch that it saw last
+// and 5 the greatest number seen of it, 6 ttl in ms
 constexpr std::string_view both = R"lua(
 local function text(number) return string.format('%.0f', number) end
 local meta = KEYS[1]
 local time = redis.call('TIME')
 local clock = time[1] * 1000000 + time[2]
-local oldest = clock - ARGV[4] * 1000
+local oldest = clock - ARGV[6] * 1000
 local known = redis.call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor')
 local epoch, last, floor = known[2], tonumber(known[3] or 0), tonumber(known[4] or 0)
-if known[1] ~= ARGV[1] or not epoch then
+if known[1] ~= ARGV[1] or not epoch or (epoch == ARGV[4] and last < tonumber(ARGV[5])) then
   epoch = ARGV[2]
   last = math.max(last, tonumber(ARGV[3]))
   floor = math.max(last, clock - 1)
@@ -33,14 +34,19 @@ if known[1] ~= ARGV[1] or not epoch then
 end
 )lua";
 
-// ARGV: 5 events_max, 6 bytes_max, 7 the token's ttl in ms, 8 program, 9 the same in JSON,
-// 10 channel, 11 body, 12 the call. Everything that can fail comes before the first write.
+// ARGV: 7 events_max, 8 bytes_max, 9 the token's ttl in ms, 10 after how many ms a program is
+// forgotten, 11 program, 12 the same in JSON, 13 PUBLISH or SPUBLISH, 14 channel, 15 body, 16 the
+// call, 17 whether the token is its own. Everything that can fail comes before the first write.
 constexpr std::string_view append_only = R"lua(
 local set, token = KEYS[2], KEYS[3]
+local field, body = 'program:' .. ARGV[11], ARGV[15]
+local digest = ARGV[17] == '1' and '-' or redis.sha1hex(body)
 local first = redis.call('GET', token)
-if first then return first end
+if first then
+  if string.match(first, '%S+$') ~= digest then return 'taken' end
+  return first
+end
 
-local field, body = 'program:' .. ARGV[8], ARGV[11]
 local seq, prev, bytes = 0, 0, 0
 local count = redis.call('ZCARD', set)
 local state = redis.call('HGET', meta, field)
@@ -65,7 +71,7 @@ local member = '{"seq":' .. text(seq) .. ',"prev":' .. text(prev) .. ',"gid":' .
 redis.call('ZADD', set, text(gid), member)
 while count > 0 do
   local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-  if count <= tonumber(ARGV[5]) and bytes <= tonumber(ARGV[6]) and tonumber(head[2]) >= oldest then
+  if count <= tonumber(ARGV[7]) and bytes <= tonumber(ARGV[8]) and tonumber(head[2]) >= oldest then
     break
   end
   redis.call('ZREMRANGEBYRANK', set, 0, 0)
@@ -74,21 +80,36 @@ while count > 0 do
 end
 
 local ahead = math.max(math.ceil((gid - clock) / 1000), 0)
-redis.call('PEXPIRE', set, text(ARGV[4] + ahead))
+redis.call('PEXPIRE', set, text(ARGV[6] + ahead))
 redis.call('HSET', meta, 'last', text(gid), field, text(seq) .. ' ' .. text(gid) .. ' ' .. text(bytes))
 local result = epoch .. ' ' .. text(gid) .. ' ' .. text(seq) .. ' ' .. text(prev)
-  .. ' ' .. ARGV[12]
-redis.call('SET', token, result, 'PX', text(ARGV[7] + ahead))
-redis.call('PUBLISH', ARGV[10],
-  '{"epoch":"' .. epoch .. '","program":' .. ARGV[9] .. ',' .. string.sub(member, 2))
+  .. ' ' .. ARGV[16]
+redis.call('SET', token, result .. ' ' .. digest, 'PX', text(ARGV[9] + ahead))
+redis.call(ARGV[13], ARGV[14],
+  '{"epoch":"' .. epoch .. '","program":' .. ARGV[12] .. ',' .. string.sub(member, 2))
+
+if math.floor(gid / 1000000) ~= math.floor(last / 1000000) then
+  local at = string.match(redis.call('HGET', meta, 'scan') or '', '^%d+$') or '0'
+  local scan = redis.pcall('HSCAN', meta, at, 'COUNT', 100)
+  local fields = scan[2] or {}
+  for i = 1, #fields, 2 do
+    local top = string.sub(fields[i], 1, 8) == 'program:'
+      and tonumber(string.match(fields[i + 1], '^%d+ (%d+) %d+$'))
+    if top and top < clock - ARGV[10] * 1000 then
+      redis.call('HDEL', meta, fields[i])
+      floor = math.max(floor, top)
+    end
+  end
+  redis.call('HSET', meta, 'scan', scan[1] or '0', 'floor', text(floor))
+end
 return result
 )lua";
 
-// ARGV: from 5 on, for each further key: program, after, newest_max.
+// ARGV: from 7 on, for each further key: program, after, newest_max.
 constexpr std::string_view read_only = R"lua(
 local reply = {epoch, text(floor)}
 for i = 2, #KEYS do
-  local at = 3 * i - 1
+  local at = 3 * i + 1
   local after, newest_max = tonumber(ARGV[at + 1]), ARGV[at + 2]
   local state = redis.call('HGET', meta, 'program:' .. ARGV[at])
   local top = state and string.match(state, '^%d+ (%d+)') or '0'
@@ -106,12 +127,17 @@ end
 return reply
 )lua";
 
-std::string text(std::uint64_t number) { return std::to_string(number); }
+// ARGV: 1 ttl in ms, 2 the socket id in JSON, 3 PUBLISH or SPUBLISH, 4 channel
+constexpr std::string_view claim_only = R"lua(
+local time = redis.call('TIME')
+local last = tonumber(redis.call('GET', KEYS[1]) or 0) or 0
+local fence = string.format('%.0f', math.max(time[1] * 1000000 + time[2], last + 1))
+redis.call('SET', KEYS[1], fence, 'PX', ARGV[1])
+redis.call(ARGV[3], ARGV[4], '{"sid":' .. ARGV[2] .. ',"fence":' .. fence .. '}')
+return fence
+)lua";
 
-std::optional<std::string_view> string_of(const redisReply& reply) {
-  if (reply.type != REDIS_REPLY_STRING) return std::nullopt;
-  return std::string_view(reply.str, static_cast<std::size_t>(reply.len));
-}
+std::string text(std::uint64_t number) { return std::to_string(number); }
 
 std::optional<std::uint64_t> number_of(const redisReply& reply) {
   const auto digits = string_of(reply);
@@ -149,8 +175,8 @@ std::optional<history::Kept> kept_of(const redisReply& reply, const history::Rea
 
 std::vector<std::string> shared_arguments(const CallContext& context,
                                           const history::Retention& retention) {
-  return {context.run_id, context.spare_epoch, text(context.seen),
-          std::to_string(retention.ttl.count())};
+  return {context.run_id, context.spare_epoch,         text(context.seen),
+          context.epoch,  text(context.seen_in_epoch), std::to_string(retention.ttl.count())};
 }
 
 void append_all(std::vector<std::string>& to, std::vector<std::string> more) {
@@ -161,45 +187,30 @@ void append_all(std::vector<std::string>& to, std::vector<std::string> more) {
 
 std::string append_script() { return std::string(both).append(append_only); }
 std::string read_script() { return std::string(both).append(read_only); }
+std::string claim_script() { return std::string(claim_only); }
 
-std::string program_key(std::string_view program) {
-  return std::string("socket:events:program:").append(program);
-}
-
-std::string token_key(std::string_view program, std::string_view token) {
-  return std::string("socket:events:token:")
-      .append(std::to_string(program.size()))
-      .append(":")
-      .append(program)
-      .append(":")
-      .append(token);
-}
-
-std::string bus_channel(unsigned database) {
-  const std::string channel = "socket:events:bus";
-  return database == 0 ? channel : channel + ':' + std::to_string(database);
-}
-
-std::vector<std::string> append_arguments(const CallContext& context,
+std::vector<std::string> append_arguments(const Names& names, const CallContext& context,
                                           const history::Retention& retention,
                                           const AppendCall& append) {
   const history::AppendRequest& request = *append.request;
-  std::vector<std::string> arguments = {"3", std::string(meta_key), program_key(request.program),
-                                        token_key(request.program, request.token)};
+  std::vector<std::string> arguments = {"3", names.meta(), names.program(request.program),
+                                        names.token(request.program, request.token)};
   append_all(arguments, shared_arguments(context, retention));
-  append_all(arguments, {text(retention.events_max), text(retention.bytes_max),
-                         std::to_string(append.token_ttl.count()), request.program,
-                         json::quote(request.program), bus_channel(append.database),
-                         std::string(request.body.view()), append.call});
+  append_all(arguments,
+             {text(retention.events_max), text(retention.bytes_max),
+              std::to_string(append.token_ttl.count()),
+              std::to_string(history::remembered_for(retention).count()), request.program,
+              json::quote(request.program), names.publish(), names.program_channel(request.program),
+              std::string(request.body.view()), append.call, append.own_token ? "1" : "0"});
   return arguments;
 }
 
-std::vector<std::string> read_arguments(const CallContext& context,
+std::vector<std::string> read_arguments(const Names& names, const CallContext& context,
                                         const history::Retention& retention,
                                         const std::vector<history::ReadRequest>& requests) {
-  std::vector<std::string> arguments = {text(requests.size() + 1), std::string(meta_key)};
+  std::vector<std::string> arguments = {text(requests.size() + 1), names.meta()};
   for (const history::ReadRequest& request : requests) {
-    arguments.push_back(program_key(request.program));
+    arguments.push_back(names.program(request.program));
   }
   append_all(arguments, shared_arguments(context, retention));
   for (const history::ReadRequest& request : requests) {
@@ -209,10 +220,22 @@ std::vector<std::string> read_arguments(const CallContext& context,
   return arguments;
 }
 
-std::optional<history::Appended> append_result(const redisReply& reply, std::string_view call) {
+std::vector<std::string> claim_arguments(const Names& names, const history::Retention& retention,
+                                         const std::string& sid) {
+  return {"1",
+          names.claim(sid),
+          std::to_string(history::claimed_for(retention).count()),
+          json::quote(sid),
+          names.publish(),
+          names.claims_channel()};
+}
+
+std::optional<Result<history::Appended, history::StoreError>> append_result(const redisReply& reply,
+                                                                            std::string_view call) {
   auto rest = string_of(reply);
   if (!rest) return std::nullopt;
-  std::array<std::string_view, 5> words;  // epoch, gid, seq, prev, call
+  if (rest == "taken") return Unexpected{history::StoreError::token_taken};
+  std::array<std::string_view, 5> words;  // epoch, gid, seq, prev, call; what follows is a digest
   for (std::string_view& word : words) {
     const std::size_t end = std::min(rest->find(' '), rest->size());
     word = rest->substr(0, end);
@@ -239,6 +262,18 @@ std::optional<history::ReadReply> read_result(const redisReply& reply,
     result.programs.push_back(*std::move(kept));
   }
   return result;
+}
+
+std::optional<history::Fence> claim_result(const redisReply& reply) { return number_of(reply); }
+
+std::optional<std::vector<history::Fence>> fences_result(const redisReply& reply,
+                                                         std::size_t count) {
+  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != count) return std::nullopt;
+  std::vector<history::Fence> fences;
+  for (const redisReply* fence : elements_of(reply, count)) {
+    fences.push_back(number_of(*fence).value_or(0));
+  }
+  return fences;
 }
 
 }  // namespace crier::redis

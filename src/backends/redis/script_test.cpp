@@ -37,14 +37,16 @@ class RedisServerScript : public testing::Test {
                                           const std::string& body = "{}") {
     const std::string call = "call-" + std::to_string(++calls);
     const history::AppendRequest request{program, Bytes(body), token.empty() ? call : token};
-    const auto reply =
-        eval(append_script(),
-             append_arguments(context, retention, {&request, call, milliseconds(60'000), 0}));
-    return append_result(*reply, call);
+    const auto reply = eval(
+        append_script(), append_arguments(names, context, retention,
+                                          {&request, call, token.empty(), milliseconds(60'000)}));
+    const auto result = append_result(*reply, call);
+    if (!result || !result->has_value()) return std::nullopt;
+    return **result;
   }
 
   std::optional<history::ReadReply> read(const std::vector<history::ReadRequest>& requests) {
-    return read_result(*eval(read_script(), read_arguments(context, retention, requests)),
+    return read_result(*eval(read_script(), read_arguments(names, context, retention, requests)),
                        requests);
   }
 
@@ -59,7 +61,8 @@ class RedisServerScript : public testing::Test {
     return server().text({"HGET", "socket:events:meta", field});
   }
 
-  CallContext context{"run-1", "epoch--1", 0};
+  const Names names{0, false};
+  CallContext context{"run-1", "epoch--1"};
   history::Retention retention;
   int calls = 0;
 };
@@ -102,11 +105,11 @@ TEST_F(RedisServerScript, NumbersAsNextGidDoes) {
 TEST_F(RedisServerScript, WritesAnEpochBeforeItNumbersOrReads) {
   EXPECT_EQ(read({})->epoch, "epoch--1");
   EXPECT_EQ(meta("run_id"), "run-1");
-  context = {"run-1", "epoch--2", 0};
+  context = {"run-1", "epoch--2"};
   EXPECT_EQ(append()->position.epoch, "epoch--1") << "the instance is the same";
-  context = {"run-2", "epoch--3", 0};
+  context = {"run-2", "epoch--3"};
   EXPECT_EQ(append()->position.epoch, "epoch--3");
-  context = {"run-3", "epoch--4", 0};
+  context = {"run-3", "epoch--4"};
   EXPECT_EQ(read({})->epoch, "epoch--4");
   EXPECT_EQ(meta("run_id"), "run-3");
 }
@@ -116,7 +119,7 @@ TEST_F(RedisServerScript, RaisesTheFloorWithTheEpoch) {
   const auto appended = append();
   EXPECT_GT(appended->position.gid, first->floor);
   EXPECT_EQ(read({})->floor, first->floor);
-  context = {"run-2", "epoch--2", 0};
+  context = {"run-2", "epoch--2"};
   const auto second_reply = read({});
   EXPECT_GE(second_reply->floor, appended->position.gid);
   EXPECT_GT(append()->position.gid, second_reply->floor);
@@ -139,7 +142,7 @@ TEST_F(RedisServerScript, NumbersAboveTheFloorThoughTheClockStepsBack) {
 
 TEST_F(RedisServerScript, KeepsSequenceAndChainInANewEpoch) {
   const auto first = append();
-  context = {"run-2", "epoch--2", 0};
+  context = {"run-2", "epoch--2"};
   const auto next = append();
   EXPECT_EQ(next->position.seq, 2U);
   EXPECT_EQ(next->prev, first->position.gid);
@@ -148,39 +151,40 @@ TEST_F(RedisServerScript, KeepsSequenceAndChainInANewEpoch) {
 TEST_F(RedisServerScript, ExpiresTheSetWithItsNewestEventAndTheTokenWithIt) {
   retention.ttl = milliseconds(100'000);
   ASSERT_TRUE(append("p", "t").has_value());
-  EXPECT_GT(std::stoll(server().text({"PTTL", program_key("p")})), 90'000);
-  EXPECT_LE(std::stoll(server().text({"PTTL", program_key("p")})), 100'001);
-  EXPECT_LE(std::stoll(server().text({"PTTL", token_key("p", "t")})), 60'001);
+  EXPECT_GT(std::stoll(server().text({"PTTL", names.program("p")})), 90'000);
+  EXPECT_LE(std::stoll(server().text({"PTTL", names.program("p")})), 100'001);
+  EXPECT_LE(std::stoll(server().text({"PTTL", names.token("p", "t")})), 60'001);
   set_meta("last", std::to_string(clock() + 100 * second));
   ASSERT_TRUE(append("p", "u").has_value());
-  EXPECT_GT(std::stoll(server().text({"PTTL", program_key("p")})), 190'000);
+  EXPECT_GT(std::stoll(server().text({"PTTL", names.program("p")})), 190'000);
   EXPECT_EQ(server().text({"TTL", "socket:events:meta"}), "-1");
 }
 
 TEST_F(RedisServerScript, TrimsWhatIsTooOldThoughTheSetLives) {
   ASSERT_TRUE(append().has_value());
   const std::string old = std::to_string(clock() - 3600 * second);
-  server().command({"ZADD", program_key("p"), old,
+  server().command({"ZADD", names.program("p"), old,
                     R"({"seq":1,"prev":0,"gid":)" + old + R"(,"envelope":{"n":1}})"});
   EXPECT_EQ(read({{"p", 0, 0}})->programs[0].records.size(), 1U) << "too old is never read";
   ASSERT_TRUE(append().has_value());
-  EXPECT_EQ(server().text({"ZCARD", program_key("p")}), "2") << "and goes with the next append";
+  EXPECT_EQ(server().text({"ZCARD", names.program("p")}), "2") << "and goes with the next append";
 }
 
 TEST_F(RedisServerScript, CountsBytesOfBodiesWhateverGoes) {
   retention.events_max = 3;
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(append("p", {}, R"({"n":"ü"})").has_value());
   EXPECT_THAT(meta("program:p"), testing::EndsWith(" 30"));
-  server().command({"DEL", program_key("p")});
+  server().command({"DEL", names.program("p")});
   ASSERT_TRUE(append("p", {}, R"({"n":1})").has_value());
   EXPECT_THAT(meta("program:p"), testing::EndsWith(" 7")) << "eviction is noticed";
 }
 
 TEST_F(RedisServerScript, GoesOnBesideWhatOthersWroteIntoTheSet) {
   retention.events_max = 3;
-  server().command({"ZADD", program_key("p"), "1700000000000", R"({"event":"by the old system"})"});
+  server().command(
+      {"ZADD", names.program("p"), "1700000000000", R"({"event":"by the old system"})"});
   ASSERT_TRUE(append().has_value());
-  server().command({"ZADD", program_key("p"), "-inf", "x", "inf", "y", "5", "", "6", "envelope"});
+  server().command({"ZADD", names.program("p"), "-inf", "x", "inf", "y", "5", "", "6", "envelope"});
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(append().has_value());
   EXPECT_THAT(meta("program:p"), testing::StartsWith("5 "));
   const auto reply = read({{"p", 0, 0}});
@@ -191,10 +195,11 @@ TEST_F(RedisServerScript, GoesOnBesideWhatOthersWroteIntoTheSet) {
 TEST_F(RedisServerScript, AnnouncesEachNewEventOnTheBus) {
   const std::unique_ptr<redisContext, decltype(&redisFree)> subscriber(
       redisConnectWithTimeout("127.0.0.1", server().port(), {20, 0}), &redisFree);
+  const std::string channel = names.program_channel("a \"ü\"");
   const TestServer::Reply subscribed(
-      static_cast<redisReply*>(redisCommand(subscriber.get(), "SUBSCRIBE socket:events:bus")));
+      static_cast<redisReply*>(redisCommand(subscriber.get(), "SUBSCRIBE %s", channel.c_str())));
   const auto first = append("a \"ü\"", "t", R"({"n":1})");
-  ASSERT_TRUE(append("a \"ü\"", "t", R"({"n":2})")->repeated);
+  ASSERT_TRUE(append("a \"ü\"", "t", R"({"n":1})")->repeated);
   const auto third = append("a \"ü\"", {}, R"({"n":3})");
   for (const auto& expected : {first, third}) {
     void* raw = nullptr;
@@ -222,14 +227,6 @@ TEST_F(RedisServerScript, TouchesDeclaredKeysOnly) {
   EXPECT_EQ(reply->programs[0].records.size(), 1U);
 }
 
-TEST(RedisKeys, KeepNamesApart) {
-  EXPECT_EQ(program_key("a:{b}"), "socket:events:program:a:{b}");
-  EXPECT_NE(token_key("a", "b:c"), token_key("a:b", "c"));
-  EXPECT_NE(token_key("a", "1:b"), token_key("1:a", "b"));
-  EXPECT_EQ(bus_channel(0), "socket:events:bus");
-  EXPECT_EQ(bus_channel(3), "socket:events:bus:3");
-}
-
 /// Parses an answer in the Redis protocol, as a hostile server might send it.
 TestServer::Reply parse(const std::string& answer) {
   redisReader* const reader = redisReaderCreate();
@@ -247,10 +244,12 @@ std::string bulk(const std::string& text) {
 TEST(RedisScriptResult, OfAnAppendIsNothingUnlessItHasItsShape) {
   const auto good = append_result(*parse(bulk("epoch--1 5000 2 4000 mine")), "mine");
   ASSERT_TRUE(good.has_value());
-  EXPECT_EQ(good->position, (history::Position{"epoch--1", 5000, 2}));
-  EXPECT_EQ(good->prev, 4000U);
-  EXPECT_FALSE(good->repeated);
-  EXPECT_TRUE(append_result(*parse(bulk("epoch--1 5000 2 4000 mine")), "other")->repeated);
+  EXPECT_EQ((*good)->position, (history::Position{"epoch--1", 5000, 2}));
+  EXPECT_EQ((*good)->prev, 4000U);
+  EXPECT_FALSE((*good)->repeated);
+  EXPECT_TRUE((*append_result(*parse(bulk("epoch--1 5000 2 4000 mine -")), "other"))->repeated);
+  EXPECT_EQ(append_result(*parse(bulk("taken")), "mine")->error(),
+            history::StoreError::token_taken);
   const std::string cases[] = {
       ":1\r\n",
       "$-1\r\n",
