@@ -3,28 +3,12 @@
 #include "base/json_text.hpp"
 #include "base/names.hpp"
 
-#include <charconv>
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
 namespace crier::gateway {
 
 namespace {
-
-/// The cursor of existing clients: a number of milliseconds, or the same as a string. Anything
-/// else means that there is none, as it did before.
-std::optional<std::int64_t> parse_timestamp(std::string_view auth) {
-  const auto value = json::member(auth, "lastEventTimestamp");
-  if (!value) return std::nullopt;
-  std::string_view text = *value;
-  if (text.size() >= 2 && text.front() == '"') text = text.substr(1, text.size() - 2);
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  constexpr double latest = 8.64e15;  // the last Date of JavaScript
-  if (!(number > 0) || number > latest) return std::nullopt;
-  return static_cast<std::int64_t>(std::floor(number));
-}
 
 std::optional<std::string> parse_token(std::string_view auth) {
   const auto value = json::member(auth, "token");
@@ -36,8 +20,9 @@ std::optional<std::string> parse_token(std::string_view auth) {
 
 }  // namespace
 
-Admission::Admission(const AdmissionOptions& options, const access::Verifier& verifier)
-    : options_(&options), verifier_(&verifier) {}
+Admission::Admission(const AdmissionOptions& options, const access::Verifier& verifier,
+                     const PidSeal& seal)
+    : options_(&options), verifier_(&verifier), seal_(&seal) {}
 
 Command Admission::start(std::string_view auth, std::int64_t wall_seconds, TimePoint now) {
   const auto token = parse_token(auth);
@@ -55,7 +40,7 @@ Command Admission::start(std::string_view auth, std::int64_t wall_seconds, TimeP
                   "The token's sub must be a user id of 1 to 128 bytes."};
   }
   subject_ = std::move(claims->subject);
-  timestamp_ms_ = parse_timestamp(auth);
+  cursor_ = read_cursor(auth, subject_, *seal_);
   give_up_at_ = now + options_->deadline;
   return LookUp{subject_};
 }
@@ -73,22 +58,50 @@ Command Admission::looked_up(Result<std::optional<access::User>, access::SourceE
                   "The token's user does not exist or is not active."};
   }
   user_ = *std::move(answer).value();
-  if (!timestamp_ms_ || user_.programs.empty()) return Admit{std::move(user_), {}, {}, 0};
-  state_ = State::reading;
+  // A claim once made stands: it is not made again with each attempt.
+  const auto* by_pid = std::get_if<PidCursor>(&cursor_);
+  if (by_pid != nullptr && fence_ == 0) return Claim{by_pid->pid.sid};
   return read_command();
 }
 
+Command Admission::claimed(const Result<history::Fence, history::StoreError>& fence,
+                           TimePoint now) {
+  if (!fence) return again(now, "the claim could not be made");
+  fence_ = *fence;
+  if (fence_ < heard_) return GiveUp{"another connection claimed its pid"};
+  return read_command();
+}
+
+std::string_view Admission::pid_sid() const {
+  const auto* by_pid = std::get_if<PidCursor>(&cursor_);
+  return by_pid == nullptr ? std::string_view() : by_pid->pid.sid;
+}
+
+bool Admission::claim_heard(std::string_view sid, history::Fence fence) {
+  if (sid != pid_sid()) return false;
+  heard_ = std::max(heard_, fence);
+  return fence_ != 0 && fence_ < fence;
+}
+
 ReadHistory Admission::read_command() const {
-  return {replay_reads(user_.programs, *timestamp_ms_, options_->replay_timestamp_max)};
+  return {recovery_question(cursor_, user_, options_->replay_timestamp_max)};
 }
 
 Command Admission::history_read(const Result<history::ReadReply, history::StoreError>& answer,
                                 TimePoint now) {
-  if (!answer) return again(now, "the history did not answer");
-  history::Gid floor = 0;
-  for (const auto& kept : answer->programs) floor = std::max(floor, kept.top);
-  auto events = replay(*answer, *timestamp_ms_, options_->replay_timestamp_max);
-  return Admit{std::move(user_), answer->epoch, std::move(events), floor};
+  const bool asks = !std::holds_alternative<NoCursor>(cursor_);
+  if (!answer) {
+    if (asks) return again(now, "the history did not answer");
+    // Real time goes on without the history; only the client's next return is not recovered.
+    return Admit{std::move(user_), {}, {}, false, {}, 0, {}, false};
+  }
+  Admit admit{std::move(user_), answer->epoch, {}, asks, {}, fence_, {}, true};
+  admit.recovery = recover(cursor_, admit.user, *answer, options_->replay_timestamp_max);
+  if (auto* by_pid = std::get_if<PidCursor>(&cursor_)) {
+    admit.claimed = by_pid->pid.sid;
+    if (admit.recovery.recovered) admit.pid = by_pid->sealed;
+  }
+  return admit;
 }
 
 Command Admission::again(TimePoint now, std::string_view reason) const {
@@ -97,9 +110,6 @@ Command Admission::again(TimePoint now, std::string_view reason) const {
   return Wait{at};
 }
 
-Command Admission::tick(TimePoint /*now*/) {
-  if (state_ == State::reading) return read_command();
-  return LookUp{subject_};
-}
+Command Admission::tick() { return LookUp{subject_}; }
 
 }  // namespace crier::gateway

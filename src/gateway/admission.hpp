@@ -1,12 +1,14 @@
 #pragma once
 
-// How a CONNECT becomes a member: token, user and memberships, history, in that order. A state
-// machine without I/O: what was learnt goes in, the next command comes out.
+// How a CONNECT becomes a member: token, user and memberships, claim, history, in that order. A
+// state machine without I/O: what was learnt goes in, the next command comes out.
 
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
 #include "base/time.hpp"
-#include "gateway/replay.hpp"
+#include "gateway/cursor.hpp"
+#include "gateway/pid.hpp"
+#include "gateway/recovery.hpp"
 #include "history/store.hpp"
 
 #include <chrono>
@@ -44,9 +46,13 @@ struct Refuse {
 struct LookUp {
   std::string user;
 };
-/// Ask the history; answer with history_read().
+/// Claim the socket id; answer with claimed().
+struct Claim {
+  std::string sid;
+};
+/// Ask the feed; answer with history_read().
 struct ReadHistory {
-  std::vector<history::ReadRequest> reads;
+  Question question;
 };
 /// Nothing now; call tick() at `at`.
 struct Wait {
@@ -56,41 +62,52 @@ struct Wait {
 struct GiveUp {
   std::string_view reason;  ///< For the log.
 };
-/// Answer with CONNECT, then send `events` in order, then everything live.
+/// Answer with CONNECT, then send the events in order, then `catchup`, then everything live.
 struct Admit {
   access::User user;
   history::Epoch epoch;
-  std::vector<Replayed> events;
-  history::Gid floor = 0;  ///< Nothing up to here is owed any more.
+  Recovery recovery;
+  bool tell = false;    ///< The client gave a cursor: send `catchup`.
+  std::string claimed;  ///< The sid of the pid that was presented; empty: none was.
+  history::Fence fence = 0;  ///< Of that claim.
+  std::string pid;      ///< To repeat, when recovered.
+  bool has_pid = true;  ///< False: the history could not be read, so nothing can be sealed.
 };
 
-using Command = std::variant<Refuse, LookUp, ReadHistory, Wait, GiveUp, Admit>;
+using Command = std::variant<Refuse, LookUp, Claim, ReadHistory, Wait, GiveUp, Admit>;
 
 class Admission {
  public:
-  /// Both outlive the admission.
-  Admission(const AdmissionOptions& options, const access::Verifier& verifier);
+  /// All outlive the admission.
+  Admission(const AdmissionOptions& options, const access::Verifier& verifier, const PidSeal& seal);
 
   /// `auth` is the CONNECT payload, a valid JSON object. `wall_seconds` since 1970.
   Command start(std::string_view auth, std::int64_t wall_seconds, TimePoint now);
   Command looked_up(Result<std::optional<access::User>, access::SourceError> answer, TimePoint now);
+  Command claimed(const Result<history::Fence, history::StoreError>& fence, TimePoint now);
   Command history_read(const Result<history::ReadReply, history::StoreError>& answer,
                        TimePoint now);
-  /// Repeats what could not be answered.
-  Command tick(TimePoint now);
+  /// Begins again after a Wait, from the look-up on: the memberships may have changed meanwhile.
+  Command tick();
+
+  /// The socket id of the pid that was presented, empty if none was.
+  [[nodiscard]] std::string_view pid_sid() const;
+  /// Somebody has claimed the id. True: a later claim than this one's, which so has lost.
+  bool claim_heard(std::string_view sid, history::Fence fence);
 
  private:
-  enum class State : std::uint8_t { looking_up, reading };
-  Command again(TimePoint now, std::string_view reason) const;
+  [[nodiscard]] Command again(TimePoint now, std::string_view reason) const;
   [[nodiscard]] ReadHistory read_command() const;
 
   const AdmissionOptions* options_;
   const access::Verifier* verifier_;
-  State state_ = State::looking_up;
+  const PidSeal* seal_;
   TimePoint give_up_at_ = never;
-  std::optional<std::int64_t> timestamp_ms_;
+  Cursor cursor_;
   std::string subject_;
   access::User user_;
+  history::Fence fence_ = 0;
+  history::Fence heard_ = 0;  ///< The greatest of the id that was heard.
 };
 
 }  // namespace crier::gateway

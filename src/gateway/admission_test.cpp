@@ -25,7 +25,8 @@ class AdmissionTest : public testing::Test {
 
   AdmissionOptions options;
   access::Verifier verifier{{access::Key{std::string(secret), {access::Algorithm::hs256}, {}}}, {}};
-  Admission machine{options, verifier};
+  PidSeal seal{secret};
+  Admission machine{options, verifier, seal};
   TimePoint now{};
 };
 
@@ -94,7 +95,7 @@ TEST_F(AdmissionTest, ASourceThatIsDownIsAskedAgainUntilTheDeadlineAndNeverRefus
   while (const auto* wait = std::get_if<Wait>(&command)) {
     ASSERT_GT(wait->at, now);
     now = wait->at;
-    command = machine.tick(now);
+    command = machine.tick();
     ASSERT_TRUE(std::holds_alternative<LookUp>(command));
     ASSERT_LT(++asked, 100);
     command = machine.looked_up(Unexpected{access::SourceError::unavailable}, now);
@@ -104,29 +105,47 @@ TEST_F(AdmissionTest, ASourceThatIsDownIsAskedAgainUntilTheDeadlineAndNeverRefus
   EXPECT_LE(now.time_since_epoch(), options.deadline);
 }
 
-TEST_F(AdmissionTest, WithoutACursorTheHistoryIsNotRead) {
-  const Command command = after_look_up("", {"p", "q"});
+TEST_F(AdmissionTest, WithoutACursorOnlyTheTopsAreRead) {
+  Command command = after_look_up("", {"p", "q"});
+  ASSERT_TRUE(std::holds_alternative<ReadHistory>(command));
+  EXPECT_EQ(std::get<ReadHistory>(command).question.reads.size(), 2U);
+  command = machine.history_read(history::ReadReply{"epoch", 1, {{"p", 7, {}}, {"q", 9, {}}}}, now);
   ASSERT_TRUE(std::holds_alternative<Admit>(command));
-  EXPECT_EQ(std::get<Admit>(command).user.programs, (std::vector<std::string>{"p", "q"}));
-  EXPECT_TRUE(std::get<Admit>(command).events.empty());
+  const auto& admit = std::get<Admit>(command);
+  EXPECT_EQ(admit.user.programs, (std::vector<std::string>{"p", "q"}));
+  EXPECT_TRUE(admit.recovery.events.empty());
+  EXPECT_FALSE(admit.recovery.recovered);
+  EXPECT_FALSE(admit.tell);
+  EXPECT_TRUE(admit.has_pid);
+  EXPECT_EQ(admit.recovery.floor, 9U);
+}
+
+TEST_F(AdmissionTest, WithoutACursorAHistoryThatIsDownCostsThePidOnly) {
+  after_look_up("", {"p"});
+  const Command command = machine.history_read(Unexpected{history::StoreError::unavailable}, now);
+  ASSERT_TRUE(std::holds_alternative<Admit>(command));
+  EXPECT_FALSE(std::get<Admit>(command).has_pid);
 }
 
 TEST_F(AdmissionTest, AMeaninglessCursorIsNone) {
   for (const std::string_view cursor :
        {"null", "\"x\"", "-1", "0", "true", "1e999", "\"\"", "8640000000000001", "[]", "\"12x\""}) {
-    machine = Admission(options, verifier);
-    const Command command = after_look_up(",\"lastEventTimestamp\":" + std::string(cursor), {"p"});
-    EXPECT_TRUE(std::holds_alternative<Admit>(command)) << cursor;
+    machine = Admission(options, verifier, seal);
+    after_look_up(",\"lastEventTimestamp\":" + std::string(cursor), {"p"});
+    const Command command =
+        machine.history_read(history::ReadReply{"epoch", 1, {{"p", 7, {}}}}, now);
+    ASSERT_TRUE(std::holds_alternative<Admit>(command)) << cursor;
+    EXPECT_FALSE(std::get<Admit>(command).tell) << cursor;
   }
 }
 
 TEST_F(AdmissionTest, ACursorReadsTheHistoryOfThePrograms) {
   for (const std::string_view cursor : {"1700000000123", "1700000000123.9", "\"1700000000123\""}) {
-    machine = Admission(options, verifier);
+    machine = Admission(options, verifier, seal);
     const Command command =
         after_look_up(",\"lastEventTimestamp\":" + std::string(cursor), {"p", "q"});
     ASSERT_TRUE(std::holds_alternative<ReadHistory>(command)) << cursor;
-    const auto& reads = std::get<ReadHistory>(command).reads;
+    const auto& reads = std::get<ReadHistory>(command).question.reads;
     ASSERT_EQ(reads.size(), 2U);
     EXPECT_EQ(reads[0].after, 1'700'000'000'122'999U) << cursor;
   }
@@ -140,10 +159,72 @@ TEST_F(AdmissionTest, AdmitsWithTheReplayAndTheFloor) {
   ASSERT_TRUE(std::holds_alternative<Admit>(command));
   const auto& admit = std::get<Admit>(command);
   EXPECT_EQ(admit.epoch, "epoch");
-  ASSERT_EQ(admit.events.size(), 1U);
-  EXPECT_EQ(admit.events[0].gid, 9000U);
-  EXPECT_EQ(admit.floor, 9000U);
+  ASSERT_EQ(admit.recovery.events.size(), 1U);
+  EXPECT_EQ(admit.recovery.events[0].gid, 9000U);
+  EXPECT_EQ(admit.recovery.floor, 9000U);
+  EXPECT_TRUE(admit.tell);
+  EXPECT_TRUE(admit.pid.empty());
   EXPECT_EQ(admit.user.id, "u1");
+}
+
+TEST_F(AdmissionTest, AWholePidIsRepeated) {
+  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  Command asked = after_look_up(",\"pid\":\"" + pid + "\",\"offset\":\"epoch.100\"", {"p"});
+  ASSERT_TRUE(std::holds_alternative<Claim>(asked));
+  EXPECT_EQ(std::get<Claim>(asked).sid, "sid");
+  asked = machine.claimed(history::Fence{7}, now);
+  ASSERT_TRUE(std::holds_alternative<ReadHistory>(asked));
+  EXPECT_EQ(std::get<ReadHistory>(asked).question.epoch, "epoch");
+  EXPECT_EQ(std::get<ReadHistory>(asked).question.cursor, 100U);
+  const Command command =
+      machine.history_read(history::ReadReply{"epoch", 1, {{"p", 100, {}}}}, now);
+  ASSERT_TRUE(std::holds_alternative<Admit>(command));
+  const auto& admit = std::get<Admit>(command);
+  EXPECT_EQ(admit.pid, pid);
+  EXPECT_EQ(admit.claimed, "sid");
+  EXPECT_EQ(admit.fence, 7U);
+  EXPECT_TRUE(admit.recovery.recovered);
+}
+
+TEST_F(AdmissionTest, ALaterClaimBySomebodyElseEndsIt) {
+  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
+  EXPECT_FALSE(machine.claim_heard("sid", 9)) << "its own is not known yet";
+  EXPECT_TRUE(std::holds_alternative<GiveUp>(machine.claimed(history::Fence{8}, now)));
+}
+
+TEST_F(AdmissionTest, IsEndedByLaterClaimsOfItsIdOnly) {
+  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
+  EXPECT_TRUE(std::holds_alternative<ReadHistory>(machine.claimed(history::Fence{8}, now)));
+  EXPECT_FALSE(machine.claim_heard("sid", 8)) << "its own";
+  EXPECT_FALSE(machine.claim_heard("other", 9));
+  EXPECT_TRUE(machine.claim_heard("sid", 9));
+}
+
+TEST_F(AdmissionTest, AClaimThatCannotBeMadeIsTriedAgainAfterALookUp) {
+  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
+  EXPECT_TRUE(std::holds_alternative<Wait>(
+      machine.claimed(Unexpected{history::StoreError::unavailable}, now)));
+  EXPECT_TRUE(std::holds_alternative<LookUp>(machine.tick()));
+  EXPECT_TRUE(std::holds_alternative<Claim>(machine.looked_up(member({"p"}), now)));
+  machine.claimed(history::Fence{8}, now);
+  machine.tick();
+  EXPECT_TRUE(std::holds_alternative<ReadHistory>(machine.looked_up(member({"p"}), now)))
+      << "a claim that was made stands";
+}
+
+TEST_F(AdmissionTest, APidWithAGapIsClaimedButNotRepeated) {
+  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
+  const Command command =
+      machine.history_read(history::ReadReply{"epoch", 1, {{"p", 101, {}}}}, now);
+  ASSERT_TRUE(std::holds_alternative<Admit>(command));
+  const auto& admit = std::get<Admit>(command);
+  EXPECT_TRUE(admit.pid.empty());
+  EXPECT_EQ(admit.claimed, "sid");
+  EXPECT_FALSE(admit.recovery.recovered);
 }
 
 TEST_F(AdmissionTest, AHistoryThatIsDownIsAskedAgainThenGivenUp) {
@@ -151,7 +232,7 @@ TEST_F(AdmissionTest, AHistoryThatIsDownIsAskedAgainThenGivenUp) {
   Command command = machine.history_read(Unexpected{history::StoreError::unavailable}, now);
   ASSERT_TRUE(std::holds_alternative<Wait>(command));
   now = std::get<Wait>(command).at;
-  ASSERT_TRUE(std::holds_alternative<ReadHistory>(machine.tick(now)));
+  ASSERT_TRUE(std::holds_alternative<LookUp>(machine.tick()));
   now += options.deadline;
   command = machine.history_read(Unexpected{history::StoreError::unavailable}, now);
   EXPECT_TRUE(std::holds_alternative<GiveUp>(command));

@@ -7,6 +7,7 @@
 #include "server/door.hpp"
 #include "server/programs.hpp"
 #include "server/publish_api.hpp"
+#include "server/publisher.hpp"
 #include "server/routes.hpp"
 #include "server/shutdown.hpp"
 
@@ -133,6 +134,15 @@ access::TokenPolicy policy(const GatewayOptions& options) {
   return policy;
 }
 
+gateway::FeedOptions feed_options(const GatewayOptions& options) {
+  gateway::FeedOptions feed;
+  feed.ring_events_max = options.history_events_max;
+  feed.ring_bytes_max = options.history_bytes_max;
+  feed.linger = options.history_ttl;
+  feed.patience = options.admission_deadline;
+  return feed;
+}
+
 std::string publish_body(std::string_view event, const Payload& payload) {
   return "{\"event\":" + json::quote(event) + ",\"requestId\":" + json::quote(payload.request_id) +
          ",\"data\":" + std::string(payload.data.text()) +
@@ -166,7 +176,10 @@ class Gateway::Impl {
   std::unique_ptr<history::HistoryStore> history_;
   access::Verifier verifier_;
   catalog::Catalog catalog_ = catalog::Catalog::built_in();
+  gateway::PidSeal seal_;
+  server::Delivery delivery_;
   server::Programs programs_;
+  server::Publisher publisher_;
   server::PublishApi api_;
   server::Routes routes_;
   server::Shutdown shutdown_;
@@ -185,14 +198,17 @@ Gateway::Impl::Impl(GatewayOptions options, LogSink log)
       memberships_(sqlite::open_memberships(options_.store)),
       history_(open_history(options_, worker_.loop(), log_)),
       verifier_(keys(options_), policy(options_)),
-      programs_(
-          {worker_, engine_, sockets_, *memberships_, *history_, verifier_, catalog_, wall_now},
-          {options_.admission_deadline, std::chrono::milliseconds(250),
-           options_.replay_timestamp_max},
-          options_.backlog_bytes_max),
-      api_(worker_, programs_, options_.api_key, options_.body_bytes_max),
+      seal_(options_.jwt_secret),
+      delivery_({worker_, engine_, sockets_, *history_}, feed_options(options_)),
+      programs_({worker_, engine_, sockets_, *memberships_, *history_, delivery_, verifier_, seal_,
+                 wall_now},
+                {options_.admission_deadline, std::chrono::milliseconds(250),
+                 options_.replay_timestamp_max}),
+      publisher_({worker_, *history_, delivery_, catalog_, random_, wall_now},
+                 options_.outage_policy, options_.backlog_bytes_max),
+      api_(worker_, publisher_, options_.api_key, options_.body_bytes_max),
       routes_(worker_, door_),
-      shutdown_(worker_, {&engine_}, [this] { return programs_.idle(); },
+      shutdown_(worker_, {&engine_}, [this] { return publisher_.idle(); },
                 {500, std::chrono::milliseconds(10), options_.shutdown_timeout}) {
   sockets_.attach(engine_, programs_);
   worker_.route(options_.path, engine_);
@@ -213,6 +229,7 @@ void Gateway::Impl::add_operational_routes() {
 HttpResponse Gateway::Impl::ready() {
   const bool store = memberships_->available();
   const bool history = history_->available();
+  const bool hears = history_->hears();
   const bool redis = !options_.redis_url.empty();
   const auto word = [](bool up) { return up ? "\"up\"" : "\"down\""; };
   std::string body = "{\"store\":";
@@ -220,10 +237,10 @@ HttpResponse Gateway::Impl::ready() {
   body += ",\"history\":";
   body += word(history);
   body += ",\"broker\":";
-  body += redis ? word(history) : "\"none\"";
+  body += redis ? word(hears) : "\"none\"";
   body += ",\"stopping\":";
   body += shutdown_.begun() ? "true}\n" : "false}\n";
-  const bool ready = store && history && !shutdown_.begun();
+  const bool ready = store && history && hears && !shutdown_.begun();
   return {ready ? 200 : 503, "application/json", std::move(body), {}};
 }
 
@@ -253,7 +270,7 @@ void Gateway::Impl::tell_what_is_missing() {
 
 void Gateway::Impl::begin_stop() {
   worker_.update_now();
-  programs_.refuse_publishes();
+  publisher_.refuse_publishes();
   api_.refuse_all();
   shutdown_.begin();
 }
@@ -271,7 +288,7 @@ void Gateway::Impl::publish(std::string program, std::string body,
   const bool posted =
       door_->post([this, program = std::move(program), body = std::move(body), shared] {
         worker_.update_now();
-        programs_.publish(program, body, *shared);
+        publisher_.publish(program, body, {}, *shared);
       });
   if (!posted) (*shared)(not_running());
 }

@@ -115,7 +115,7 @@ void Socket::Owner::ack(server::Key socket, socketio::AckReceived& ack) {
   guarded(socket, [&] { handler({ack.arguments, owned(ack.attachments)}); });
 }
 
-void Socket::Owner::left(server::Key socket, std::string_view reason) {
+void Socket::Owner::left(server::Key socket, std::string_view /*id*/, std::string_view reason) {
   const auto found = states_.find(socket);
   if (found == states_.end()) return;
   const auto state = std::move(found->second);

@@ -41,7 +41,7 @@ class Socket::Owner final : public server::Application {
   void withdrawn(const server::Ticket& /*ticket*/) override {}
   void event(server::Key socket, socketio::EventReceived& event) override;
   void ack(server::Key socket, socketio::AckReceived& ack) override;
-  void left(server::Key socket, std::string_view reason) override;
+  void left(server::Key socket, std::string_view id, std::string_view reason) override;
 
  private:
   /// Runs user code; one that throws costs the socket its session.

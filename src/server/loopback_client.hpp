@@ -77,6 +77,14 @@ class LoopbackClient {
     return std::exchange(received_, {});
   }
 
+  /// Whether the peer ends the connection, whatever it sends before; false after 5 s.
+  bool closed() {
+    read_all();
+    pollfd ready{descriptor_, POLLIN, 0};
+    char byte = 0;
+    return poll(&ready, 1, 0) == 1 && recv(descriptor_, &byte, 1, 0) <= 0;
+  }
+
   /// The payload of the next (unmasked) WebSocket frame.
   std::string read_frame() {
     const std::string head = read(2);

@@ -1,45 +1,35 @@
 #include "server/programs.hpp"
 
 #include "base/json_text.hpp"
-#include "base/names.hpp"
 
 #include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
 
 namespace crier::server {
 
 namespace {
 
-constexpr std::string_view main_namespace = "/";
-constexpr std::size_t reads_in_flight_max = 16;
+constexpr std::size_t fences_max = 1000;  // asked for at once
 
-/// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
-constexpr std::size_t encoding_bytes_max = 256;
-
-std::string room_of(std::string_view program) { return "program:" + std::string(program); }
-
-Error shutting_down() {
-  return {503, "shutting_down", "The gateway is shutting down; publish to another one.", ""};
-}
+std::size_t hash_of(std::string_view sid) { return std::hash<std::string_view>()(sid); }
 
 }  // namespace
 
 struct Programs::Pending {
   Pending(Ticket t, std::uint64_t s, const gateway::AdmissionOptions& options,
-          const access::Verifier& verifier)
-      : ticket(std::move(t)), serial(s), machine(options, verifier) {}
+          const access::Verifier& verifier, const gateway::PidSeal& seal)
+      : ticket(std::move(t)), serial(s), machine(options, verifier, seal) {}
   Ticket ticket;
-  std::uint64_t serial;  ///< Tells a late answer to an earlier CONNECT of the same session.
+  std::uint64_t serial;
   gateway::Admission machine;
-  std::vector<history::ReadRequest> reads;  ///< Until they are asked for.
+  std::uint64_t question = 0;  ///< That the feed may not have answered yet.
+  bool claiming = false;       ///< In claiming_.
 };
 
-Programs::Programs(const Parts& parts, const gateway::AdmissionOptions& options,
-                   std::size_t event_bytes_max)
-    : parts_(parts), options_(options), event_bytes_max_(event_bytes_max) {
+Programs::Programs(const Parts& parts, const gateway::AdmissionOptions& options)
+    : parts_(parts), options_(options) {
   parts.worker.add_turn_user(*this);
+  parts.delivery.set_claim_user(*this);
 }
 
 Programs::~Programs() = default;
@@ -52,7 +42,8 @@ void Programs::connect_requested(const Ticket& ticket, std::string auth) {
     parts_.sockets.refuse(ticket, "Invalid namespace", {});
     return;
   }
-  auto pending = std::make_unique<Pending>(ticket, ++serial_, options_, parts_.verifier);
+  auto pending =
+      std::make_unique<Pending>(ticket, ++serial_, options_, parts_.verifier, parts_.seal);
   Pending& entry = *pending;
   pending_[ticket.session] = std::move(pending);
   perform(ticket.session,
@@ -62,77 +53,116 @@ void Programs::connect_requested(const Ticket& ticket, std::string auth) {
 void Programs::withdrawn(const Ticket& ticket) {
   const bool whole_session = ticket.nsp.empty();
   if (!whole_session && ticket.nsp != main_namespace) return;
-  if (pending_.erase(ticket.session) == 0 || whole_session) return;
+  if (!pending_.contains(ticket.session)) return;
+  drop(ticket.session);
+  if (whole_session) return;
   // What it made us ask is still under way: one that asks and leaves, again and again, must come
   // on a new connection each time.
   parts_.engine.close(ticket.session, engineio::CloseReason::forced_close, true);
 }
 
-Programs::Pending* Programs::find(Key session, std::uint64_t serial) const {
-  const auto found = pending_.find(session);
-  if (found == pending_.end() || found->second->serial != serial) return nullptr;
+Programs::Pending* Programs::find(Waiting waiting) const {
+  const auto found = pending_.find(waiting.session);
+  if (found == pending_.end() || found->second->serial != waiting.serial) return nullptr;
   return found->second.get();
+}
+
+void Programs::drop(Key session) {
+  const auto found = pending_.find(session);
+  const Pending& pending = *found->second;
+  if (pending.question != 0) parts_.delivery.withdraw(pending.question);
+  if (pending.claiming) {
+    const auto [first, last] = claiming_.equal_range(hash_of(pending.machine.pid_sid()));
+    claiming_.erase(std::find_if(
+        first, last, [&](const auto& entry) { return entry.second.session == session; }));
+  }
+  pending_.erase(found);
 }
 
 void Programs::perform(Key session, gateway::Command command) {
   const auto found = pending_.find(session);
   if (found == pending_.end()) return;
   Pending& pending = *found->second;
+  const Waiting self{session, pending.serial};
   if (const auto* look = std::get_if<gateway::LookUp>(&command)) {
-    look_up(session, look->user);
+    LookUps& look_ups = look_ups_[look->user];
+    if (look_ups.waiting.empty() && !look_ups.under_way) wanted_.push_back(look->user);
+    look_ups.waiting.push_back(self);
+  } else if (const auto* claimed = std::get_if<gateway::Claim>(&command)) {
+    claim(pending, claimed->sid);
   } else if (auto* read = std::get_if<gateway::ReadHistory>(&command)) {
-    pending.reads = std::move(read->reads);
-    readers_.push_back({session, pending.serial});
-    read_waiting();
+    ask(pending, std::move(read->question));
   } else if (const auto* wait = std::get_if<gateway::Wait>(&command)) {
-    waits_.emplace(wait->at, Waiting{session, pending.serial});
+    waits_.emplace(wait->at, self);
   } else if (const auto* refused = std::get_if<gateway::Refuse>(&command)) {
     refuse(pending, *refused);
   } else if (const auto* gave_up = std::get_if<gateway::GiveUp>(&command)) {
-    parts_.worker.log(LogLevel::warning, "admission gave up",
-                      {{"reason", std::string(gave_up->reason)}});
-    pending_.erase(found);
-    parts_.engine.close(session, engineio::CloseReason::forced_close, false);
+    give_up(session, gave_up->reason);
   } else if (auto* admitted = std::get_if<gateway::Admit>(&command)) {
     admit(pending, *admitted);
   }
 }
 
-void Programs::look_up(Key session, const std::string& user) {
-  const std::uint64_t serial = pending_.find(session)->second->serial;
-  parts_.memberships.look_up(
-      user,
-      [this, session, serial](Result<std::optional<access::User>, access::SourceError> answer) {
-        Pending* pending = find(session, serial);
-        if (pending == nullptr) return;
-        perform(session, pending->machine.looked_up(std::move(answer), parts_.worker.now()));
-      });
+void Programs::give_up(Key session, std::string_view reason) {
+  parts_.worker.log(LogLevel::warning, "admission gave up", {{"reason", std::string(reason)}});
+  drop(session);
+  parts_.engine.close(session, engineio::CloseReason::forced_close, false);
 }
 
-void Programs::read_history(Pending& pending) {
-  ++reads_in_flight_;
-  parts_.history.read(
-      std::move(pending.reads), [this, session = pending.ticket.session, serial = pending.serial](
-                                    const Result<history::ReadReply, history::StoreError>& answer) {
-        --reads_in_flight_;
-        parts_.worker.update_now();
-        if (Pending* asked = find(session, serial)) {
-          perform(session, asked->machine.history_read(answer, parts_.worker.now()));
-        }
-        read_waiting();
-      });
-}
-
-// A storm of clients must not put thousands of reads before the next publish; and who has gone
-// when its turn comes costs none.
-void Programs::read_waiting() {
-  if (std::exchange(reading_waiting_, true)) return;
-  while (reads_in_flight_ < reads_in_flight_max && !readers_.empty()) {
-    const Waiting next = readers_.front();
-    readers_.pop_front();
-    if (Pending* pending = find(next.session, next.serial)) read_history(*pending);
+// A look-up answers those who asked before it began: what it says was true after they came.
+void Programs::look_up_wanted() {
+  while (!wanted_.empty()) {
+    for (const auto& user : std::exchange(wanted_, {})) look_up(user);
   }
-  reading_waiting_ = false;
+}
+
+void Programs::look_up(const std::string& user) {
+  LookUps& look_ups = look_ups_[user];
+  look_ups.under_way = true;
+  ++parts_.worker.metrics().membership_reads;
+  parts_.memberships.look_up(
+      user, [this, user, askers = std::exchange(look_ups.waiting, {})](const UserAnswer& answer) {
+        LookUps& done = look_ups_[user];
+        done.under_way = false;
+        if (done.waiting.empty()) {
+          look_ups_.erase(user);
+        } else {
+          wanted_.push_back(user);
+        }
+        looked_up(askers, answer);
+      });
+}
+
+void Programs::looked_up(const std::vector<Waiting>& askers, const UserAnswer& answer) {
+  for (const Waiting& asker : askers) {
+    if (Pending* pending = find(asker)) {
+      perform(asker.session, pending->machine.looked_up(answer, parts_.worker.now()));
+    }
+  }
+}
+
+void Programs::claim(Pending& pending, const std::string& sid) {
+  const Waiting self{pending.ticket.session, pending.serial};
+  if (!std::exchange(pending.claiming, true)) claiming_.emplace(hash_of(sid), self);
+  parts_.history.claim(sid, [this, self](const Result<history::Fence, history::StoreError>& fence) {
+    Pending* claimer = find(self);
+    if (claimer == nullptr) return;
+    parts_.worker.update_now();
+    perform(self.session, claimer->machine.claimed(fence, parts_.worker.now()));
+  });
+}
+
+void Programs::ask(Pending& pending, gateway::Question question) {
+  const Waiting self{pending.ticket.session, pending.serial};
+  const auto answer = [this, self](const Result<history::ReadReply, history::StoreError>& reply) {
+    Pending* asker = find(self);
+    if (asker == nullptr) return;
+    asker->question = 0;
+    perform(self.session, asker->machine.history_read(reply, parts_.worker.now()));
+  };
+  if (!parts_.history.available()) return answer(Unexpected{history::StoreError::unavailable});
+  const std::uint64_t number = parts_.delivery.ask(std::move(question), answer);
+  if (Pending* asker = find(self)) asker->question = number;
 }
 
 void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
@@ -141,56 +171,138 @@ void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
       "{\"code\":" + json::quote(refused.code) + ",\"detail\":" + json::quote(refused.detail) + "}";
   const Ticket ticket = pending.ticket;
   const std::string message(refused.message);
-  pending_.erase(ticket.session);
+  drop(ticket.session);
   parts_.sockets.refuse(ticket, message, data);
 }
 
-// The history's answers come in the order of its appends: what was appended before the read is in
-// the replay or already with the members, what comes after it is delivered to this socket too.
+// All that has been delivered here is in the replay, and all that has not is delivered to this
+// socket too.
 void Programs::admit(Pending& pending, gateway::Admit& admitted) {
   const Ticket ticket = pending.ticket;
-  deliver();
+  parts_.delivery.deliver();
   // That has written, and may so have found that this very client has gone.
   if (!parts_.sockets.is_open(ticket)) return;
-  pending_.erase(ticket.session);
+  drop(ticket.session);
   // One that leaves and comes again without reading must not make replays add up.
   if (parts_.engine.lags(ticket.session)) {
     parts_.engine.close(ticket.session, engineio::CloseReason::slow_reader, true);
     return;
   }
-  const Key socket = parts_.sockets.accept(ticket);
+  const Key socket = accept(ticket, admitted);
   if (parts_.sockets.session_of(socket) == 0) return;
-  if (admitted.floor > 0) {
-    floors_[socket] = admitted.floor;
-    floor_max_ = std::max(floor_max_, admitted.floor);
-  }
-  for (const auto& event : admitted.events) {
-    const auto id = history::event_id(admitted.epoch, event.gid);
-    const auto arguments =
-        catalog::event_arguments(event.body.view(), history::milliseconds(event.gid), id);
-    if (arguments.empty()) {  // the store holds what no gateway has written
-      parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
-      continue;
-    }
-    parts_.sockets.send(socket, make_packet(main_namespace, arguments), true);
-  }
-  parts_.worker.metrics().replayed += admitted.events.size();
+  catch_up(socket, admitted);
+  parts_.delivery.set_floor(socket, admitted.recovery.floor);
   for (const auto& program : admitted.user.programs) {
     parts_.sockets.join(socket, room_of(program));
   }
   parts_.worker.log(LogLevel::debug, "socket admitted",
                     {{"user", admitted.user.id},
                      {"programs", std::to_string(admitted.user.programs.size())},
-                     {"replayed", std::to_string(admitted.events.size())}});
+                     {"recovered", admitted.recovery.recovered ? "true" : "false"},
+                     {"replayed", std::to_string(admitted.recovery.events.size())}});
 }
+
+Key Programs::accept(const Ticket& ticket, const gateway::Admit& admitted) {
+  const bool recovered = admitted.recovery.recovered;
+  std::string id = recovered ? admitted.claimed : parts_.sockets.make_id();
+  std::string pid = admitted.pid;
+  if (!recovered && admitted.has_pid) {
+    gateway::Pid next = admitted.recovery.next;
+    next.sid = id;
+    pid = parts_.seal.seal(next);
+    if (pid.size() > gateway::PidSeal::bytes_max) pid.clear();
+  }
+  const Key socket = parts_.sockets.accept(ticket, id, pid);
+  if (!pid.empty() && parts_.sockets.session_of(socket) != 0) {
+    owners_.emplace(hash_of(id), Owner{socket, recovered ? admitted.fence : 0});
+  }
+  return socket;
+}
+
+void Programs::catch_up(Key socket, const gateway::Admit& admitted) {
+  std::size_t replayed = 0;
+  for (const auto& event : admitted.recovery.events) {
+    const Packet& packet = parts_.delivery.encoded(admitted.epoch, event);
+    if (packet.message.view().empty()) continue;
+    parts_.sockets.send(socket, packet, true);
+    ++replayed;
+  }
+  Metrics& metrics = parts_.worker.metrics();
+  metrics.replayed += replayed;
+  if (!admitted.tell) return;
+  for (const auto& [program, verdict] : admitted.recovery.verdicts) {
+    Metrics::count(metrics.verdicts, to_string(verdict));
+  }
+  const auto arguments = gateway::catchup_arguments(admitted.recovery);
+  parts_.sockets.send(socket, make_packet(main_namespace, arguments), true);
+}
+
+// Claims. The highest fence owns a socket id; whoever has it with a lower one loses its transport,
+// and comes back if it lives.
+
+void Programs::claimed(const std::string& sid, history::Fence fence) {
+  const auto [first, last] = owners_.equal_range(hash_of(sid));
+  std::vector<Key> lower;
+  for (auto at = first; at != last; ++at) {
+    const Owner& owner = at->second;
+    if (owner.fence < fence && parts_.sockets.id(owner.socket) == sid) {
+      lower.push_back(owner.socket);
+    }
+  }
+  for (const Key socket : lower) close(socket);
+
+  const auto [begin, end] = claiming_.equal_range(hash_of(sid));
+  std::vector<Key> overtaken;
+  for (auto at = begin; at != end; ++at) {
+    Pending* pending = find(at->second);
+    if (pending != nullptr && pending->machine.claim_heard(sid, fence)) {
+      overtaken.push_back(at->second.session);
+    }
+  }
+  for (const Key session : overtaken) give_up(session, "another connection claimed its pid");
+}
+
+/// What was claimed while nothing was heard has to be asked for.
+void Programs::claims_heard() {
+  std::vector<std::string> sids;
+  const auto ask_for = [this, &sids] {
+    if (sids.empty()) return;
+    parts_.history.fences(
+        sids, [this, sids](const Result<std::vector<history::Fence>, history::StoreError>& fences) {
+          if (!fences) return;  // then the store is lost, and this comes again
+          for (std::size_t i = 0; i < sids.size(); ++i) claimed(sids[i], (*fences)[i]);
+        });
+    sids.clear();
+  };
+  std::vector<std::string> all;
+  all.reserve(owners_.size());
+  for (const auto& [hash, owner] : owners_) all.emplace_back(parts_.sockets.id(owner.socket));
+  for (const auto& [hash, waiting] : claiming_) {
+    if (const Pending* pending = find(waiting)) all.emplace_back(pending->machine.pid_sid());
+  }
+  std::ranges::sort(all);  // whatever the order of the table
+  for (auto& sid : all) {
+    sids.push_back(std::move(sid));
+    if (sids.size() == fences_max) ask_for();
+  }
+  ask_for();
+}
+
+void Programs::close(Key socket) {
+  const Key session = parts_.sockets.session_of(socket);
+  if (session != 0) parts_.engine.close(session, engineio::CloseReason::forced_close, true);
+}
+
+// Time.
 
 void Programs::tick(TimePoint now) {
   while (!waits_.empty() && waits_.begin()->first <= now) {
     const Waiting waiting = waits_.begin()->second;
     waits_.erase(waits_.begin());
-    Pending* pending = find(waiting.session, waiting.serial);
-    if (pending != nullptr) perform(waiting.session, pending->machine.tick(now));
+    Pending* pending = find(waiting);
+    if (pending != nullptr) perform(waiting.session, pending->machine.tick());
   }
+  look_up_wanted();
 }
 
 TimePoint Programs::deadline() const { return waits_.empty() ? never : waits_.begin()->first; }
@@ -207,91 +319,12 @@ void Programs::event(Key socket, socketio::EventReceived& event) {
 
 void Programs::ack(Key /*socket*/, socketio::AckReceived& /*ack*/) {}
 
-void Programs::left(Key socket, std::string_view /*reason*/) { floors_.erase(socket); }
-
-// Publishing.
-
-void Programs::publish(std::string_view program, std::string_view body, Done done) {
-  auto fail = [&](Error error) {
-    Metrics::count(parts_.worker.metrics().publish_errors, error.code);
-    done(Unexpected{std::move(error)});
-  };
-  if (refusing_) return fail(shutting_down());
-  if (!is_name(program)) {
-    return fail({422, "bad_program",
-                 "A programId is 1 to 128 bytes of UTF-8 without control characters.", ""});
-  }
-  auto checked = parts_.catalog.check(program, body);
-  if (!checked) return fail(std::move(checked.error()));
-  if (checked->body.size() + encoding_bytes_max > event_bytes_max_) {
-    return fail({413, "too_large", "The event is larger than a socket's backlog may be.", ""});
-  }
-  ++in_flight_;
-  history::AppendRequest append{std::string(program), checked->body, {}};
-  parts_.history.append(
-      std::move(append),
-      [this, program = std::string(program), stored = checked->body,
-       done = std::move(done)](const Result<history::Appended, history::StoreError>& result) {
-        appended(program, stored, result, done);
-      });
-}
-
-void Programs::appended(const std::string& program, const Bytes& body,
-                        const Result<history::Appended, history::StoreError>& result,
-                        const Done& done) {
-  --in_flight_;
-  Metrics& metrics = parts_.worker.metrics();
-  ++metrics.publishes;
-  Position position;
-  history::Gid gid = 0;
-  std::int64_t timestamp_ms = 0;
-  if (result) {
-    gid = result->position.gid;
-    timestamp_ms = history::milliseconds(gid);
-    position.id = history::event_id(result->position.epoch, gid);
-    position.seq = result->position.seq;
-  } else {
-    ++metrics.publishes_unrecoverable;
-    timestamp_ms = parts_.wall_clock() / 1000;
-    position.recoverable = false;
-  }
-  position.timestamp = iso8601(timestamp_ms);
-  const auto arguments = catalog::event_arguments(body.view(), timestamp_ms, position.id);
-  live_.push_back({program, gid, make_packet(main_namespace, arguments)});
-  done(std::move(position));
-}
-
-void Programs::deliver() {
-  const std::vector<Live> live = std::exchange(live_, {});
-  std::vector<Packet> packets;
-  for (std::size_t first = 0; first < live.size();) {
-    if (live[first].gid != 0 && live[first].gid <= floor_max_) {
-      deliver_late(live[first++]);
-      continue;
-    }
-    // Neighbours of one program leave in one call a socket; the order over programs stays.
-    std::size_t end = first;
-    packets.clear();
-    while (end < live.size() && live[end].program == live[first].program &&
-           (live[end].gid == 0 || live[end].gid > floor_max_)) {
-      packets.push_back(live[end++].packet);
-    }
-    const auto members =
-        parts_.sockets.broadcast(main_namespace, room_of(live[first].program), packets);
-    parts_.worker.metrics().deliveries += members * packets.size();
-    first = end;
-  }
-}
-
-// An append that was repeated after a lost connection may be older than what some sockets were
-// caught up to: those have it already.
-void Programs::deliver_late(const Live& live) {
-  for (const Key socket : parts_.sockets.members(main_namespace, room_of(live.program))) {
-    const auto floor = floors_.find(socket);
-    if (floor != floors_.end() && live.gid <= floor->second) continue;
-    parts_.sockets.send(socket, live.packet);
-    ++parts_.worker.metrics().deliveries;
-  }
+void Programs::left(Key socket, std::string_view id, std::string_view /*reason*/) {
+  parts_.delivery.forget(socket);
+  const auto [first, last] = owners_.equal_range(hash_of(id));
+  const auto mine =
+      std::find_if(first, last, [&](const auto& entry) { return entry.second.socket == socket; });
+  if (mine != last) owners_.erase(mine);
 }
 
 }  // namespace crier::server

@@ -2,13 +2,10 @@
 
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
-#include "catalog/catalog.hpp"
-#include "crier/gateway.hpp"
 #include "gateway/admission.hpp"
-#include "history/store.hpp"
+#include "server/delivery.hpp"
 #include "server/sockets.hpp"
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,9 +16,9 @@
 
 namespace crier::server {
 
-/// The gateway's side of the sockets: admits members of programs, catches them up, and delivers
-/// what is published. Carries out the commands of gateway/. On the loop's thread only.
-class Programs final : public Application, public TurnUser {
+/// Admits members of programs and catches them up: carries out the commands of gateway::Admission.
+/// On the loop's thread only.
+class Programs final : public Application, public TurnUser, private Delivery::ClaimUser {
  public:
   struct Parts {
     Worker& worker;
@@ -29,74 +26,73 @@ class Programs final : public Application, public TurnUser {
     Sockets& sockets;
     access::MembershipSource& memberships;
     history::HistoryStore& history;
+    Delivery& delivery;
     const access::Verifier& verifier;
-    const catalog::Catalog& catalog;
+    const gateway::PidSeal& seal;
     std::function<WallTime()> wall_clock;
   };
   /// The parts outlive it.
-  Programs(const Parts& parts, const gateway::AdmissionOptions& options,
-           std::size_t event_bytes_max);
+  Programs(const Parts& parts, const gateway::AdmissionOptions& options);
   ~Programs() override;
-
-  using Done = std::function<void(Result<Position>)>;
-  /// Checks, stores and delivers; `done` is called once, later or now. Positions are reported in
-  /// order, and an event is on its way to all members when its position is reported.
-  void publish(std::string_view program, std::string_view body, Done done);
-  void refuse_publishes() { refusing_ = true; }
-  /// Whether everything accepted has been handed to its members.
-  [[nodiscard]] bool idle() const { return in_flight_ == 0 && live_.empty(); }
 
   // Application.
   void connect_requested(const Ticket& ticket, std::string auth) override;
   void withdrawn(const Ticket& ticket) override;
   void event(Key socket, socketio::EventReceived& event) override;
   void ack(Key socket, socketio::AckReceived& ack) override;
-  void left(Key socket, std::string_view reason) override;
+  void left(Key socket, std::string_view id, std::string_view reason) override;
 
   // TurnUser.
-  void turn_end() override { deliver(); }
+  void turn_end() override { look_up_wanted(); }
   void tick(TimePoint now) override;
   [[nodiscard]] TimePoint deadline() const override;
 
  private:
   struct Pending;
-  struct Live {
-    std::string program;
-    history::Gid gid;  ///< 0: unnumbered.
-    Packet packet;
+  /// Tells a late answer to an earlier CONNECT of the same session.
+  struct Waiting {
+    Key session = 0;
+    std::uint64_t serial = 0;
   };
+  /// One look-up a user at a time; who comes while it is under way waits for the next.
+  struct LookUps {
+    bool under_way = false;
+    std::vector<Waiting> waiting;
+  };
+  struct Owner {
+    Key socket = 0;
+    history::Fence fence = 0;
+  };
+  using UserAnswer = Result<std::optional<access::User>, access::SourceError>;
+
+  void claimed(const std::string& sid, history::Fence fence) override;
+  void claims_heard() override;
 
   void perform(Key session, gateway::Command command);
-  void look_up(Key session, const std::string& user);
-  void read_history(Pending& pending);
-  void read_waiting();
+  void look_up_wanted();
+  void look_up(const std::string& user);
+  void looked_up(const std::vector<Waiting>& askers, const UserAnswer& answer);
+  void claim(Pending& pending, const std::string& sid);
+  void ask(Pending& pending, gateway::Question question);
   void admit(Pending& pending, gateway::Admit& admit);
+  Key accept(const Ticket& ticket, const gateway::Admit& admitted);
+  void catch_up(Key socket, const gateway::Admit& admitted);
   void refuse(Pending& pending, const gateway::Refuse& refuse);
-  [[nodiscard]] Pending* find(Key session, std::uint64_t serial) const;
-  void appended(const std::string& program, const Bytes& body,
-                const Result<history::Appended, history::StoreError>& result, const Done& done);
-  /// Hands what was published since the last call to the members, in order.
-  void deliver();
-  void deliver_late(const Live& live);
+  void give_up(Key session, std::string_view reason);
+  void close(Key socket);
+  [[nodiscard]] Pending* find(Waiting waiting) const;
+  void drop(Key session);
 
   Parts parts_;
   gateway::AdmissionOptions options_;
-  std::size_t event_bytes_max_;
   std::unordered_map<Key, std::unique_ptr<Pending>> pending_;  ///< By session.
-  struct Waiting {
-    Key session;
-    std::uint64_t serial;
-  };
   std::multimap<TimePoint, Waiting> waits_;
-  std::deque<Waiting> readers_;  ///< Who waits until fewer reads are in flight.
-  std::size_t reads_in_flight_ = 0;
-  bool reading_waiting_ = false;
+  std::map<std::string, LookUps> look_ups_;  ///< By user.
+  std::vector<std::string> wanted_;          ///< Users to look up at the end of the turn.
   std::uint64_t serial_ = 0;
-  std::vector<Live> live_;
-  std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that were caught up.
-  history::Gid floor_max_ = 0;
-  std::size_t in_flight_ = 0;
-  bool refusing_ = false;
+  /// By a hash of the socket's id: who has a pid, and who is claiming one.
+  std::unordered_multimap<std::size_t, Owner> owners_;
+  std::unordered_multimap<std::size_t, Waiting> claiming_;
 };
 
 }  // namespace crier::server

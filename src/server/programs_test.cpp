@@ -1,5 +1,8 @@
 #include "server/programs.hpp"
 
+#include "base/json_text.hpp"
+#include "history/memory_store.hpp"
+#include "server/delivery.hpp"
 #include "server/loopback_client.hpp"
 
 #include <deque>
@@ -11,32 +14,58 @@
 namespace crier::server {
 namespace {
 
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
-class OneUser final : public access::MembershipSource {
+/// Answers when the test says so.
+class SlowMemberships final : public access::MembershipSource {
  public:
   void look_up(const std::string& user, Done done) override {
-    done(std::optional(access::User{user, "", "", true, {"p1"}}));
+    ++asked;
+    open.emplace_back(user, std::move(done));
   }
   [[nodiscard]] bool available() override { return true; }
+
+  std::size_t asked = 0;
+  std::deque<std::pair<std::string, Done>> open;
 };
 
-/// Answers when the test says so.
+/// A store in memory whose reads are answered when the test says so.
 class SlowHistory final : public history::HistoryStore {
  public:
   using Read = std::function<void(Result<history::ReadReply, history::StoreError>)>;
-  void append(history::AppendRequest /*request*/,
+  void append(history::AppendRequest request,
               std::function<void(Result<history::Appended, history::StoreError>)> done) override {
-    done(Unexpected{history::StoreError::unavailable});
+    if (!up) return done(Unexpected{history::StoreError::unavailable});
+    store.append(std::move(request), std::move(done));
   }
-  void read(std::vector<history::ReadRequest> /*requests*/, Read done) override {
+  void read(std::vector<history::ReadRequest> requests, Read done) override {
     ++asked;
-    open.push_back(std::move(done));
+    open.emplace_back(std::move(requests), std::move(done));
   }
-  [[nodiscard]] bool available() const override { return true; }
+  [[nodiscard]] bool available() const override { return up; }
+  void listen(history::Listener& listener) override { store.listen(listener); }
+  void subscribe(const std::string& program) override { store.subscribe(program); }
+  void unsubscribe(const std::string& program) override { store.unsubscribe(program); }
+  void probe(std::function<void(bool)> done) override { store.probe(std::move(done)); }
+  [[nodiscard]] bool hears() const override { return up; }
+  void claim(const std::string& sid,
+             std::function<void(Result<history::Fence, history::StoreError>)> done) override {
+    store.claim(sid, std::move(done));
+  }
+  void fences(
+      std::vector<std::string> sids,
+      std::function<void(Result<std::vector<history::Fence>, history::StoreError>)> done) override {
+    store.fences(std::move(sids), std::move(done));
+  }
 
+  WallTime clock = 1'000'000'000;
+  history::MemoryStore store{{}, [this] { return clock += 1000; }, Random::seeded(7)};
+  bool up = true;
   std::size_t asked = 0;
-  std::deque<Read> open;
+  std::deque<std::pair<std::vector<history::ReadRequest>, Read>> open;
 };
 
 class ProgramsTest : public testing::Test {
@@ -57,23 +86,59 @@ class ProgramsTest : public testing::Test {
     options.endpoint = {"127.0.0.1", 0};
     return options;
   }
-  /// A client whose CONNECT, with a cursor, has been taken.
-  std::unique_ptr<LoopbackClient> asking() {
-    auto client = std::make_unique<LoopbackClient>(worker.port());
-    client->open_websocket("/socket.io/?EIO=4&transport=websocket");
-    EXPECT_THAT(client->read_frame(), StartsWith("0{\"sid\":"));
-    client->write_text("40{\"token\":\"" + access::sign_hs256("secret", R"({"sub":"u1"})") +
-                       "\",\"lastEventTimestamp\":1}");
-    client->write(LoopbackClient::frame("taken", '\x89'));
-    EXPECT_EQ(client->read_frame(), "taken");
-    return client;
-  }
   /// Runs `call` on the loop and returns what it returns.
   template <class Call>
   auto on_loop(Call call) {
     std::promise<decltype(call())> result;
     worker.loop().post([&] { result.set_value(call()); });
     return result.get_future().get();
+  }
+  /// A client whose CONNECT, with what else its auth holds, has been taken.
+  std::unique_ptr<LoopbackClient> asking(const std::string& more = R"(,"lastEventTimestamp":1)",
+                                         const std::string& user = "u1") {
+    auto client = std::make_unique<LoopbackClient>(worker.port());
+    client->open_websocket("/socket.io/?EIO=4&transport=websocket");
+    EXPECT_THAT(client->read_frame(), StartsWith("0{\"sid\":"));
+    client->write_text("40{\"token\":\"" +
+                       access::sign_hs256("secret", R"({"sub":")" + user + "\"}") + "\"" + more +
+                       "}");
+    client->write(LoopbackClient::frame("taken", '\x89'));
+    EXPECT_EQ(client->read_frame(), "taken");
+    return client;
+  }
+  /// One that is in, and has a pid.
+  std::unique_ptr<LoopbackClient> member(std::string& pid, const std::string& more = {}) {
+    auto client = asking(more);
+    look_up();
+    while (answer()) {
+    }
+    const std::string connect = client->read_frame();
+    EXPECT_THAT(connect, StartsWith("40{\"sid\":"));
+    pid = json::unquote(*json::member(std::string_view(connect).substr(2), "pid")).value();
+    return client;
+  }
+  /// Answers the oldest look-up with a member of p1; false if none comes.
+  bool look_up() {
+    for (int turn = 0; turn < 1000; ++turn) {
+      if (answer_look_up()) return true;
+    }
+    return false;
+  }
+  bool answer_look_up() {
+    return on_loop([this] {
+      if (memberships.open.empty()) return false;
+      const auto [user, done] = std::move(memberships.open.front());
+      memberships.open.pop_front();
+      done(std::optional(access::User{user, "", "", true, {"p1"}, {1}}));
+      return true;
+    });
+  }
+  void publish(const std::string& event) {
+    on_loop([&] {
+      history.append({"p1", Bytes("{\"event\":\"" + event + "\",\"programId\":\"p1\"}"), {}},
+                     [](const auto&) {});
+      return true;
+    });
   }
   std::size_t asked() {
     return on_loop([this] { return history.asked; });
@@ -82,9 +147,9 @@ class ProgramsTest : public testing::Test {
   bool answer() {
     return on_loop([this] {
       if (history.open.empty()) return false;
-      const auto done = std::move(history.open.front());
+      auto [reads, done] = std::move(history.open.front());
       history.open.pop_front();
-      done(history::ReadReply{"epoch", 0, {}});
+      history.store.read(std::move(reads), done);
       return true;
     });
   }
@@ -94,40 +159,106 @@ class ProgramsTest : public testing::Test {
   socketio::ClientOptions client_options;
   Sockets sockets{worker, client_options, random};
   Engine engine{worker, {}, 4096, sockets, random};
-  OneUser memberships;
+  SlowMemberships memberships;
   SlowHistory history;
   access::Verifier verifier{{access::Key{"secret", {access::Algorithm::hs256}, {}}}, {}};
-  catalog::Catalog catalog = catalog::Catalog::built_in();
-  Programs programs{{worker, engine, sockets, memberships, history, verifier, catalog,
+  gateway::PidSeal seal{"secret"};
+  Delivery delivery{{worker, engine, sockets, history}, {}};
+  Programs programs{{worker, engine, sockets, memberships, history, delivery, verifier, seal,
                      [] { return WallTime{0}; }},
-                    {},
-                    1024 * 1024};
+                    {}};
   std::thread thread;
 };
 
-TEST_F(ProgramsTest, AStormOfClientsAsksTheHistoryABoundedNumberOfTimesAtOnce) {
+TEST_F(ProgramsTest, AStormOfClientsCostsOneReadOfTheHistoryAndOneLookUpAUser) {
   std::vector<std::unique_ptr<LoopbackClient>> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(asking());
-  EXPECT_EQ(asked(), 16U);
+  // The first look-up began before the others came, so it does not answer them.
+  EXPECT_TRUE(look_up());
+  EXPECT_TRUE(look_up());
+  EXPECT_FALSE(look_up());
+  EXPECT_EQ(asked(), 1U);
   EXPECT_TRUE(answer());
-  EXPECT_EQ(asked(), 17U);
-  while (answer()) {
-  }
-  EXPECT_EQ(asked(), 20U);
+  EXPECT_FALSE(answer());
   for (const auto& client : clients) {
     EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
   }
 }
 
-TEST_F(ProgramsTest, OneThatHasGoneBeforeItsTurnCostsNoRead) {
-  std::vector<std::unique_ptr<LoopbackClient>> clients;
-  for (int i = 0; i < 20; ++i) clients.push_back(asking());
-  clients[18]->write(LoopbackClient::frame("", '\x88'));
-  EXPECT_EQ(clients[18]->read(2), std::string("\x88\x00", 2));
+TEST_F(ProgramsTest, OneThatHasGoneWhileItWaitedIsNotMissed) {
+  const auto first = asking();
+  const auto second = asking();
+  look_up();
+  look_up();
+  first->write(LoopbackClient::frame("", '\x88'));
+  EXPECT_EQ(first->read(2), std::string("\x88\x00", 2));
   while (answer()) {
   }
-  EXPECT_EQ(asked(), 19U);
-  EXPECT_THAT(clients[19]->read_frame(), StartsWith("40{\"sid\":"));
+  EXPECT_THAT(second->read_frame(), StartsWith("40{\"sid\":"));
+}
+
+TEST_F(ProgramsTest, SendsConnectThenTheReplayThenCatchupThenWhatIsNew) {
+  std::string pid;
+  {
+    const auto away = member(pid);
+    away->write(LoopbackClient::frame("", '\x88'));
+    EXPECT_EQ(away->read(2), std::string("\x88\x00", 2));
+  }
+  publish("missed:one");
+  const auto back = asking(",\"pid\":\"" + pid + "\"");
+  publish("missed:two");
+  look_up();
+  publish("new:one");
+  EXPECT_THAT(back->read_frame(), AllOf(StartsWith("40{\"sid\":"), HasSubstr(pid)));
+  EXPECT_THAT(back->read_frame(), StartsWith(R"(42["missed:one",)"));
+  EXPECT_THAT(back->read_frame(), StartsWith(R"(42["missed:two",)"));
+  EXPECT_EQ(back->read_frame(),
+            R"(42["catchup",{"recovered":true,"replayed":2,"programs":{"p1":"recovered"}}])");
+  EXPECT_THAT(back->read_frame(), StartsWith(R"(42["new:one",)"));
+}
+
+TEST_F(ProgramsTest, AClaimTakesThePidOver) {
+  std::string pid;
+  const auto first = member(pid);
+  const auto second = asking(",\"pid\":\"" + pid + "\"");
+  look_up();
+  EXPECT_TRUE(first->closed());
+  while (answer()) {
+  }
+  EXPECT_THAT(second->read_frame(), HasSubstr(pid));
+}
+
+TEST_F(ProgramsTest, OfTwoThatClaimAtOnceTheLaterStays) {
+  std::string pid;
+  {
+    const auto away = member(pid);
+  }
+  const auto first = asking(",\"pid\":\"" + pid + "\"");
+  look_up();
+  const auto second = asking(",\"pid\":\"" + pid + "\"");
+  look_up();
+  EXPECT_TRUE(first->closed());
+  while (answer()) {
+  }
+  EXPECT_THAT(second->read_frame(), HasSubstr(pid));
+}
+
+TEST_F(ProgramsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
+  on_loop([this] { return history.up = false; });
+  const auto client = asking("");
+  look_up();
+  EXPECT_THAT(client->read_frame(), AllOf(StartsWith("40{\"sid\":"), Not(HasSubstr("pid"))));
+}
+
+TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {
+  on_loop([this] { return history.up = false; });
+  const auto blind = asking("");
+  look_up();
+  EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
+  on_loop([this] { return history.up = true; });
+  std::string pid;
+  const auto next = member(pid);
+  EXPECT_TRUE(blind->closed());
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include "base/json_text.hpp"
 #include "server/error_response.hpp"
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 namespace crier::server {
@@ -20,6 +20,13 @@ std::optional<std::string_view> program_in(std::string_view path) {
   const auto program = path.substr(before.size(), path.size() - before.size() - after.size());
   if (program.find('/') != std::string_view::npos) return std::nullopt;
   return program;
+}
+
+constexpr std::size_t idempotency_key_bytes_max = 255;
+
+bool is_idempotency_key(std::string_view key) {
+  return !key.empty() && key.size() <= idempotency_key_bytes_max &&
+         std::ranges::all_of(key, [](char c) { return c > ' ' && c <= '~'; });
 }
 
 bool is_json(std::string_view content_type) {
@@ -48,15 +55,19 @@ std::string position_json(const Position& position) {
 
 http::Response publish_response(const Result<Position>& result) {
   if (!result) return error_response(result.error());
-  return http::json(202, position_json(*result));
+  http::Response response = http::json(202, position_json(*result));
+  if (result->repeated) response.headers.emplace_back("Idempotent-Replayed", "true");
+  return response;
 }
 
-PublishApi::PublishApi(Worker& worker, Programs& programs, std::string api_key,
+PublishApi::PublishApi(Worker& worker, Publisher& publisher, std::string api_key,
                        std::size_t body_bytes_max)
     : worker_(worker),
-      programs_(programs),
+      publisher_(publisher),
       api_key_(std::move(api_key)),
-      body_bytes_max_(body_bytes_max) {}
+      body_bytes_max_(body_bytes_max) {
+  if (!api_key_.empty()) token_hmac_.emplace(access::Algorithm::hs256, api_key_);
+}
 
 bool PublishApi::authorized(std::string_view authorization) const {
   constexpr std::string_view scheme = "Bearer ";
@@ -65,7 +76,23 @@ bool PublishApi::authorized(std::string_view authorization) const {
   return equal_in_constant_time(authorization.substr(scheme.size()), api_key_);
 }
 
-Result<std::string> PublishApi::check_head(const http::Request& request) const {
+// What the store remembers: a digest, so that nobody who reads Redis learns a key of either kind,
+// and the same word from a holder of another API key is another token.
+Result<std::string> PublishApi::token_of(const http::Request& request) const {
+  const auto is_key = [](const auto& header) { return header.first == "idempotency-key"; };
+  const auto count = std::ranges::count_if(request.headers, is_key);
+  if (count == 0) return std::string();
+  const auto key = request.header("idempotency-key");
+  if (count > 1 || !is_idempotency_key(key)) {
+    return Unexpected{
+        Error{400, "bad_idempotency_key",
+              "The Idempotency-Key header must be one of 1 to 255 visible ASCII characters.", ""}};
+  }
+  constexpr std::size_t token_bytes = 16;
+  return base64url_encode(token_hmac_->of(key).substr(0, token_bytes));
+}
+
+Result<PublishApi::Target> PublishApi::check_head(const http::Request& request) const {
   const auto program = program_in(request.path());
   if (!program) {
     return Unexpected{Error{404, "not_found", "There is nothing here.", ""}};
@@ -89,7 +116,9 @@ Result<std::string> PublishApi::check_head(const http::Request& request) const {
   if (!decoded) {
     return Unexpected{Error{400, "bad_program", "The programId's escapes are malformed.", ""}};
   }
-  return *std::move(decoded);
+  auto token = token_of(request);
+  if (!token) return Unexpected{std::move(token.error())};
+  return Target{*std::move(decoded), *std::move(token)};
 }
 
 void PublishApi::refuse(Connection& connection, const Error& error) {
@@ -101,24 +130,24 @@ void PublishApi::refuse(Connection& connection, const Error& error) {
 }
 
 std::size_t PublishApi::head(Connection& connection, const http::Request& request) {
-  const auto program = check_head(request);
-  if (!program) refuse(connection, program.error());
+  const auto target = check_head(request);
+  if (!target) refuse(connection, target.error());
   return body_bytes_max_;
 }
 
 void PublishApi::request(Connection& connection, http::Request& request) {
-  const auto program = check_head(request);
-  if (!program) {
-    refuse(connection, program.error());
+  auto target = check_head(request);
+  if (!target) {
+    refuse(connection, target.error());
     return;
   }
-  programs_.publish(*program, request.body,
-                    [&worker = worker_, key = connection.key()](const Result<Position>& result) {
-                      Connection* target = worker.find(key);
-                      if (target != nullptr && target->awaits_answer()) {
-                        target->answer(publish_response(result));
-                      }
-                    });
+  publisher_.publish(target->program, request.body, std::move(target->token),
+                     [&worker = worker_, key = connection.key()](const Result<Position>& result) {
+                       Connection* waiting = worker.find(key);
+                       if (waiting != nullptr && waiting->awaits_answer()) {
+                         waiting->answer(publish_response(result));
+                       }
+                     });
 }
 
 void PublishApi::body_failed(Connection& connection, int status) {

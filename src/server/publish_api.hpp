@@ -1,21 +1,24 @@
 #pragma once
 
+#include "access/hmac.hpp"
 #include "server/endpoint.hpp"
-#include "server/programs.hpp"
+#include "server/publisher.hpp"
 #include "server/worker.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace crier::server {
 
-/// POST /api/v1/programs/{programId}/events with a bearer key.
+/// POST /api/v1/programs/{programId}/events with a bearer key and, if the publisher wants to repeat
+/// it safely, an Idempotency-Key.
 class PublishApi final : public Endpoint {
  public:
   static constexpr std::string_view prefix = "/api/v1/";
 
   /// Both outlive it. An empty key admits nobody.
-  PublishApi(Worker& worker, Programs& programs, std::string api_key, std::size_t body_bytes_max);
+  PublishApi(Worker& worker, Publisher& publisher, std::string api_key, std::size_t body_bytes_max);
 
   std::size_t head(Connection& connection, const http::Request& request) override;
   void request(Connection& connection, http::Request& request) override;
@@ -26,13 +29,19 @@ class PublishApi final : public Endpoint {
   void refuse_all() { refusing_ = true; }
 
  private:
-  [[nodiscard]] Result<std::string> check_head(const http::Request& request) const;
+  struct Target {
+    std::string program;
+    std::string token;  ///< For Publisher::publish(); empty without an Idempotency-Key.
+  };
+  [[nodiscard]] Result<Target> check_head(const http::Request& request) const;
+  [[nodiscard]] Result<std::string> token_of(const http::Request& request) const;
   [[nodiscard]] bool authorized(std::string_view authorization) const;
   void refuse(Connection& connection, const Error& error);
 
   Worker& worker_;
-  Programs& programs_;
+  Publisher& publisher_;
   std::string api_key_;
+  std::optional<access::Hmac> token_hmac_;  ///< With the API key.
   std::size_t body_bytes_max_;
   bool refusing_ = false;
 };

@@ -146,12 +146,14 @@ bool Sockets::is_open(const Ticket& ticket) const {
   return client != nullptr && client->protocol.is_pending(ticket.nsp);
 }
 
-Key Sockets::accept(const Ticket& ticket) {
+Key Sockets::accept(const Ticket& ticket, std::string id, std::string_view pid) {
   Client* client = find_client(ticket.session);
   CRIER_ASSERT(client != nullptr);
   const Key key = sockets_.reserve();
-  auto socket = std::make_unique<Socket>(Socket{ticket.session, random_.id20(), ticket.nsp});
-  const std::string reply = "{\"sid\":" + json::quote(socket->id) + "}";
+  auto socket = std::make_unique<Socket>(Socket{ticket.session, std::move(id), ticket.nsp});
+  std::string reply = "{\"sid\":" + json::quote(socket->id);
+  if (!pid.empty()) reply.append(",\"pid\":").append(json::quote(pid));
+  reply += '}';
   sockets_.emplace(key, std::move(socket));
   client->sockets.push_back(key);
   socketio::Rooms& rooms = rooms_[ticket.nsp];
@@ -229,8 +231,8 @@ void Sockets::remove(Key socket, std::string_view reason) {
   socketio::Rooms& rooms = rooms_.find(found->nsp)->second;
   rooms.leave_all(slot_of(socket));
   rooms.set_route(slot_of(socket), std::nullopt);
-  sockets_.erase(socket);
-  application_->left(socket, reason);
+  const auto gone = sockets_.erase(socket);
+  application_->left(socket, gone->id, reason);
 }
 
 std::vector<Key> Sockets::members(std::string_view nsp, std::string_view room) const {
@@ -241,6 +243,12 @@ std::vector<Key> Sockets::members(std::string_view nsp, std::string_view room) c
   for (const auto& route : members->direct) keys.push_back(sockets_.key_at(route.slot));
   for (const auto slot : members->others) keys.push_back(sockets_.key_at(slot));
   return keys;
+}
+
+std::size_t Sockets::member_count(std::string_view nsp, std::string_view room) const {
+  const auto rooms = rooms_.find(nsp);
+  const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
+  return members == nullptr ? 0 : members->size();
 }
 
 std::vector<Key> Sockets::all(std::string_view nsp) const {

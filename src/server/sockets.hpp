@@ -33,7 +33,7 @@ class Application {
   virtual void event(Key socket, socketio::EventReceived& event) = 0;
   virtual void ack(Key socket, socketio::AckReceived& ack) = 0;
   /// The socket has left its rooms; its key finds nothing from now on.
-  virtual void left(Key socket, std::string_view reason) = 0;
+  virtual void left(Key socket, std::string_view id, std::string_view reason) = 0;
 };
 
 /// An event encoded once for all who get it.
@@ -61,7 +61,11 @@ class Sockets final : public MessageLayer {
 
   // Answers to connect_requested(). Asserts that the ticket is open.
   /// The client gets CONNECT with the new socket's id; returns its key.
-  Key accept(const Ticket& ticket);
+  Key accept(const Ticket& ticket) { return accept(ticket, make_id(), {}); }
+  /// The same with an id of the caller's (an earlier socket's, or from make_id()) and a pid, unless
+  /// that is empty.
+  Key accept(const Ticket& ticket, std::string id, std::string_view pid);
+  std::string make_id() { return random_.id20(); }
   /// `data` is a JSON value or empty.
   void refuse(const Ticket& ticket, std::string_view message, std::string_view data);
   [[nodiscard]] bool is_open(const Ticket& ticket) const;
@@ -80,6 +84,7 @@ class Sockets final : public MessageLayer {
   /// Delivers the packets, in order, to each member of the room. Returns how many members.
   std::size_t broadcast(std::string_view nsp, std::string_view room,
                         std::span<const Packet> packets);
+  [[nodiscard]] std::size_t member_count(std::string_view nsp, std::string_view room) const;
   [[nodiscard]] std::vector<Key> members(std::string_view nsp, std::string_view room) const;
   [[nodiscard]] std::vector<Key> all(std::string_view nsp) const;
   [[nodiscard]] std::size_t count() const { return sockets_.size(); }

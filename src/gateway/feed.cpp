@@ -1,0 +1,513 @@
+#include "gateway/feed.hpp"
+
+#include "history/verdict.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::gateway {
+
+namespace {
+
+using history::Gid;
+using history::Kept;
+using history::Published;
+using history::ReadReply;
+using history::Record;
+using history::StoreError;
+
+constexpr std::size_t whole_reads_max = 8;  // what one read may ask for: everything of so many
+constexpr std::size_t top_reads_max = 256;  // programs, or the tops of so many
+constexpr std::size_t retired_max = 8;
+
+/// Leaves the longest unbroken end of the chain.
+void keep_chain(std::vector<Record>& records) {
+  for (std::size_t i = records.size(); i > 1; --i) {
+    if (records[i - 1].prev == records[i - 2].gid) continue;
+    records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    return;
+  }
+}
+
+}  // namespace
+
+Feed::Feed(const FeedOptions& options, std::function<bool(const std::string&)> has_members,
+           TimePoint now)
+    : options_(options),
+      has_members_(std::move(has_members)),
+      check_at_(now + options.check_interval) {}
+
+FeedCommand Feed::next_command() {
+  FeedCommand command = std::move(commands_.front());
+  commands_.pop_front();
+  return command;
+}
+
+// Questions.
+
+Feed::Program& Feed::want(const std::string& name) {
+  const auto [at, is_new] = programs_.try_emplace(name);
+  at->second.idle_since = never;
+  if (is_new) say(Subscribe{name});
+  return at->second;
+}
+
+void Feed::queue(const std::string& name, Program& program) {
+  if (std::exchange(program.queued, true)) return;
+  to_read_.push_back(name);
+}
+
+void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
+  Waiting waiting;
+  waiting.serial = busy_ == Busy::reading ? serial_ : serial_ + 1;
+  waiting.give_up_at = now + options_.patience;
+  // Who comes from a node that knows more than this one may bring the first word of a new epoch.
+  const bool doubtful =
+      !epoch_.empty() && !what.epoch.empty() && (what.epoch != epoch_ || what.cursor > seen_);
+  if (doubtful) waiting.fresh_serial = serial_ + 1;
+  for (const auto& read : what.reads) {
+    Program& program = want(read.program);
+    ++program.questions;
+    const bool reading = busy_ == Busy::reading && program.asked_serial == serial_;
+    const bool wants_all =
+        program.known ? read.after < program.start : read.after != after_everything;
+    const bool lacks_all = wants_all && !(reading && program.all_asked_serial == serial_);
+    if (lacks_all) program.want_all = true;
+    const bool unread = program.state == State::unread && !reading;
+    if (program.state != State::subscribing && (unread || lacks_all || doubtful)) {
+      queue(read.program, program);
+    }
+  }
+  waiting.what = std::move(what);
+  const auto [at, is_new] = questions_.emplace(question, std::move(waiting));
+  if (is_answerable(at->second)) {
+    end(at, answer(at->second));
+  }
+  pump();
+}
+
+void Feed::withdraw(std::uint64_t question) {
+  const auto waiting = questions_.find(question);
+  if (waiting == questions_.end()) return;
+  for (const auto& read : waiting->second.what.reads)
+    --programs_.find(read.program)->second.questions;
+  questions_.erase(waiting);
+}
+
+bool Feed::is_answerable(const Waiting& waiting) const {
+  if (stopped_) return false;
+  return std::ranges::all_of(waiting.what.reads, [&](const history::ReadRequest& read) {
+    const Program& program = programs_.find(read.program)->second;
+    if (program.state != State::live || program.read_serial < waiting.fresh_serial) return false;
+    return read.after >= program.start || program.all_serial >= waiting.serial;
+  });
+}
+
+ReadReply Feed::answer(const Waiting& waiting) const {
+  ReadReply reply{epoch_, floor_, {}};
+  reply.programs.reserve(waiting.what.reads.size());
+  for (const auto& read : waiting.what.reads) {
+    const Program& program = programs_.find(read.program)->second;
+    Kept kept{read.program, program.top, {}};
+    auto from = std::ranges::upper_bound(program.ring, read.after, {},
+                                         [](const Held& held) { return held.record.gid; });
+    const auto count = program.ring.end() - from;
+    if (read.newest_max != 0 && count > read.newest_max) from += count - read.newest_max;
+    kept.records.reserve(static_cast<std::size_t>(program.ring.end() - from));
+    for (; from != program.ring.end(); ++from) kept.records.push_back(from->record);
+    reply.programs.push_back(std::move(kept));
+  }
+  return reply;
+}
+
+void Feed::answer_questions() {
+  for (auto at = questions_.begin(); at != questions_.end();) {
+    const auto waiting = at++;
+    if (is_answerable(waiting->second)) end(waiting, answer(waiting->second));
+  }
+}
+
+void Feed::fail_questions() {
+  while (!questions_.empty()) end(questions_.begin(), Unexpected{StoreError::unavailable});
+}
+
+void Feed::end(std::map<std::uint64_t, Waiting>::iterator waiting,
+               Result<ReadReply, StoreError> reply) {
+  const std::uint64_t question = waiting->first;
+  withdraw(question);
+  say(Answered{question, std::move(reply)});
+}
+
+// What is heard.
+
+void Feed::subscribed(const std::string& name) {
+  const auto at = programs_.find(name);
+  if (at == programs_.end() || at->second.state != State::subscribing) return;
+  Program& program = at->second;
+  program.state = State::unread;
+  if (program.known || program.questions > 0 || has_members_(name)) queue(name, program);
+  pump();
+}
+
+void Feed::published(Published event, TimePoint now) {
+  const auto at = programs_.find(event.program);
+  if (at == programs_.end() || at->second.state == State::subscribing) return;
+  if (!epoch_.empty() && event.epoch != epoch_) {
+    if (std::ranges::find(retired_, event.epoch) != retired_.end()) return;
+    renew(event.epoch);
+  }
+  Program& program = at->second;
+  if (stopped_ || program.state != State::live) {
+    held_.push_back({std::move(event), serial_});
+  } else {
+    take(at->first, program, std::move(event.record), serial_, now);
+  }
+  pump();
+}
+
+/// One more event of a program that is live.
+void Feed::take(const std::string& name, Program& program, Record record, std::uint64_t heard,
+                TimePoint now) {
+  if (record.gid <= program.top) return;
+  if (record.prev > program.top) {
+    // What a read that began after it was heard does not know of was never published.
+    if (program.read_serial > heard) return;
+    stop();
+    held_.push_back({{epoch_, name, std::move(record)}, heard});
+    return;
+  }
+  seen_ = std::max(seen_, record.gid);
+  if (history::is_gap_marker(record)) {
+    say(CloseMembers{name, "gap"});
+  } else {
+    say(Deliver{name, epoch_, record});
+  }
+  push(program, std::move(record), now);
+  trim(program, now);
+}
+
+void Feed::lost() {
+  held_.clear();
+  for (const auto& name : std::exchange(to_read_, {})) {
+    if (const auto at = programs_.find(name); at != programs_.end()) at->second.queued = false;
+  }
+  for (auto& [name, program] : programs_) {
+    program.state = State::subscribing;
+    if (!has_members_(name)) forget_ring(program);
+  }
+  stopped_ = true;
+  stale_ = true;
+  release_if_read({});
+}
+
+/// There is a hole: no program goes on before all have been read.
+void Feed::stop() {
+  if (std::exchange(stopped_, true)) return;
+  stale_ = true;
+  for (auto& [name, program] : programs_) {
+    if (!has_members_(name)) forget_ring(program);
+    if (program.state == State::live) program.state = State::unread;
+    if (program.state == State::unread && (program.known || program.questions > 0)) {
+      queue(name, program);
+    }
+  }
+}
+
+/// The store has begun anew: nothing that is known counts.
+void Feed::renew(const history::Epoch& epoch) {
+  std::erase(retired_, epoch);
+  retired_.push_back(std::exchange(epoch_, epoch));
+  if (retired_.size() > retired_max) retired_.pop_front();
+  floor_ = 0;
+  seen_ = 0;
+  stale_ = true;
+  stopped_ = false;
+  std::erase_if(held_, [&](const Heard& heard) { return heard.event.epoch != epoch; });
+  say(CloseMembers{{}, "reset"});
+  for (auto& [name, program] : programs_) {
+    const bool wanted = program.known || program.questions > 0;
+    forget_ring(program);
+    if (program.state == State::live) program.state = State::unread;
+    if (program.state == State::unread && wanted) queue(name, program);
+  }
+}
+
+// Reading.
+
+void Feed::pump() {
+  if (busy_ != Busy::no || retry_at_ != never) return;
+  std::size_t whole = 0;
+  while (!to_read_.empty() && whole < whole_reads_max && reading_.size() < top_reads_max) {
+    const std::string name = std::move(to_read_.front());
+    to_read_.pop_front();
+    const auto at = programs_.find(name);
+    if (at == programs_.end()) continue;
+    Program& program = at->second;
+    program.queued = false;
+    if (program.state == State::subscribing) continue;
+    history::ReadRequest read{name, after_everything, 0};
+    if (program.state == State::unread && program.known) read.after = program.top;
+    if (std::exchange(program.want_all, false)) read.after = 0;
+    if (read.after != after_everything) ++whole;
+    program.asked_serial = serial_ + 1;
+    if (read.after == 0) program.all_asked_serial = serial_ + 1;
+    reading_.push_back(std::move(read));
+  }
+  if (reading_.empty()) return;
+  ++serial_;
+  busy_ = Busy::reading;
+  stale_ = false;
+  say(ReadStore{reading_});
+}
+
+/// Puts back what has been asked for in vain.
+void Feed::read_again(const std::vector<history::ReadRequest>& reads) {
+  for (const auto& read : reads) {
+    const auto at = programs_.find(read.program);
+    if (at == programs_.end()) continue;
+    if (read.after == 0) at->second.want_all = true;
+    if (at->second.state != State::subscribing) queue(read.program, at->second);
+  }
+}
+
+void Feed::store_read(Result<ReadReply, StoreError> answer, TimePoint now) {
+  if (busy_ == Busy::checking) {
+    busy_ = Busy::no;
+    if (answer && !stale_) check(*answer);
+    return pump();
+  }
+  busy_ = Busy::no;
+  const auto reads = std::exchange(reading_, {});
+  if (!answer) {
+    read_again(reads);
+    retry_at_ = now + options_.retry;
+    return fail_questions();
+  }
+  if (!stale_ && epoch_.empty()) epoch_ = answer->epoch;
+  if (!stale_ && epoch_ != answer->epoch) renew(answer->epoch);
+  if (stale_) {
+    read_again(reads);
+    return pump();
+  }
+  floor_ = std::max(floor_, answer->floor);
+  const bool absent_are_known = floor_ <= seen_;
+  for (std::size_t i = 0; i < reads.size(); ++i) {
+    const auto at = programs_.find(reads[i].program);
+    if (at == programs_.end()) continue;
+    Program& program = at->second;
+    program.read_serial = serial_;
+    if (reads[i].after == 0) program.all_serial = serial_;
+    adopt(at->first, program, std::move(answer->programs[i]), absent_are_known, now);
+  }
+  release_if_read(now);
+  answer_questions();
+  pump();
+}
+
+void Feed::adopt(const std::string& name, Program& program, Kept kept, bool absent_are_known,
+                 TimePoint now) {
+  const bool complete = kept.records.empty() || kept.records.back().gid == kept.top;
+  keep_chain(kept.records);
+  if (!complete) kept.records.clear();
+  if (program.state == State::live || program.known) fill(program, kept, now);
+  if (program.state != State::unread) return;
+  if (!program.known) {
+    if (has_members_(name)) say(CloseMembers{name, "unknown"});
+    begin(program, std::move(kept), now);
+  } else {
+    resume(name, program, std::move(kept), absent_are_known, now);
+  }
+  program.state = State::live;
+  if (!stopped_) drain(name, program, now);
+}
+
+/// Sets the older records in front of the ring's.
+void Feed::fill(Program& program, const Kept& kept, TimePoint now) {
+  const Gid end = program.ring.empty() ? program.top + 1 : program.ring.front().record.gid;
+  const auto last = std::ranges::lower_bound(kept.records, end, {}, &Record::gid);
+  if (last == kept.records.begin() || kept.records.front().prev >= program.start) return;
+  const Gid link = program.ring.empty() ? program.top : program.ring.front().record.prev;
+  if (std::prev(last)->gid != link) return;
+  std::deque<Held> older;
+  for (auto at = kept.records.begin(); at != last; ++at) {
+    older.push_back({*at, now});
+    program.bytes += at->body.size();
+    ring_bytes_ += at->body.size();
+  }
+  program.start = kept.records.front().prev;
+  std::ranges::move(program.ring, std::back_inserter(older));
+  program.ring = std::move(older);
+  trim(program, now);
+}
+
+/// Of a program of which nothing was known.
+void Feed::begin(Program& program, Kept kept, TimePoint now) {
+  forget_ring(program);
+  program.known = true;
+  program.start = kept.records.empty() ? kept.top : kept.records.front().prev;
+  program.top = program.start;
+  for (auto& record : kept.records) push(program, std::move(record), now);
+  trim(program, now);
+  program.top = std::max(program.top, kept.top);
+  seen_ = std::max(seen_, program.top);
+}
+
+/// Of a program whose members have had everything up to its top.
+void Feed::resume(const std::string& name, Program& program, Kept kept, bool absent_is_known,
+                  TimePoint now) {
+  const auto first = std::ranges::upper_bound(kept.records, program.top, {}, &Record::gid);
+  const bool whole =
+      first == kept.records.end() ? kept.top <= program.top : first->prev <= program.top;
+  if (!whole || (kept.top == 0 && !absent_is_known)) {
+    say(CloseMembers{name, "gap"});
+    return begin(program, std::move(kept), now);
+  }
+  for (auto at = first; at != kept.records.end(); ++at) {
+    held_.push_back({{epoch_, name, std::move(*at)}, UINT64_MAX});
+  }
+}
+
+/// Takes what was heard of one program while it was not live.
+void Feed::drain(const std::string& name, Program& program, TimePoint now) {
+  std::vector<Heard> all = std::exchange(held_, {});
+  std::ranges::stable_sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
+  for (auto& heard : all) {
+    if (heard.event.epoch != epoch_) continue;
+    if (stopped_ || heard.event.program != name) {
+      held_.push_back(std::move(heard));
+    } else {
+      take(name, program, std::move(heard.event.record), heard.serial, now);
+    }
+  }
+}
+
+void Feed::release_if_read(TimePoint now) {
+  if (!stopped_) return;
+  for (const auto& [name, program] : programs_) {
+    if (program.known && program.state != State::live && has_members_(name)) return;
+  }
+  stopped_ = false;
+  std::vector<Heard> all = std::exchange(held_, {});
+  std::ranges::stable_sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
+  for (auto& heard : all) {
+    const auto at = programs_.find(heard.event.program);
+    if (at == programs_.end() || heard.event.epoch != epoch_) continue;
+    if (stopped_ || at->second.state != State::live) {
+      held_.push_back(std::move(heard));
+    } else {
+      take(at->first, at->second, std::move(heard.event.record), heard.serial, now);
+    }
+  }
+}
+
+// Comparing.
+
+void Feed::check(const ReadReply& reply) {
+  if (epoch_ != reply.epoch) return renew(reply.epoch);
+  floor_ = std::max(floor_, reply.floor);
+  tops_.clear();
+  for (const auto& kept : reply.programs) tops_.emplace_back(kept.program, kept.top);
+  busy_ = Busy::probing;
+  say(ProbeStore{});
+}
+
+void Feed::probed(bool heard) {
+  if (busy_ != Busy::probing) return;
+  busy_ = Busy::no;
+  const auto tops = std::exchange(tops_, {});
+  const bool deaf = heard && !stale_ && std::ranges::any_of(tops, [&](const auto& top) {
+                      const auto at = programs_.find(top.first);
+                      return at != programs_.end() && at->second.state == State::live &&
+                             at->second.top < top.second;
+                    });
+  if (deaf) {
+    ++times_deaf_;
+    stop();
+  }
+  pump();
+}
+
+void Feed::begin_check() {
+  if (busy_ != Busy::no || stopped_ || retry_at_ != never) return;
+  std::vector<history::ReadRequest> reads;
+  for (const auto& [name, program] : programs_) {
+    if (program.state == State::live && has_members_(name)) {
+      reads.push_back({name, after_everything, 0});
+    }
+  }
+  if (reads.empty()) return;
+  busy_ = Busy::checking;
+  stale_ = false;
+  say(ReadStore{std::move(reads)});
+}
+
+// Time.
+
+void Feed::tick(TimePoint now) {
+  while (!questions_.empty() && questions_.begin()->second.give_up_at <= now) {
+    end(questions_.begin(), Unexpected{StoreError::unavailable});
+  }
+  if (retry_at_ <= now) {
+    retry_at_ = never;
+    pump();
+  }
+  if (check_at_ > now) return;
+  check_at_ = now + options_.check_interval;
+  sweep(now);
+  begin_check();
+}
+
+/// Lets go of what nobody has wanted for long.
+void Feed::sweep(TimePoint now) {
+  for (auto at = programs_.begin(); at != programs_.end();) {
+    Program& program = at->second;
+    trim(program, now);
+    const bool idle = program.questions == 0 && !has_members_(at->first);
+    if (!idle) program.idle_since = never;
+    if (idle && program.idle_since == never) program.idle_since = now;
+    if (!idle || now - program.idle_since < options_.linger) {
+      ++at;
+      continue;
+    }
+    forget_ring(program);
+    say(Unsubscribe{at->first});
+    std::erase_if(held_, [&](const Heard& heard) { return heard.event.program == at->first; });
+    at = programs_.erase(at);
+  }
+}
+
+TimePoint Feed::deadline() const {
+  const TimePoint next = std::min(retry_at_, check_at_);
+  return questions_.empty() ? next : std::min(next, questions_.begin()->second.give_up_at);
+}
+
+// Rings.
+
+void Feed::push(Program& program, Record record, TimePoint now) {
+  program.top = record.gid;
+  program.bytes += record.body.size();
+  ring_bytes_ += record.body.size();
+  program.ring.push_back({std::move(record), now});
+}
+
+void Feed::trim(Program& program, TimePoint now) {
+  while (!program.ring.empty() && (program.ring.size() > options_.ring_events_max ||
+                                   program.bytes > options_.ring_bytes_max ||
+                                   now - program.ring.front().since > options_.linger)) {
+    const Record& oldest = program.ring.front().record;
+    program.start = oldest.gid;
+    program.bytes -= oldest.body.size();
+    ring_bytes_ -= oldest.body.size();
+    program.ring.pop_front();
+  }
+}
+
+void Feed::forget_ring(Program& program) {
+  ring_bytes_ -= program.bytes;
+  program.ring.clear();
+  program.bytes = 0;
+  program.start = program.top = 0;
+  program.known = false;
+}
+
+}  // namespace crier::gateway

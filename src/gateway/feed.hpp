@@ -1,0 +1,213 @@
+#pragma once
+
+// What a node knows of its programs' events, and in which order its members get them: one source,
+// strictly by gid over all programs. A state machine without I/O: what the store says goes in,
+// commands come out, to be carried out in order.
+//
+// Of each program that somebody here is, or wants to be, a member of, the feed holds a ring of
+// recent events without a hole, from a store read made after the subscription was confirmed up to
+// the latest that was heard. Whoever comes back is answered from the rings; the store is read once
+// a program, not once a client. A hole (the connection was lost, or an event names a predecessor
+// that nobody heard) stops delivery of all programs until all have been read again.
+
+#include "base/time.hpp"
+#include "history/store.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace crier::gateway {
+
+/// Reads no event, only the top.
+constexpr history::Gid after_everything = (history::Gid{1} << 53U) - 1;
+
+struct FeedOptions {
+  std::uint32_t ring_events_max = 1000;      ///< A program's; as many as the store keeps.
+  std::size_t ring_bytes_max = 1024 * 1024;  ///< Of bodies, likewise.
+  std::chrono::milliseconds linger{5 * 60 *
+                                   1000};  ///< Subscribed without a member; the ring's age.
+  std::chrono::milliseconds check_interval{5'000};  ///< Between two comparisons with the store.
+  std::chrono::milliseconds retry{250};             ///< After a read that failed.
+  std::chrono::milliseconds patience{5'000};        ///< How long a question waits at most.
+};
+
+struct Subscribe {
+  std::string program;
+};
+struct Unsubscribe {
+  std::string program;
+};
+/// Read the store; answer with store_read(). One at a time.
+struct ReadStore {
+  std::vector<history::ReadRequest> reads;
+};
+/// Ask whether all has been heard; answer with probed(). Not while a read is under way.
+struct ProbeStore {};
+/// Send it to the program's members. Commands of this kind come in gid order.
+struct Deliver {
+  std::string program;
+  history::Epoch epoch;
+  history::Record record;
+};
+/// Close the transports of the program's members: they come back and are told. No program: of all.
+struct CloseMembers {
+  std::string program;
+  std::string_view reason;  ///< For the log and the metrics.
+};
+/// The answer to ask(). All that was delivered before this command is in it, nothing after it is.
+struct Answered {
+  std::uint64_t question = 0;
+  Result<history::ReadReply, history::StoreError> reply;
+};
+using FeedCommand =
+    std::variant<Subscribe, Unsubscribe, ReadStore, ProbeStore, Deliver, CloseMembers, Answered>;
+
+/// What somebody who is to become a member has to know of its programs.
+struct Question {
+  std::vector<history::ReadRequest> reads;  ///< `newest_max` counts; after_everything: only tops.
+  history::Epoch epoch;                     ///< Of the cursor; empty: it has none.
+  history::Gid cursor = 0;                  ///< Where the asker stands.
+};
+
+class Feed {
+ public:
+  /// `has_members` tells whether a program has members at this node.
+  Feed(const FeedOptions& options, std::function<bool(const std::string&)> has_members,
+       TimePoint now);
+
+  /// Commands to carry out, in order; what they cause may be put in before the next is taken.
+  [[nodiscard]] bool has_command() const { return !commands_.empty(); }
+  FeedCommand next_command();
+
+  /// Answered by an Answered with the same number, once, unless it is withdrawn.
+  void ask(std::uint64_t question, Question what, TimePoint now);
+  void withdraw(std::uint64_t question);
+
+  // From the store.
+  void subscribed(const std::string& program);
+  void published(history::Published event, TimePoint now);
+  void lost();
+  void store_read(Result<history::ReadReply, history::StoreError> answer, TimePoint now);
+  void probed(bool heard);
+
+  void tick(TimePoint now);
+  [[nodiscard]] TimePoint deadline() const;
+
+  /// The greatest number known here: no event at or below it will be delivered any more.
+  [[nodiscard]] history::Gid seen() const { return seen_; }
+  /// Whether events are being held back because there is a hole.
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  /// How often it found that it had heard less than the store has, without being told.
+  [[nodiscard]] std::uint64_t times_deaf() const { return times_deaf_; }
+  [[nodiscard]] std::size_t program_count() const { return programs_.size(); }
+  [[nodiscard]] std::size_t ring_bytes() const { return ring_bytes_; }
+
+ private:
+  enum class State : std::uint8_t {
+    subscribing,
+    unread,  ///< Subscribed; what came before has to be read.
+    live,
+  };
+  struct Held {
+    history::Record record;
+    TimePoint since;
+  };
+  /// Of a program that is not live, or while stopped.
+  struct Heard {
+    history::Published event;
+    std::uint64_t serial = 0;  ///< Of the latest read when it was heard.
+  };
+  struct Program {
+    State state = State::subscribing;
+    bool known = false;   ///< `top` and the ring mean something.
+    bool queued = false;  ///< In to_read_.
+    bool want_all = false;
+    std::uint32_t questions = 0;
+    std::uint64_t asked_serial = 0;      ///< Of the latest read that asks, or asked, for it,
+    std::uint64_t all_asked_serial = 0;  ///< and for all of it.
+    std::uint64_t read_serial = 0;       ///< Of the latest read that covered it,
+    std::uint64_t all_serial = 0;        ///< and of the latest that asked for everything.
+    history::Gid start = 0;              ///< The ring holds all events above it,
+    history::Gid top = 0;                ///< up to here.
+    std::deque<Held> ring;
+    std::size_t bytes = 0;
+    TimePoint idle_since = never;
+  };
+  struct Waiting {
+    Question what;
+    std::uint64_t serial = 0;  ///< A read of everything with this number or a later one will do.
+    std::uint64_t fresh_serial = 0;  ///< No answer before a read with this number or a later one.
+    TimePoint give_up_at = never;
+  };
+  using Programs = std::map<std::string, Program, std::less<>>;
+
+  template <class Command>
+  void say(Command command) {
+    commands_.emplace_back(std::move(command));
+  }
+  Program& want(const std::string& name);
+  void queue(const std::string& name, Program& program);
+  [[nodiscard]] bool is_answerable(const Waiting& waiting) const;
+  [[nodiscard]] history::ReadReply answer(const Waiting& waiting) const;
+  void answer_questions();
+  void fail_questions();
+  void end(std::map<std::uint64_t, Waiting>::iterator waiting,
+           Result<history::ReadReply, history::StoreError> reply);
+
+  void take(const std::string& name, Program& program, history::Record record, std::uint64_t heard,
+            TimePoint now);
+  void stop();
+  void renew(const history::Epoch& epoch);
+
+  void pump();
+  void read_again(const std::vector<history::ReadRequest>& reads);
+  void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known,
+             TimePoint now);
+  void fill(Program& program, const history::Kept& kept, TimePoint now);
+  void begin(Program& program, history::Kept kept, TimePoint now);
+  void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known,
+              TimePoint now);
+  void drain(const std::string& name, Program& program, TimePoint now);
+  void release_if_read(TimePoint now);
+
+  void begin_check();
+  void check(const history::ReadReply& reply);
+  void sweep(TimePoint now);
+
+  void push(Program& program, history::Record record, TimePoint now);
+  void trim(Program& program, TimePoint now);
+  void forget_ring(Program& program);
+
+  FeedOptions options_;
+  std::function<bool(const std::string&)> has_members_;
+  std::deque<FeedCommand> commands_;
+  Programs programs_;
+  std::map<std::uint64_t, Waiting> questions_;
+  history::Epoch epoch_;                ///< Empty: none known.
+  std::deque<history::Epoch> retired_;  ///< Late events of these are nothing new.
+  history::Gid floor_ = 0;
+  history::Gid seen_ = 0;
+  bool stopped_ = false;
+  std::vector<Heard> held_;
+
+  std::deque<std::string> to_read_;
+  std::uint64_t serial_ = 0;  ///< Of the latest read.
+  std::vector<history::ReadRequest> reading_;
+  enum class Busy : std::uint8_t { no, reading, checking, probing };
+  Busy busy_ = Busy::no;
+  bool stale_ = false;  ///< What is being read began before a hole.
+  TimePoint retry_at_ = never;
+  TimePoint check_at_;
+  std::vector<std::pair<std::string, history::Gid>> tops_;  ///< To be compared after the probe.
+  std::uint64_t times_deaf_ = 0;
+  std::size_t ring_bytes_ = 0;
+};
+
+}  // namespace crier::gateway

@@ -1,0 +1,213 @@
+#include "server/delivery.hpp"
+
+#include "catalog/catalog.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::server {
+
+namespace {
+
+constexpr std::size_t encoded_bytes_max = 4 * 1024 * 1024;
+
+}  // namespace
+
+std::string room_of(std::string_view program) { return "program:" + std::string(program); }
+
+Delivery::Delivery(const Parts& parts, const gateway::FeedOptions& options)
+    : parts_(parts),
+      feed_(
+          options,
+          [this](const std::string& program) {
+            return parts_.sockets.member_count(main_namespace, room_of(program)) > 0;
+          },
+          parts.worker.now()) {
+  parts.worker.add_turn_user(*this);
+  parts.history.listen(*this);
+}
+
+Delivery::~Delivery() = default;
+
+// The feed.
+
+std::uint64_t Delivery::ask(gateway::Question question, Answer answer) {
+  const std::uint64_t number = ++questions_;
+  answers_.emplace(number, std::move(answer));
+  feed_.ask(number, std::move(question), parts_.worker.now());
+  run();
+  return number;
+}
+
+void Delivery::withdraw(std::uint64_t question) {
+  feed_.withdraw(question);
+  answers_.erase(question);
+}
+
+void Delivery::subscribed(const std::string& program) {
+  feed_.subscribed(program);
+  run();
+}
+
+void Delivery::published(history::Published event) {
+  feed_.published(std::move(event), parts_.worker.now());
+  run();
+}
+
+void Delivery::claims_heard() {
+  if (claim_user_ != nullptr) claim_user_->claims_heard();
+}
+
+void Delivery::claimed(const std::string& sid, history::Fence fence) {
+  if (claim_user_ != nullptr) claim_user_->claimed(sid, fence);
+}
+
+void Delivery::lost() {
+  feed_.lost();
+  run();
+}
+
+void Delivery::tick(TimePoint now) {
+  feed_.tick(now);
+  run();
+}
+
+void Delivery::run() {
+  if (std::exchange(running_, true)) return;
+  while (feed_.has_command()) {
+    auto command = feed_.next_command();
+    perform(command);
+  }
+  running_ = false;
+  parts_.worker.metrics().deaf = feed_.times_deaf();
+}
+
+void Delivery::perform(gateway::FeedCommand& command) {
+  if (const auto* event = std::get_if<gateway::Deliver>(&command)) {
+    queue(*event);
+  } else if (auto* answered = std::get_if<gateway::Answered>(&command)) {
+    const auto found = answers_.find(answered->question);
+    if (found == answers_.end()) return;
+    const Answer answer = std::move(found->second);
+    answers_.erase(found);
+    answer(answered->reply);
+  } else if (auto* asked = std::get_if<gateway::ReadStore>(&command)) {
+    read(std::move(asked->reads));
+  } else if (std::holds_alternative<gateway::ProbeStore>(command)) {
+    parts_.history.probe([this](bool heard) {
+      feed_.probed(heard);
+      run();
+    });
+  } else if (const auto* subscribe = std::get_if<gateway::Subscribe>(&command)) {
+    parts_.history.subscribe(subscribe->program);
+  } else if (const auto* unsubscribe = std::get_if<gateway::Unsubscribe>(&command)) {
+    parts_.history.unsubscribe(unsubscribe->program);
+  } else if (const auto* members = std::get_if<gateway::CloseMembers>(&command)) {
+    close(*members);
+  }
+}
+
+void Delivery::read(std::vector<history::ReadRequest> reads) {
+  parts_.worker.metrics().history_reads += reads.size();
+  parts_.history.read(std::move(reads),
+                      [this](Result<history::ReadReply, history::StoreError> answer) {
+                        parts_.worker.update_now();
+                        feed_.store_read(std::move(answer), parts_.worker.now());
+                        run();
+                      });
+}
+
+void Delivery::close(const gateway::CloseMembers& members) {
+  deliver();
+  const auto sockets = members.program.empty()
+                           ? parts_.sockets.all(main_namespace)
+                           : parts_.sockets.members(main_namespace, room_of(members.program));
+  if (sockets.empty()) return;
+  parts_.worker.log(LogLevel::warning, "closing members, who will come back and be told",
+                    {{"program", members.program},
+                     {"reason", std::string(members.reason)},
+                     {"sockets", std::to_string(sockets.size())}});
+  for (const Key socket : sockets) {
+    const Key session = parts_.sockets.session_of(socket);
+    if (session != 0) parts_.engine.close(session, engineio::CloseReason::forced_close, true);
+  }
+}
+
+// Events.
+
+const Packet& Delivery::encoded(const history::Epoch& epoch, const history::Record& record) {
+  if (encoded_epoch_ != epoch || encoded_bytes_ > encoded_bytes_max) {
+    encoded_.clear();
+    encoded_bytes_ = 0;
+    encoded_epoch_ = epoch;
+  }
+  const auto [at, is_new] = encoded_.try_emplace(record.gid);
+  if (!is_new) return at->second;
+  const auto id = history::event_id(epoch, record.gid);
+  const auto arguments =
+      catalog::event_arguments(record.body.view(), history::milliseconds(record.gid), id);
+  if (arguments.empty()) {
+    parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
+  } else {
+    at->second = make_packet(main_namespace, arguments);
+    encoded_bytes_ += 2 * at->second.message.size();
+  }
+  return at->second;
+}
+
+void Delivery::queue(const gateway::Deliver& event) {
+  if (parts_.sockets.member_count(main_namespace, room_of(event.program)) == 0) return;
+  const auto& record = event.record;
+  const auto id = history::event_id(event.epoch, record.gid);
+  const auto arguments =
+      catalog::event_arguments(record.body.view(), history::milliseconds(record.gid), id);
+  if (arguments.empty()) {  // the store holds what no gateway has written
+    parts_.worker.log(LogLevel::warning, "a published event cannot be read", {{"id", id}});
+    return;
+  }
+  live_.push_back({event.program, record.gid, make_packet(main_namespace, arguments)});
+}
+
+void Delivery::deliver_unnumbered(std::string program, Packet packet) {
+  live_.push_back({std::move(program), 0, std::move(packet)});
+}
+
+void Delivery::set_floor(Key socket, history::Gid floor) {
+  if (floor <= feed_.seen()) return;
+  floors_[socket] = floor;
+  floor_max_ = std::max(floor_max_, floor);
+}
+
+void Delivery::deliver() {
+  const std::vector<Live> live = std::exchange(live_, {});
+  std::vector<Packet> packets;
+  for (std::size_t first = 0; first < live.size();) {
+    if (live[first].gid != 0 && live[first].gid <= floor_max_) {
+      deliver_late(live[first++]);
+      continue;
+    }
+    // Neighbours of one program leave in one call a socket; the order over programs stays.
+    std::size_t end = first;
+    packets.clear();
+    while (end < live.size() && live[end].program == live[first].program &&
+           (live[end].gid == 0 || live[end].gid > floor_max_)) {
+      packets.push_back(live[end++].packet);
+    }
+    const auto members =
+        parts_.sockets.broadcast(main_namespace, room_of(live[first].program), packets);
+    parts_.worker.metrics().deliveries += members * packets.size();
+    first = end;
+  }
+}
+
+// Some sockets come from a node that had heard more than this one: they have it already.
+void Delivery::deliver_late(const Live& live) {
+  for (const Key socket : parts_.sockets.members(main_namespace, room_of(live.program))) {
+    const auto floor = floors_.find(socket);
+    if (floor != floors_.end() && live.gid <= floor->second) continue;
+    parts_.sockets.send(socket, live.packet);
+    ++parts_.worker.metrics().deliveries;
+  }
+}
+
+}  // namespace crier::server

@@ -1,0 +1,109 @@
+#pragma once
+
+#include "gateway/feed.hpp"
+#include "history/store.hpp"
+#include "server/sockets.hpp"
+#include "server/worker.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace crier::server {
+
+constexpr std::string_view main_namespace = "/";
+std::string room_of(std::string_view program);
+
+/// Takes events from the store to the members of their programs: carries out the commands of
+/// gateway::Feed. On the loop's thread only.
+class Delivery final : public history::Listener, public TurnUser {
+ public:
+  struct Parts {
+    Worker& worker;
+    Engine& engine;
+    Sockets& sockets;
+    history::HistoryStore& history;
+  };
+  /// Who hears of claims to socket ids.
+  class ClaimUser {
+   public:
+    virtual void claimed(const std::string& sid, history::Fence fence) = 0;
+    /// Claims may have been missed before this.
+    virtual void claims_heard() = 0;
+
+   protected:
+    ~ClaimUser() = default;
+  };
+
+  /// The parts outlive it.
+  Delivery(const Parts& parts, const gateway::FeedOptions& options);
+  ~Delivery();
+
+  /// Before the loop runs.
+  void set_claim_user(ClaimUser& user) { claim_user_ = &user; }
+
+  using Answer = std::function<void(const Result<history::ReadReply, history::StoreError>&)>;
+  /// Calls `answer` once, perhaps before it returns; everything that was delivered before is in the
+  /// answer. A socket that joins its programs' rooms during the call misses nothing.
+  std::uint64_t ask(gateway::Question question, Answer answer);
+  void withdraw(std::uint64_t question);
+
+  /// The event as clients get it, encoded; kept for who asks next. An empty message: the store
+  /// holds what no gateway has written.
+  const Packet& encoded(const history::Epoch& epoch, const history::Record& record);
+
+  /// An event without a number: goes to this node's members with the next ones.
+  void deliver_unnumbered(std::string program, Packet packet);
+  /// The socket has, or is not owed, anything up to `floor`.
+  void set_floor(Key socket, history::Gid floor);
+  void forget(Key socket) { floors_.erase(socket); }
+
+  /// Hands what was heard since the last call to the members, in order.
+  void deliver();
+  [[nodiscard]] bool idle() const { return live_.empty(); }
+  [[nodiscard]] const gateway::Feed& feed() const { return feed_; }
+
+  // Listener.
+  void subscribed(const std::string& program) override;
+  void published(history::Published event) override;
+  void claims_heard() override;
+  void claimed(const std::string& sid, history::Fence fence) override;
+  void lost() override;
+
+  // TurnUser.
+  void turn_end() override { deliver(); }
+  void tick(TimePoint now) override;
+  [[nodiscard]] TimePoint deadline() const override { return feed_.deadline(); }
+
+ private:
+  struct Live {
+    std::string program;
+    history::Gid gid;  ///< 0: unnumbered.
+    Packet packet;
+  };
+
+  void run();
+  void perform(gateway::FeedCommand& command);
+  void read(std::vector<history::ReadRequest> reads);
+  void queue(const gateway::Deliver& event);
+  void close(const gateway::CloseMembers& members);
+  void deliver_late(const Live& live);
+
+  Parts parts_;
+  gateway::Feed feed_;
+  ClaimUser* claim_user_ = nullptr;
+  std::uint64_t questions_ = 0;
+  std::unordered_map<std::uint64_t, Answer> answers_;
+  bool running_ = false;
+  std::vector<Live> live_;
+  std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that know more than this node.
+  history::Gid floor_max_ = 0;
+  history::Epoch encoded_epoch_;
+  std::unordered_map<history::Gid, Packet> encoded_;
+  std::size_t encoded_bytes_ = 0;
+};
+
+}  // namespace crier::server

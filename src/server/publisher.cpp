@@ -1,0 +1,121 @@
+#include "server/publisher.hpp"
+
+#include "base/names.hpp"
+#include "history/verdict.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::server {
+
+namespace {
+
+/// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
+constexpr std::size_t encoding_bytes_max = 256;
+constexpr std::chrono::milliseconds settle_interval{500};
+
+}  // namespace
+
+Publisher::Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max)
+    : parts_(parts), policy_(policy), event_bytes_max_(event_bytes_max) {
+  parts.worker.add_turn_user(*this);
+}
+
+void Publisher::fail(const Done& done, Error error) {
+  Metrics::count(parts_.worker.metrics().publish_errors, error.code);
+  done(Unexpected{std::move(error)});
+}
+
+void Publisher::publish(std::string_view program, std::string_view body, std::string token,
+                        Done done) {
+  if (refusing_) {
+    return fail(
+        done, {503, "shutting_down", "The gateway is shutting down; publish to another one.", ""});
+  }
+  if (!is_name(program)) {
+    return fail(done, {422, "bad_program",
+                       "A programId is 1 to 128 bytes of UTF-8 without control characters.", ""});
+  }
+  auto checked = parts_.catalog.check(program, body);
+  if (!checked) return fail(done, std::move(checked.error()));
+  if (checked->body.size() + encoding_bytes_max > event_bytes_max_) {
+    return fail(done,
+                {413, "too_large", "The event is larger than a socket's backlog may be.", ""});
+  }
+  settle();
+  ++in_flight_;
+  history::AppendRequest append{std::string(program), checked->body, std::move(token)};
+  parts_.history.append(
+      std::move(append),
+      [this, program = std::string(program), stored = checked->body, done = std::move(done)](
+          const Outcome& outcome) { appended(program, stored, outcome, done); });
+}
+
+void Publisher::appended(const std::string& program, const Bytes& body, const Outcome& outcome,
+                         const Done& done) {
+  --in_flight_;
+  if (!outcome) return failed(program, body, outcome.error(), done);
+  Metrics& metrics = parts_.worker.metrics();
+  ++metrics.publishes;
+  const auto& at = outcome->position;
+  Position position;
+  position.id = history::event_id(at.epoch, at.gid);
+  position.seq = at.seq;
+  position.timestamp = iso8601(history::milliseconds(at.gid));
+  done(std::move(position));
+}
+
+void Publisher::failed(const std::string& program, const Bytes& body, history::StoreError error,
+                       const Done& done) {
+  if (error == history::StoreError::token_taken) {
+    return fail(done, {409, "idempotency_key_reused",
+                       "The Idempotency-Key came with another body before.", ""});
+  }
+  if (error == history::StoreError::unknown) {
+    // It may have its number and be with the members, so it must not be sent again without one.
+    owe(program);
+    return fail(done, {503, "outcome_unknown",
+                       "The event may or may not be stored; publish it again with the same "
+                       "Idempotency-Key.",
+                       ""});
+  }
+  if (policy_ == OutagePolicy::refuse) {
+    return fail(done, {503, "history_unavailable",
+                       "The history cannot be written now; nothing was sent.", ""});
+  }
+  Metrics& metrics = parts_.worker.metrics();
+  ++metrics.publishes;
+  ++metrics.publishes_unrecoverable;
+  owe(program);
+  const std::int64_t timestamp_ms = parts_.wall_clock() / 1000;
+  parts_.delivery.deliver_unnumbered(
+      program, make_packet(main_namespace,
+                           catalog::event_arguments(body.view(), timestamp_ms, std::string())));
+  Position position;
+  position.recoverable = false;
+  position.timestamp = iso8601(timestamp_ms);
+  done(std::move(position));
+}
+
+void Publisher::owe(const std::string& program) {
+  owed_.insert(program);
+  if (settle_at_ == never) settle_at_ = parts_.worker.now() + settle_interval;
+}
+
+// Who was elsewhere, or away, finds the marker in what it missed and is told of a gap.
+void Publisher::settle() {
+  if (owed_.empty() || !parts_.history.available()) return;
+  for (const auto& program : std::exchange(owed_, {})) {
+    parts_.history.append({program, Bytes(std::string(history::gap_marker)), parts_.random.id20()},
+                          [this, program](const Outcome& outcome) {
+                            if (!outcome) owe(program);
+                          });
+  }
+}
+
+void Publisher::tick(TimePoint now) {
+  settle_at_ = owed_.empty() ? never : now + settle_interval;
+  settle();
+}
+
+}  // namespace crier::server

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "base/random.hpp"
+#include "catalog/catalog.hpp"
+#include "crier/gateway.hpp"
+#include "history/store.hpp"
+#include "server/delivery.hpp"
+#include "server/worker.hpp"
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace crier::server {
+
+/// Checks, numbers and stores events; the store's listener brings them back to be delivered. On the
+/// loop's thread only.
+class Publisher final : public TurnUser {
+ public:
+  struct Parts {
+    Worker& worker;
+    history::HistoryStore& history;
+    Delivery& delivery;
+    const catalog::Catalog& catalog;
+    Random& random;
+    std::function<WallTime()> wall_clock;
+  };
+  /// The parts outlive it.
+  Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max);
+
+  using Done = std::function<void(Result<Position>)>;
+  /// Checks and stores; `done` is called once, later or now, and positions are reported in order.
+  /// The same `token` brings the first position again, or with another body 409; empty: none.
+  void publish(std::string_view program, std::string_view body, std::string token, Done done);
+  void refuse_publishes() { refusing_ = true; }
+  /// Whether everything accepted has been stored and handed to its members here.
+  [[nodiscard]] bool idle() const { return in_flight_ == 0 && parts_.delivery.idle(); }
+
+  // TurnUser.
+  void turn_end() override {}
+  void tick(TimePoint now) override;
+  [[nodiscard]] TimePoint deadline() const override { return settle_at_; }
+
+ private:
+  using Outcome = Result<history::Appended, history::StoreError>;
+
+  void appended(const std::string& program, const Bytes& body, const Outcome& outcome,
+                const Done& done);
+  void failed(const std::string& program, const Bytes& body, history::StoreError error,
+              const Done& done);
+  void owe(const std::string& program);
+  void settle();
+  void fail(const Done& done, Error error);
+
+  Parts parts_;
+  OutagePolicy policy_;
+  std::size_t event_bytes_max_;
+  std::set<std::string> owed_;  ///< Programs whose history needs a gap marker.
+  TimePoint settle_at_ = never;
+  std::size_t in_flight_ = 0;
+  bool refusing_ = false;
+};
+
+}  // namespace crier::server
