@@ -79,8 +79,9 @@ struct MemoryStore::State : std::enable_shared_from_this<State> {
   Fence claim(const std::string& sid);
   void expire_claims();
 
-  void tell(std::function<void()> what);
-  void tell_subscriber(const std::string& program, std::function<void()> what);
+  void add_news(std::function<void()> what);
+  void add_news_of(const std::string& program, std::function<void()> what);
+  void tell();
 };
 
 /// The gid that an event of that age has.
@@ -220,8 +221,20 @@ Fence MemoryStore::State::claim(const std::string& sid) {
   return last_fence;
 }
 
-void MemoryStore::State::tell(std::function<void()> what) {
-  news.push_back(std::move(what));
+void MemoryStore::State::add_news(std::function<void()> what) { news.push_back(std::move(what)); }
+
+/// Told only if the program is subscribed now and, without a break, still when it is told.
+void MemoryStore::State::add_news_of(const std::string& program, std::function<void()> what) {
+  const auto found = subscriptions.find(program);
+  if (found == subscriptions.end()) return;
+  add_news([this, program, subscription = found->second, what = std::move(what)] {
+    const auto now = subscriptions.find(program);
+    if (now != subscriptions.end() && now->second == subscription) what();
+  });
+}
+
+/// Tells the news, unless a call further out does.
+void MemoryStore::State::tell() {
   if (telling) return;
   const auto self = shared_from_this();
   telling = true;
@@ -232,16 +245,6 @@ void MemoryStore::State::tell(std::function<void()> what) {
     if (destroyed) news.clear();
   }
   telling = false;
-}
-
-/// Tells it only if the program is subscribed now and, without a break, still when it is told.
-void MemoryStore::State::tell_subscriber(const std::string& program, std::function<void()> what) {
-  const auto found = subscriptions.find(program);
-  if (found == subscriptions.end()) return;
-  tell([this, program, subscription = found->second, what = std::move(what)] {
-    const auto now = subscriptions.find(program);
-    if (now != subscriptions.end() && now->second == subscription) what();
-  });
 }
 
 MemoryStore::MemoryStore(const Retention& retention, std::function<WallTime()> clock, Random random)
@@ -256,35 +259,40 @@ MemoryStore::~MemoryStore() { state_->destroyed = true; }
 
 void MemoryStore::append(AppendRequest request,
                          std::function<void(Result<Appended, StoreError>)> done) {
-  const auto state = state_;
-  const Gid oldest = state->ago(state->retention.ttl);
-  state->expire(oldest);
-  state->forget();
-  if (const auto known = state->first_result(request, oldest)) {
-    return state->tell([done = std::move(done), result = *known] { done(result); });
+  State& state = *state_;
+  const Gid oldest = state.ago(state.retention.ttl);
+  state.expire(oldest);
+  state.forget();
+  if (const auto known = state.first_result(request, oldest)) {
+    state.add_news([done = std::move(done), result = *known] { done(result); });
+    return state.tell();
   }
-  auto [appended, published] = state->append(std::move(request));
+  auto [appended, published] = state.append(std::move(request));
   const std::string program = published.program;
-  state->tell_subscriber(program, [listener = state->listener, event = std::move(published)] {
+  state.add_news_of(program, [listener = state.listener, event = std::move(published)] {
     listener->published(event);
   });
-  state->tell([done = std::move(done), result = appended] { done(result); });
+  state.add_news([done = std::move(done), result = appended] { done(result); });
+  state.tell();
 }
 
 void MemoryStore::read(std::vector<ReadRequest> requests,
                        std::function<void(Result<ReadReply, StoreError>)> done) {
-  state_->expire(state_->ago(state_->retention.ttl));
-  state_->forget();
-  ReadReply reply{state_->epoch, state_->floor, {}};
-  for (ReadRequest& request : requests) reply.programs.push_back(state_->read(std::move(request)));
-  state_->tell(
+  State& state = *state_;
+  state.expire(state.ago(state.retention.ttl));
+  state.forget();
+  ReadReply reply{state.epoch, state.floor, {}};
+  for (ReadRequest& request : requests) reply.programs.push_back(state.read(std::move(request)));
+  state.add_news(
       [done = std::move(done), reply = std::move(reply)]() mutable { done(std::move(reply)); });
+  state.tell();
 }
 
 void MemoryStore::listen(Listener& listener) {
   CRIER_ASSERT(state_->listener == nullptr);
   state_->listener = &listener;
-  state_->tell([&listener] { listener.claims_heard(); });
+  state_->add_news([&listener] { listener.claims_heard(); });
+  state_->tell();
 }
 
 void MemoryStore::subscribe(const std::string& program) {
@@ -292,37 +300,42 @@ void MemoryStore::subscribe(const std::string& program) {
   CRIER_ASSERT(state.listener != nullptr);
   const bool is_new = state.subscriptions.emplace(program, ++state.subscriptions_made).second;
   CRIER_ASSERT(is_new);
-  state.tell_subscriber(program,
-                        [listener = state.listener, program] { listener->subscribed(program); });
+  state.add_news_of(program,
+                    [listener = state.listener, program] { listener->subscribed(program); });
+  state.tell();
 }
 
 void MemoryStore::unsubscribe(const std::string& program) { state_->subscriptions.erase(program); }
 
 void MemoryStore::probe(std::function<void(bool)> done) {
-  state_->tell([done = std::move(done), hears = hears()] { done(hears); });
+  state_->add_news([done = std::move(done), hears = hears()] { done(hears); });
+  state_->tell();
 }
 
 bool MemoryStore::hears() const { return state_->listener != nullptr; }
 
 void MemoryStore::claim(const std::string& sid,
                         std::function<void(Result<Fence, StoreError>)> done) {
-  const auto state = state_;
-  const Fence fence = state->claim(sid);
-  if (state->listener != nullptr) {
-    state->tell([listener = state->listener, sid, fence] { listener->claimed(sid, fence); });
+  State& state = *state_;
+  const Fence fence = state.claim(sid);
+  if (state.listener != nullptr) {
+    state.add_news([listener = state.listener, sid, fence] { listener->claimed(sid, fence); });
   }
-  state->tell([done = std::move(done), fence] { done(fence); });
+  state.add_news([done = std::move(done), fence] { done(fence); });
+  state.tell();
 }
 
 void MemoryStore::fences(std::vector<std::string> sids,
                          std::function<void(Result<std::vector<Fence>, StoreError>)> done) {
-  state_->expire_claims();
+  State& state = *state_;
+  state.expire_claims();
   std::vector<Fence> fences;
   for (const std::string& sid : sids) {
-    const auto found = state_->claims.find(sid);
-    fences.push_back(found == state_->claims.end() ? 0 : found->second);
+    const auto found = state.claims.find(sid);
+    fences.push_back(found == state.claims.end() ? 0 : found->second);
   }
-  state_->tell([done = std::move(done), fences = std::move(fences)] { done(fences); });
+  state.add_news([done = std::move(done), fences = std::move(fences)] { done(fences); });
+  state.tell();
 }
 
 std::size_t MemoryStore::held_bytes() const { return state_->bytes; }

@@ -19,6 +19,7 @@ struct MemorySubject {
     kept_ttl = retention.ttl;
     memory.emplace(retention, [this] { return clock; }, Random::seeded(7));
   }
+  void close() { memory.reset(); }
   HistoryStore& store() { return *memory; }
   template <class Predicate>
   void wait(Predicate holds) {

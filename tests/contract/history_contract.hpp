@@ -2,7 +2,8 @@
 
 // What every HistoryStore must do. A subject (template argument) makes the store and waits for it:
 //
-//   void open(const Retention&)        a store without events
+//   void open(const Retention&)        a store without events or claims
+//   void close()                       destroys the store; also from inside a call by it
 //   HistoryStore& store()
 //   void wait(pred)                    until pred() holds; fails the test when it never does
 //   bool eventually_expired(pred)      whether pred() comes to hold once `Retention::ttl` is over
@@ -12,6 +13,8 @@
 
 #include "history/store.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <optional>
@@ -20,6 +23,44 @@
 #include <vector>
 
 namespace crier::history {
+
+/// Notes what it is told; `then`, if set, is called after each note.
+class Heard final : public Listener {
+ public:
+  void subscribed(const std::string& program) override { note("subscribed " + program); }
+  void published(Published event) override {
+    events.push_back(std::move(event));
+    if (then) then();
+  }
+  void claims_heard() override { note("claims"); }
+  void claimed(const std::string& sid, Fence fence) override {
+    claims.emplace_back(sid, fence);
+    if (then) then();
+  }
+  void lost() override { note("lost"); }
+
+  [[nodiscard]] std::size_t count(const std::string& word) const {
+    return static_cast<std::size_t>(std::count(words.begin(), words.end(), word));
+  }
+  [[nodiscard]] std::vector<std::string> seqs() const {
+    std::vector<std::string> all;
+    for (const Published& event : events) {
+      all.push_back(event.program + std::to_string(event.record.seq));
+    }
+    return all;
+  }
+
+  std::vector<std::string> words;  ///< Everything but events and claims.
+  std::vector<Published> events;
+  std::vector<std::pair<std::string, Fence>> claims;
+  std::function<void()> then;
+
+ private:
+  void note(std::string word) {
+    words.push_back(std::move(word));
+    if (then) then();
+  }
+};
 
 template <class Subject>
 class HistoryContract : public testing::Test {
@@ -54,8 +95,45 @@ class HistoryContract : public testing::Test {
     return std::move(reply.programs.at(0));
   }
 
+  void open_listening(const std::vector<std::string>& programs = {}) {
+    subject.open({});
+    store().listen(heard);
+    subject.wait([&] { return heard.count("claims") == 1; });
+    for (const std::string& program : programs) subscribe(program);
+  }
+
+  /// Until it is confirmed once more.
+  void subscribe(const std::string& program) {
+    const std::string word = "subscribed " + program;
+    const std::size_t before = heard.count(word);
+    store().subscribe(program);
+    subject.wait([&] { return heard.count(word) > before; });
+  }
+
+  bool probe() {
+    std::optional<bool> outcome;
+    store().probe([&](bool heard_all) { outcome = heard_all; });
+    subject.wait([&] { return outcome.has_value(); });
+    return *outcome;
+  }
+
+  Fence claim(const std::string& sid) {
+    std::optional<Fence> fence;
+    store().claim(sid, [&](auto result) { fence = result.value(); });
+    subject.wait([&] { return fence.has_value(); });
+    return *fence;
+  }
+
+  std::vector<Fence> fences(std::vector<std::string> sids) {
+    std::optional<std::vector<Fence>> fences;
+    store().fences(std::move(sids), [&](auto result) { fences = result.value(); });
+    subject.wait([&] { return fences.has_value(); });
+    return *fences;
+  }
+
   HistoryStore& store() { return subject.store(); }
 
+  Heard heard;  // outlives the store
   Subject subject;
 };
 
@@ -322,15 +400,197 @@ TYPED_TEST_P(HistoryContract, MayBeCalledFromAnAnswer) {
   EXPECT_THAT(seqs(reply->programs.at(0)), testing::ElementsAre(1, 2));
 }
 
-REGISTER_TYPED_TEST_SUITE_P(HistoryContract, KnowsNothingOfAProgramThatNeverHadAnEvent,
-                            AnswersAReadOfNoProgram, CountsEachProgramAndOrdersAllOfThem,
-                            ReadsBackWhatItReported, LeavesOutTheCursorAndWhatCameBefore,
-                            GivesTheNewestWhenThereAreTooMany, KeepsIdenticalBodiesApart,
-                            DropsTheOldestOverTheCount, DropsTheOldestOverTheBytes,
-                            NumbersAnEventThatIsTooBigToKeep, ForgetsEventsByAgeButNotTheirNumbers,
-                            AnswersAKnownTokenWithItsFirstResult, RefusesAKnownTokenWithAnotherBody,
-                            TakesATokenForItsProgramOnly, ForgetsATokenWithItsEvent,
-                            KeepsTheOrderOfABurst, AnswersSeveralProgramsInTheOrderAsked,
-                            TakesAnyNameApart, ReadsWhatWasAppendedBefore, MayBeCalledFromAnAnswer);
+TYPED_TEST_P(HistoryContract, HearsEachEventOnceInTheOrderOfAllPrograms) {
+  this->open_listening({"a", "b"});
+  std::vector<Published> expected;
+  for (const char* program : {"a", "b", "b", "other", "a", "b", "other", "a"}) {
+    const std::string body = "{\"n\":" + std::to_string(expected.size()) + "}";
+    const Appended appended = this->append(program, body);
+    if (std::string(program) == "other") continue;
+    const auto& [epoch, gid, seq] = appended.position;
+    expected.push_back({epoch, program, {gid, seq, appended.prev, Bytes(body)}});
+  }
+  EXPECT_TRUE(this->probe());
+  ASSERT_EQ(this->heard.events.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const Published& event = this->heard.events[i];
+    EXPECT_EQ(event.epoch, expected[i].epoch);
+    EXPECT_EQ(event.program, expected[i].program);
+    EXPECT_EQ(event.record.gid, expected[i].record.gid);
+    EXPECT_EQ(event.record.seq, expected[i].record.seq);
+    EXPECT_EQ(event.record.prev, expected[i].record.prev);
+    EXPECT_EQ(event.record.body, expected[i].record.body);
+  }
+  EXPECT_THAT(this->heard.words, testing::ElementsAre("claims", "subscribed a", "subscribed b"));
+}
+
+TYPED_TEST_P(HistoryContract, KeepsTheOrderOfABurstThatIsHeard) {
+  this->open_listening({"a", "b"});
+  std::vector<Gid> gids;
+  for (int i = 0; i < 1000; ++i) {
+    this->store().append(this->request(i % 3 == 0 ? "a" : "b", "{}"),
+                         [&](auto result) { gids.push_back(result.value().position.gid); });
+  }
+  this->subject.wait([&] { return gids.size() == 1000; });
+  EXPECT_TRUE(this->probe());
+  ASSERT_EQ(this->heard.events.size(), gids.size());
+  for (std::size_t i = 0; i < gids.size(); ++i) {
+    EXPECT_EQ(this->heard.events[i].record.gid, gids[i]);
+  }
+}
+
+TYPED_TEST_P(HistoryContract, HearsNothingBeforeSubscribingNorAfterUnsubscribing) {
+  this->open_listening();
+  this->append("p");
+  this->subscribe("p");
+  this->append("p");
+  EXPECT_TRUE(this->probe());
+  this->store().unsubscribe("p");
+  this->append("p");
+  EXPECT_TRUE(this->probe());
+  EXPECT_THAT(this->heard.seqs(), testing::ElementsAre("p2"));
+  this->subscribe("p");
+  this->append("p");
+  EXPECT_TRUE(this->probe());
+  EXPECT_THAT(this->heard.seqs(), testing::ElementsAre("p2", "p4"));
+}
+
+TYPED_TEST_P(HistoryContract, MayChangeItsMindAboutASubscription) {
+  this->open_listening();
+  for (int i = 0; i < 5; ++i) {
+    this->store().subscribe("p");
+    this->store().unsubscribe("p");
+  }
+  this->append("p");
+  EXPECT_TRUE(this->probe());
+  EXPECT_TRUE(this->heard.events.empty());
+  this->subscribe("p");
+  this->store().unsubscribe("p");
+  this->subscribe("p");
+  this->append("p");
+  EXPECT_TRUE(this->probe());
+  EXPECT_THAT(this->heard.seqs(), testing::ElementsAre("p2"));
+  this->store().unsubscribe("unknown");
+}
+
+TYPED_TEST_P(HistoryContract, HearsNothingOfWhatWasNotAppended) {
+  this->open_listening({"p"});
+  this->append("p", R"({"n":1})", "token");
+  this->append("p", R"({"n":1})", "token");
+  EXPECT_FALSE(this->try_append("p", R"({"n":2})", "token"));
+  EXPECT_TRUE(this->probe());
+  EXPECT_THAT(this->heard.seqs(), testing::ElementsAre("p1"));
+}
+
+TYPED_TEST_P(HistoryContract, HearsOfAnyName) {
+  const std::vector<std::string> names = {"a:b",  "{a}", "a b",  "a\"b",
+                                          "a\\b", "*",   "日本", "claims"};
+  this->open_listening(names);
+  for (const std::string& name : names) this->append(name);
+  EXPECT_TRUE(this->probe());
+  ASSERT_EQ(this->heard.events.size(), names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(this->heard.events[i].program, names[i]);
+}
+
+TYPED_TEST_P(HistoryContract, MayBeCalledFromItsListener) {
+  this->open_listening({"p"});
+  std::vector<Seq> answered;
+  const auto append = [&] {
+    this->store().append(this->request("p", "{}"),
+                         [&](auto result) { answered.push_back(result.value().position.seq); });
+  };
+  this->heard.then = [&] {
+    if (this->heard.events.size() < 3) return append();
+    if (this->heard.events.size() == 3) this->store().unsubscribe("p");
+  };
+  append();
+  this->subject.wait([&] { return answered.size() == 3; });
+  append();
+  this->subject.wait([&] { return answered.size() == 4; });
+  EXPECT_TRUE(this->probe());
+  EXPECT_THAT(answered, testing::ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(this->heard.seqs(), testing::ElementsAre("p1", "p2", "p3"));
+}
+
+TYPED_TEST_P(HistoryContract, MayBeDestroyedByItsListener) {
+  int told = 0;
+  const auto closes = [&] {
+    this->heard.then = {};
+    this->subject.close();
+    ++told;
+  };
+  this->subject.open({});
+  this->heard.then = closes;
+  this->store().listen(this->heard);
+  this->subject.wait([&] { return told == 1; });
+
+  this->heard.words.clear();
+  this->open_listening();
+  this->heard.then = closes;
+  this->store().subscribe("p");
+  this->subject.wait([&] { return told == 2; });
+
+  this->heard.words.clear();
+  this->open_listening({"p"});
+  this->heard.then = closes;
+  this->store().append(this->request("p", "{}"), [](auto) {});
+  this->subject.wait([&] { return told == 3; });
+
+  this->heard.words.clear();
+  this->open_listening();
+  this->heard.then = closes;
+  this->store().claim("sid", [](auto) {});
+  this->subject.wait([&] { return told == 4; });
+
+  this->heard.words.clear();
+  this->open_listening();
+  this->store().probe([&](bool) { closes(); });
+  this->subject.wait([&] { return told == 5; });
+}
+
+TYPED_TEST_P(HistoryContract, FencesEachClaimAboveAllBefore) {
+  this->open_listening();
+  const Fence first = this->claim("a");
+  const Fence other = this->claim("b");
+  const Fence second = this->claim("a");
+  EXPECT_GT(first, 0U);
+  EXPECT_GT(second, first);
+  EXPECT_THAT(this->fences({"b", "none", "a", "b"}),
+              testing::ElementsAre(other, 0U, second, other));
+  EXPECT_TRUE(this->probe());
+  EXPECT_THAT(this->heard.claims,
+              testing::ElementsAre(testing::Pair("a", first), testing::Pair("b", other),
+                                   testing::Pair("a", second)));
+}
+
+TYPED_TEST_P(HistoryContract, FencesABurstOfClaimsInTheirOrder) {
+  this->open_listening();
+  std::vector<Fence> fences;
+  for (int i = 0; i < 200; ++i) {
+    this->store().claim("sid", [&](auto result) { fences.push_back(result.value()); });
+  }
+  this->subject.wait([&] { return fences.size() == 200; });
+  for (std::size_t i = 1; i < fences.size(); ++i) EXPECT_GT(fences[i], fences[i - 1]);
+}
+
+TYPED_TEST_P(HistoryContract, KnowsNoFenceOfAnEmptyList) {
+  this->open_listening();
+  EXPECT_TRUE(this->fences({}).empty());
+}
+
+REGISTER_TYPED_TEST_SUITE_P(
+    HistoryContract, KnowsNothingOfAProgramThatNeverHadAnEvent, AnswersAReadOfNoProgram,
+    CountsEachProgramAndOrdersAllOfThem, ReadsBackWhatItReported,
+    LeavesOutTheCursorAndWhatCameBefore, GivesTheNewestWhenThereAreTooMany,
+    KeepsIdenticalBodiesApart, DropsTheOldestOverTheCount, DropsTheOldestOverTheBytes,
+    NumbersAnEventThatIsTooBigToKeep, ForgetsEventsByAgeButNotTheirNumbers,
+    AnswersAKnownTokenWithItsFirstResult, RefusesAKnownTokenWithAnotherBody,
+    TakesATokenForItsProgramOnly, ForgetsATokenWithItsEvent, KeepsTheOrderOfABurst,
+    AnswersSeveralProgramsInTheOrderAsked, TakesAnyNameApart, ReadsWhatWasAppendedBefore,
+    MayBeCalledFromAnAnswer, HearsEachEventOnceInTheOrderOfAllPrograms,
+    KeepsTheOrderOfABurstThatIsHeard, HearsNothingBeforeSubscribingNorAfterUnsubscribing,
+    MayChangeItsMindAboutASubscription, HearsNothingOfWhatWasNotAppended, HearsOfAnyName,
+    MayBeCalledFromItsListener, MayBeDestroyedByItsListener, FencesEachClaimAboveAllBefore,
+    FencesABurstOfClaimsInTheirOrder, KnowsNoFenceOfAnEmptyList);
 
 }  // namespace crier::history

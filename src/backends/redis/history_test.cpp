@@ -62,6 +62,7 @@ struct RedisSubject {
     opened = redis::open(loop, quick(server()), retention, {});
     wait([&] { return opened->available(); });
   }
+  void close() { opened.reset(); }
   history::HistoryStore& store() { return *opened; }
   template <class Predicate>
   void wait(Predicate holds) {
