@@ -202,10 +202,17 @@ TEST_F(GatewayTest, ReplaysToOneThatDoesNotReadDoNotAddUp) {
   const std::string connect =
       LoopbackClient::frame("40{\"token\":\"" + token("u1") + "\",\"lastEventTimestamp\":1}");
   client->write(connect);
-  for (int i = 0; i < 100; ++i) {
-    get("/healthz");  // it has been admitted meanwhile
+  bool open = true;
+  for (int i = 1; i <= 100 && open; ++i) {
+    const std::string admitted = "crier_replayed_total " + std::to_string(50 * i) + "\n";
+    std::string metrics;
+    do {
+      metrics = get("/metrics");
+      open = metrics.find("crier_sessions 0\n") == std::string::npos;
+    } while (open && metrics.find(admitted) == std::string::npos);
     client->write(again + connect);
   }
+  EXPECT_FALSE(open);
   EXPECT_LT(client->read_all().size(), 50 * data.size() * 20);
   EXPECT_THAT(get("/metrics"), HasSubstr("crier_closes_total{reason=\"slow reader\"} 1\n"));
 }
