@@ -10,7 +10,7 @@ namespace crier {
 /// made by rounding. Times that go backwards count as standing still.
 class TokenBucket {
  public:
-  /// Both at least 1 and at most 10^9. Full at first.
+  /// Both at least 1. Full at first.
   TokenBucket(std::uint32_t per_second, std::uint32_t burst, TimePoint now);
 
   /// Takes one token; false, and nothing taken, when there is none.

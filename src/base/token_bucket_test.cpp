@@ -1,6 +1,7 @@
 #include "base/token_bucket.hpp"
 
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace crier {
 namespace {
@@ -67,7 +68,8 @@ TEST(TokenBucket, BringsNothingWhenTimeStandsStillOrGoesBackwards) {
 }
 
 TEST(TokenBucket, TakesTheGreatestNumbers) {
-  TokenBucket bucket(1'000'000'000, 1'000'000'000, TimePoint{});
+  constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+  TokenBucket bucket(most, most, TimePoint{});
   EXPECT_EQ(passing(bucket, TimePoint{}), 1'000);
   EXPECT_EQ(passing(bucket, never), 1'000);
 }

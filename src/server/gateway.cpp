@@ -59,6 +59,7 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   if (options.history_bytes_max < 1024) return "history_bytes_max must be at least 1024.";
   if (options.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
   if (options.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
+  if (options.handshakes_burst == 0) return "handshakes_burst must be at least 1.";
   if (options.origins.size() > 1 &&
       std::ranges::find(options.origins, "*") != options.origins.end()) {
     return "origins must be either `*` alone or a list without it.";
@@ -211,6 +212,7 @@ Gateway::Impl::Impl(GatewayOptions options, LogSink log)
       shutdown_(worker_, {&engine_}, [this] { return publisher_.idle(); },
                 {500, std::chrono::milliseconds(10), options_.shutdown_timeout}) {
   sockets_.attach(engine_, programs_);
+  engine_.limit_handshakes(options_.handshakes_per_second, options_.handshakes_burst);
   worker_.route(options_.path, engine_);
   worker_.route(std::string(server::PublishApi::prefix), api_);
   add_operational_routes();

@@ -61,6 +61,7 @@ void Publisher::appended(const std::string& program, const Bytes& body, const Ou
   Position position;
   position.id = history::event_id(at.epoch, at.gid);
   position.seq = at.seq;
+  position.repeated = outcome->repeated;
   position.timestamp = iso8601(history::milliseconds(at.gid));
   done(std::move(position));
 }
