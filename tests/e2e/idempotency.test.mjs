@@ -171,6 +171,7 @@ describe("outage_policy", { skip: crierOnly }, () => {
     t.after(() => server.stop());
     const ada = await connect(server, { user: "ada" });
     await server.publish("alpha", "with");
+    await ada.received("with");
     await redis.kill();
     await until(async () => (await server.get("/readyz")).status === 503);
     for (let i = 0; i < 3; i += 1) {
@@ -179,7 +180,8 @@ describe("outage_policy", { skip: crierOnly }, () => {
       assert.equal(json.code, "history_unavailable");
     }
     await redis.start();
-    await until(async () => (await server.get("/readyz")).status === 200);
+    await ada.connected(2); // another Redis, another epoch: it was told
+    assert.equal(ada.notices.at(-1).programs.alpha, "reset");
     for (let i = 0; i < 3; i += 1) {
       assert.equal((await server.post("alpha", publication(`without-${i}`), keyed(`k-${i}`))).status, 202);
     }
