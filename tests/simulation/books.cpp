@@ -1,0 +1,75 @@
+#include "books.hpp"
+
+#include "base/json_text.hpp"
+#include "history/verdict.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace crier::simulation {
+
+EventNumber event_number(std::string_view envelope) {
+  const auto id = json::member(envelope, "requestId");
+  EventNumber number = 0;
+  if (id && id->size() > 3) std::from_chars(id->data() + 2, id->data() + id->size(), number);
+  return number;
+}
+
+void Books::appended(const std::string& program, const history::Position& position,
+                     std::string_view body) {
+  const bool marker = body == history::gap_marker;
+  const EventNumber event = marker ? 0 : event_number(body);
+  if (marker) ++markers_;
+  auto& entries = entries_[program];
+  if (!entries.empty() && entries.back().epoch == position.epoch &&
+      entries.back().gid >= position.gid) {
+    violation_("the store's model numbers backwards");
+  }
+  index_[{position.epoch, position.gid}] = {program, entries.size()};
+  entries.push_back({event, position.epoch, position.gid, world_.now(), false, false});
+  world_.trace("store", program + " " + (marker ? "marker" : "n" + std::to_string(event)) + " " +
+                            history::event_id(position.epoch, position.gid));
+  if (marker) return;
+  const auto [known, is_new] = appended_.emplace(event, world_.now());
+  if (is_new) return;
+  if (known->second > last_loss_) {
+    violation_("n" + std::to_string(event) + " of " + program + " is in the store twice");
+  }
+  known->second = world_.now();
+}
+
+void Books::lost(history::Gid last) {
+  last_loss_ = world_.now();
+  for (auto& [program, entries] : entries_) {
+    for (Entry& entry : entries) entry.lost = entry.lost || entry.gid > last;
+  }
+}
+
+void Books::epoch_begun(const history::Epoch& epoch) {
+  epochs_.push_back(world_.now());
+  epoch_ = epoch;
+}
+
+void Books::trimmed(const std::string& program, history::Gid gid) {
+  for (Entry& entry : entries_[program]) entry.trimmed = entry.trimmed || entry.gid <= gid;
+}
+
+const std::vector<Entry>& Books::of(const std::string& program) const {
+  static const std::vector<Entry> none;
+  const auto found = entries_.find(program);
+  return found == entries_.end() ? none : found->second;
+}
+
+std::optional<std::size_t> Books::find(const std::string& program,
+                                       const history::EventId& id) const {
+  const auto found = index_.find({id.epoch, id.gid});
+  if (found == index_.end() || found->second.first != program) return std::nullopt;
+  return found->second.second;
+}
+
+bool Books::epoch_began(TimePoint from, TimePoint until) const {
+  return std::ranges::any_of(epochs_,
+                             [&](TimePoint time) { return from <= time && time <= until; });
+}
+
+}  // namespace crier::simulation

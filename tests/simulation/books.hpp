@@ -1,0 +1,67 @@
+#pragma once
+
+// What was really published, and what became of it in the store.
+
+#include "history/store.hpp"
+#include "store_model.hpp"
+#include "world.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace crier::simulation {
+
+/// The n-th event that a publisher made up; 0 for a gap marker.
+using EventNumber = std::uint64_t;
+
+struct Entry {
+  EventNumber event = 0;
+  history::Epoch epoch;
+  history::Gid gid = 0;
+  TimePoint time{};
+  bool lost = false;  ///< By the store, after it had a number.
+  bool trimmed = false;
+};
+
+class Books final : public StoreWitness {
+ public:
+  using Violation = std::function<void(const std::string&)>;
+  Books(World& world, Violation violation) : world_(world), violation_(std::move(violation)) {}
+
+  void appended(const std::string& program, const history::Position& position,
+                std::string_view body) override;
+  void lost(history::Gid last) override;
+  void epoch_begun(const history::Epoch& epoch) override;
+  void trimmed(const std::string& program, history::Gid gid) override;
+
+  [[nodiscard]] const std::vector<Entry>& of(const std::string& program) const;
+  /// Where in its program's entries an id stands.
+  [[nodiscard]] std::optional<std::size_t> find(const std::string& program,
+                                                const history::EventId& id) const;
+  /// Whether an epoch has begun in this time.
+  [[nodiscard]] bool epoch_began(TimePoint from, TimePoint until) const;
+  [[nodiscard]] const history::Epoch& epoch() const { return epoch_; }
+  [[nodiscard]] std::size_t markers() const { return markers_; }
+
+ private:
+  World& world_;
+  Violation violation_;
+  std::map<std::string, std::vector<Entry>> entries_;
+  std::map<std::pair<history::Epoch, history::Gid>, std::pair<std::string, std::size_t>> index_;
+  std::map<EventNumber, TimePoint> appended_;
+  std::vector<TimePoint> epochs_;
+  history::Epoch epoch_;
+  TimePoint last_loss_{};
+  std::size_t markers_ = 0;
+};
+
+/// The number in the envelope's requestId; 0 if there is none.
+EventNumber event_number(std::string_view envelope);
+
+}  // namespace crier::simulation

@@ -1,0 +1,243 @@
+#include "cluster.hpp"
+
+#include "access/jwt.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::simulation {
+
+namespace {
+
+constexpr TimePoint long_ago{};
+
+std::string name_of(std::string_view what, std::uint64_t number) {
+  return std::string(what) + std::to_string(number);
+}
+
+}  // namespace
+
+Cluster::Cluster(const Plan& plan, bool trace)
+    : plan_(plan),
+      world_(plan.seed),
+      books_(world_, [this](const std::string& what) { fail(what); }),
+      store_(world_,
+             {plan.options.history_ttl, plan.options.history_events_max,
+              plan.options.history_bytes_max},
+             &books_),
+      members_(world_),
+      checker_({world_, books_, members_, counts_, [this](const std::string& what) { fail(what); },
+                [this] { return store_trouble_; }}),
+      dice_(world_.dice().fork("cluster")),
+      store_trouble_(world_.now()) {
+  world_.print_trace(trace);
+  world_.network().weather.latency_us_max = plan.latency_us_max;
+}
+
+Cluster::~Cluster() {
+  clients_.clear();
+  nodes_.clear();
+  dead_.clear();
+}
+
+void Cluster::fail(const std::string& what) {
+  if (violation_) return;
+  world_.trace("checker", what);
+  violation_ = what;
+}
+
+// Nodes.
+
+void Cluster::start_node() {
+  auto running = std::make_unique<Running>();
+  Running& self = *running;
+  const std::string name = name_of("node", next_host_++);
+  self.host = &world_.add_host(name);
+  Node::Parts parts;
+  parts.memberships = [&](net::Loop& loop) {
+    return std::make_unique<MemberLink>(loop, members_, name);
+  };
+  parts.history = [&](net::Loop& loop) {
+    auto link = std::make_unique<StoreLink>(
+        loop, store_, Random::seeded(world_.dice().fork("link random " + name).next()), name);
+    self.link = link.get();
+    return link;
+  };
+  parts.wall_clock = [this, &self] {
+    return 1'764'000'000'000'000 + (world_.now().time_since_epoch() + self.clock_step).count();
+  };
+  parts.check_interval = plan_.check_interval;
+  self.node = std::make_unique<Node>(world_, *self.host, plan_.options, parts);
+  world_.trace(name, "starts");
+  nodes_.push_back(std::move(running));
+}
+
+/// A process that dies says nothing more: what it would do when it is destroyed is not heard.
+void Cluster::kill_node(std::size_t index, bool silent, Duration down) {
+  std::unique_ptr<Running> victim = std::move(nodes_[index]);
+  nodes_.erase(nodes_.begin() + static_cast<std::ptrdiff_t>(index));
+  world_.trace(victim->host->name, silent ? "vanishes" : "is killed");
+  world_.network().kill(*victim->host, silent);
+  store_.remove(*victim->link);
+  dead_.push_back(std::move(victim));
+  counts_.add("nodes killed");
+  world_.after(down, [this] { start_node(); });
+}
+
+Cluster::Running* Cluster::pick(Dice& dice) {
+  if (nodes_.empty()) return nullptr;
+  return nodes_[dice.below(nodes_.size())].get();
+}
+
+/// A load balancer that knows what has gone.
+std::uint16_t Cluster::route(Dice& dice) {
+  const Running* running = pick(dice);
+  return running == nullptr ? 1 : running->node->port();
+}
+
+// Load.
+
+void Cluster::begin_load() {
+  for (std::size_t u = 0; u < plan_.users; ++u) {
+    for (std::size_t p = 0; p < plan_.programs; ++p) {
+      if (p == 0 || dice_.percent(70)) members_.grant(name_of("u", u), name_of("p", p));
+    }
+  }
+  for (std::size_t i = 0; i < plan_.nodes; ++i) start_node();
+  for (std::size_t i = 0; i < plan_.clients; ++i) {
+    ClientOptions options;
+    options.user = name_of("u", i % plan_.users);
+    options.token = access::sign_hs256(jwt_secret, "{\"sub\":\"" + options.user + "\"}");
+    options.transports = static_cast<Transports>(dice_.below(3));
+    options.cursor = dice_.one_in(2) ? CursorKind::none : static_cast<CursorKind>(dice_.below(3));
+    auto dice = std::make_shared<Dice>(world_.dice().fork("route", i));
+    clients_.push_back(std::make_unique<Client>(
+        world_, name_of("client", i), options, [this, dice] { return route(*dice); }, checker_));
+    world_.after(std::chrono::milliseconds(dice_.between(0, 4'000)),
+                 [client = clients_.back().get()] { client->start(); });
+  }
+  loading_ = true;
+  publish_later();
+}
+
+void Cluster::publish_later() {
+  const std::int64_t most = 2 * plan_.publish_every_ms;
+  world_.after(std::chrono::milliseconds(dice_.between(0, dice_.one_in(3) ? 2 : most)), [this] {
+    if (!loading_) return;
+    publish(name_of("p", dice_.below(plan_.programs)));
+    publish_later();
+  });
+}
+
+void Cluster::publish(const std::string& program) {
+  auto publishing = std::make_shared<Publishing>();
+  publishing->event = next_event_++;
+  publishing->program = program;
+  publishing->token = name_of("t", publishing->event);
+  publishing->give_up = world_.now() + std::chrono::seconds(6);
+  counts_.add("published");
+  attempt(publishing);
+}
+
+void Cluster::attempt(const std::shared_ptr<Publishing>& publishing) {
+  if (world_.now() > publishing->give_up) return counts_.add("publishes given up");
+  Running* running = pick(dice_);
+  if (running == nullptr) return retry(publishing, std::chrono::milliseconds(500));
+  const std::string body = "{\"event\":\"request:updated\",\"requestId\":\"n" +
+                           std::to_string(publishing->event) +
+                           "\",\"data\":{},\"performedBy\":{\"userId\":\"u\",\"name\":\"\"}}";
+  const unsigned attempt = ++publishing->attempt;
+  running->node->publish(publishing->program, body, publishing->token,
+                         [this, publishing, attempt](const Result<Position>& result) {
+                           if (publishing->attempt == attempt) answered(publishing, result);
+                         });
+  world_.after(std::chrono::seconds(7), [this, publishing, attempt] {
+    if (publishing->attempt == attempt) this->attempt(publishing);
+  });
+  // The process may die with it.
+  Host* host = running->host;
+  world_.after(std::chrono::milliseconds(700), [this, publishing, attempt, host] {
+    if (publishing->attempt == attempt && host->dead) this->attempt(publishing);
+  });
+}
+
+void Cluster::retry(const std::shared_ptr<Publishing>& publishing, Duration delay) {
+  world_.after(delay, [this, publishing, attempt = publishing->attempt] {
+    if (publishing->attempt == attempt) this->attempt(publishing);
+  });
+}
+
+void Cluster::answered(const std::shared_ptr<Publishing>& publishing,
+                       const Result<Position>& result) {
+  if (!result) {
+    counts_.add("publishes refused: " + result.error().code);
+    ++publishing->attempt;
+    return retry(publishing, std::chrono::milliseconds(300));
+  }
+  if (result->recoverable && answers_to_lose_ > 0) {
+    --answers_to_lose_;
+    counts_.add("publish answers lost");
+    publishing->id = result->id;
+    ++publishing->attempt;
+    return retry(publishing, std::chrono::milliseconds(dice_.between(1, 900)));
+  }
+  publishing->attempt = 0;  // done: whatever comes now is late
+  if (!result->recoverable) counts_.add("publishes without a number");
+}
+
+// A run.
+
+Outcome Cluster::run(const std::set<std::size_t>& faults) {
+  begin_load();
+  for (const std::size_t index : faults) {
+    const Fault& fault = plan_.faults[index];
+    world_.after(std::chrono::milliseconds(fault.at_ms), [this, &fault] { hit(fault); });
+  }
+  const TimePoint calm = world_.now() + std::chrono::milliseconds(plan_.trouble_ms);
+  const TimePoint end = calm + std::chrono::milliseconds(plan_.calm_ms);
+  world_.at(calm, [this] { calm_down(); });
+  for (TimePoint at = world_.now(); at < end; at += std::chrono::milliseconds(500)) {
+    world_.at(at, [this] { check_owners(); });
+  }
+  // In the end each program has one more event, so that whoever has missed something can see it.
+  world_.at(end - std::chrono::seconds(8), [this] {
+    loading_ = false;
+    for (std::size_t p = 0; p < plan_.programs; ++p) publish(name_of("p", p));
+  });
+  while (!violation_ && world_.now() < end && world_.step()) {
+  }
+  if (!violation_) check_end();
+  if (!violation_ && faults.empty() && counts_.of["recovered"] != 0) {
+    fail("a client came back, though nothing happened");
+  }
+  for (const auto& client : clients_) {
+    counts_.add("polls repeated by browsers", client->repeated_polls());
+    counts_.add("upgrades", client->upgrades());
+  }
+  counts_.add("gap markers", books_.markers());
+  return {violation_, counts_, world_.hash()};
+}
+
+void Cluster::check_end() {
+  for (const auto& client : clients_) checker_.check_whole(*client);
+}
+
+/// Two sockets with one id: the one with the lower fence has to go, unless the store is in trouble.
+void Cluster::check_owners() {
+  std::map<std::string, int> sockets;
+  for (const auto& running : nodes_) {
+    for (const auto& sid : running->node->socket_ids()) ++sockets[sid];
+  }
+  std::map<std::string, TimePoint> shared;
+  for (const auto& [sid, count] : sockets) {
+    if (count < 2) continue;
+    const auto known = shared_since_.find(sid);
+    shared[sid] = known == shared_since_.end() ? world_.now() : known->second;
+    const TimePoint since = std::max(shared[sid], store_trouble_);
+    if (world_.now() - since > std::chrono::seconds(4)) fail("two sockets keep the id " + sid);
+  }
+  if (shared.size() > shared_since_.size()) counts_.add("socket ids taken over");
+  shared_since_ = std::move(shared);
+}
+
+}  // namespace crier::simulation

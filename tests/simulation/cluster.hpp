@@ -1,0 +1,100 @@
+#pragma once
+
+// One run: nodes, store, memberships, publishers and clients, as a plan says.
+
+#include "books.hpp"
+#include "checker.hpp"
+#include "client.hpp"
+#include "members.hpp"
+#include "node.hpp"
+#include "plan.hpp"
+#include "store_link.hpp"
+#include "store_model.hpp"
+#include "world.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace crier::simulation {
+
+struct Outcome {
+  std::optional<std::string> violation;  ///< The first.
+  Counts counts;
+  std::uint64_t hash = 0;
+};
+
+class Cluster {
+ public:
+  Cluster(const Plan& plan, bool trace);
+  ~Cluster();
+
+  /// Only the faults whose places in the plan are in `faults` happen.
+  Outcome run(const std::set<std::size_t>& faults);
+
+ private:
+  struct Running {
+    Host* host = nullptr;
+    StoreLink* link = nullptr;
+    Duration clock_step{};
+    std::unique_ptr<Node> node;
+  };
+  struct Publishing {
+    EventNumber event = 0;
+    std::string program;
+    std::string token;
+    TimePoint give_up{};
+    unsigned attempt = 0;
+    std::string id;  ///< Of an answer that was lost.
+  };
+
+  void fail(const std::string& what);
+  void start_node();
+  void kill_node(std::size_t index, bool silent, Duration down);
+  [[nodiscard]] std::uint16_t route(Dice& dice);
+  Running* pick(Dice& dice);
+
+  void begin_load();
+  void publish_later();
+  void publish(const std::string& program);
+  void attempt(const std::shared_ptr<Publishing>& publishing);
+  void answered(const std::shared_ptr<Publishing>& publishing, const Result<Position>& result);
+  void retry(const std::shared_ptr<Publishing>& publishing, Duration delay);
+
+  void hit(const Fault& fault);
+  void hit_network(FaultKind kind, Dice& dice);
+  void hit_node(FaultKind kind, Dice& dice);
+  void hit_store(FaultKind kind, Dice& dice);
+  void hit_link(FaultKind kind, Dice& dice);
+  void hit_members(FaultKind kind, Dice& dice);
+  void calm_down();
+  void check_owners();
+  void check_end();
+
+  Plan plan_;
+  World world_;
+  Counts counts_;
+  std::optional<std::string> violation_;
+  Books books_;
+  StoreModel store_;
+  Members members_;
+  Checker checker_;
+  Dice dice_;
+  std::vector<std::unique_ptr<Running>> nodes_;
+  std::vector<std::unique_ptr<Running>>
+      dead_;  ///< Kept until the end: destroyed, they would speak.
+  std::vector<std::unique_ptr<Client>> clients_;
+  EventNumber next_event_ = 1;
+  std::uint64_t next_host_ = 0;
+  bool loading_ = false;
+  std::uint64_t answers_to_lose_ = 0;
+  TimePoint store_trouble_{};
+  std::map<std::string, TimePoint> shared_since_;  ///< Socket ids that two sockets have.
+};
+
+}  // namespace crier::simulation

@@ -1,0 +1,178 @@
+// What each kind of fault does to a run.
+
+#include "cluster.hpp"
+
+#include <algorithm>
+
+namespace crier::simulation {
+
+namespace {
+
+Duration milliseconds_between(Dice& dice, std::int64_t least, std::int64_t most) {
+  return std::chrono::milliseconds(dice.between(least, most));
+}
+
+}  // namespace
+
+void Cluster::hit(const Fault& fault) {
+  Dice dice(fault.seed);
+  world_.trace("fault", to_string(fault.kind));
+  counts_.add("fault " + std::string(to_string(fault.kind)));
+  switch (fault.kind) {
+    case FaultKind::cut:
+    case FaultKind::slow_wire:
+    case FaultKind::sleep_page:
+    case FaultKind::reload_page:
+      return hit_network(fault.kind, dice);
+    case FaultKind::kill_node:
+    case FaultKind::freeze_node:
+    case FaultKind::node_clock:
+      return hit_node(fault.kind, dice);
+    case FaultKind::burst: {
+      const std::string program = "p" + std::to_string(dice.below(plan_.programs));
+      const std::uint64_t count = 5 + dice.below(60);
+      for (std::uint64_t i = 0; i < count; ++i) publish(program);
+      return;
+    }
+    case FaultKind::lose_answer:
+      answers_to_lose_ += 1 + dice.below(5);
+      return;
+    case FaultKind::cut_off:
+    case FaultKind::drop_commands:
+    case FaultKind::drop_subscriber:
+    case FaultKind::deafen:
+      return hit_link(fault.kind, dice);
+    case FaultKind::grant:
+    case FaultKind::revoke:
+    case FaultKind::regrant:
+    case FaultKind::members_down:
+    case FaultKind::members_slow:
+      return hit_members(fault.kind, dice);
+    default:
+      return hit_store(fault.kind, dice);
+  }
+}
+
+void Cluster::hit_network(FaultKind kind, Dice& dice) {
+  if (kind == FaultKind::sleep_page || kind == FaultKind::reload_page) {
+    Client& client = *clients_[dice.below(clients_.size())];
+    if (kind == FaultKind::sleep_page) {
+      world_.trace(client.name(), "sleeps");
+      return client.sleep(milliseconds_between(dice, 300, 20'000));
+    }
+    checker_.reloaded(client);
+    return client.reload();
+  }
+  const auto wires = world_.network().open_wires();
+  if (wires.empty()) return;
+  const auto& wire = wires[dice.below(wires.size())];
+  if (kind == FaultKind::slow_wire) return wire->slow_down(milliseconds_between(dice, 50, 2'000));
+  const auto how = static_cast<Cut>(dice.below(3));
+  counts_.add("drop points");
+  switch (dice.below(4)) {
+    case 0:
+      return wire->cut(how);
+    case 1:
+      return wire->cut_after(1, dice.below(600), how);
+    default:
+      return wire->cut_after(0, dice.below(dice.one_in(2) ? 200 : 2'000), how);
+  }
+}
+
+void Cluster::hit_node(FaultKind kind, Dice& dice) {
+  if (nodes_.empty()) return;
+  const std::size_t index = dice.below(nodes_.size());
+  Running& running = *nodes_[index];
+  if (kind == FaultKind::kill_node) {
+    return kill_node(index, dice.one_in(3), milliseconds_between(dice, 100, 8'000));
+  }
+  if (kind == FaultKind::freeze_node) {
+    const Duration time = milliseconds_between(dice, 100, 7'000);
+    world_.trace(running.host->name, "stands still");
+    running.host->frozen_until = world_.now() + time;
+    store_trouble_ = std::max(store_trouble_, world_.now() + time);
+    return;
+  }
+  running.clock_step += milliseconds_between(dice, -60'000, 60'000);
+}
+
+void Cluster::hit_store(FaultKind kind, Dice& dice) {
+  const Duration down = milliseconds_between(dice, 0, dice.one_in(2) ? 200 : 9'000);
+  if (kind != FaultKind::snapshot && kind != FaultKind::repeat) {
+    store_trouble_ = std::max(store_trouble_, world_.now() + down);
+  }
+  switch (kind) {
+    case FaultKind::snapshot:
+      return store_.snapshot();
+    case FaultKind::restart:
+      return store_.restart(StoreModel::Loss::nothing, down);
+    case FaultKind::rollback:
+      return store_.restart(StoreModel::Loss::since_snapshot, down);
+    case FaultKind::lose:
+      return store_.restart(StoreModel::Loss::everything, down);
+    case FaultKind::flush:
+      return store_.flush();
+    case FaultKind::evict_numbers:
+      return store_.evict_numbers();
+    case FaultKind::evict_records:
+      return store_.evict_records("p" + std::to_string(dice.below(plan_.programs)));
+    case FaultKind::hang:
+      return store_.hang(down);
+    case FaultKind::store_clock:
+      return store_.step_clock(milliseconds_between(dice, -5'000, 5'000));
+    case FaultKind::repeat:
+      return store_.repeat_messages(1 + dice.below(20));
+    default:
+      return;
+  }
+}
+
+void Cluster::hit_link(FaultKind kind, Dice& dice) {
+  Running* running = pick(dice);
+  if (running == nullptr) return;
+  const Duration time = milliseconds_between(dice, 100, 9'000);
+  store_trouble_ = std::max(store_trouble_, world_.now() + time);
+  switch (kind) {
+    case FaultKind::cut_off:
+      return running->link->cut(time, dice.one_in(3));
+    case FaultKind::drop_commands:
+      return running->link->drop_commands();
+    case FaultKind::drop_subscriber:
+      return running->link->drop_subscriber();
+    default:
+      return running->link->deafen(time);
+  }
+}
+
+void Cluster::hit_members(FaultKind kind, Dice& dice) {
+  const std::string user = "u" + std::to_string(dice.below(plan_.users));
+  const std::string program = "p" + std::to_string(dice.below(plan_.programs));
+  const TimePoint until = world_.now() + milliseconds_between(dice, 200, 9'000);
+  if (kind == FaultKind::members_down) return members_.fail_until(until);
+  if (kind == FaultKind::members_slow) return members_.slow_until(until);
+  if (kind != FaultKind::grant) members_.revoke(user, program);
+  if (kind == FaultKind::grant) members_.grant(user, program);
+  if (kind == FaultKind::regrant) {
+    world_.after(milliseconds_between(dice, 0, 3'000),
+                 [this, user, program] { members_.grant(user, program); });
+  }
+  // Whoever heard of it elsewhere comes again to see.
+  for (const auto& client : clients_) {
+    if (client->options().user != user || dice.one_in(3)) continue;
+    const Duration delay = milliseconds_between(dice, 0, 400);
+    world_.after(delay, [this, client = client.get()] {
+      checker_.reloaded(*client);
+      client->reload();
+    });
+  }
+}
+
+/// No more faults, and nothing of them goes on.
+void Cluster::calm_down() {
+  world_.trace("fault", "no more");
+  members_.fail_until(world_.now());
+  members_.slow_until(world_.now());
+  answers_to_lose_ = 0;
+}
+
+}  // namespace crier::simulation

@@ -1,0 +1,121 @@
+// net/stream.hpp and net/listener.hpp over the simulated network.
+
+#include "base/assert.hpp"
+#include "net/listener.hpp"
+#include "net_loop.hpp"
+#include "network.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::net {
+
+using simulation::EndUser;
+using simulation::Wire;
+using simulation::World;
+
+/// End 1 of a wire, on a loop.
+struct Stream::State final : EndUser, std::enable_shared_from_this<Stream::State> {
+  State(std::shared_ptr<LoopState> loop, std::shared_ptr<Wire> connection, int which)
+      : on(std::move(loop)), wire(std::move(connection)), end(which) {
+    wire->set_user(end, this);
+  }
+
+  void end_readable() override {
+    on->enqueue([self = shared_from_this()] {
+      self->waits_readable = false;
+      if (self->user != nullptr) self->user->on_readable();
+    });
+  }
+  void end_writable() override {
+    on->enqueue([self = shared_from_this()] {
+      self->waits_writable = false;
+      if (self->user != nullptr) self->user->on_writable();
+    });
+  }
+  void close() {
+    user = nullptr;
+    wire->close(end, reset);
+  }
+
+  std::shared_ptr<LoopState> on;
+  std::shared_ptr<Wire> wire;
+  int end;
+  StreamUser* user = nullptr;
+  bool waits_readable = false;
+  bool waits_writable = false;
+  bool reset = false;
+};
+
+Stream::Stream(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&& other) noexcept {
+  Stream previous(std::move(other));
+  std::swap(state_, previous.state_);
+  return *this;
+}
+Stream::~Stream() {
+  if (state_) state_->close();
+}
+
+void Stream::set_user(StreamUser& user) { state_->user = &user; }
+void Stream::wait_readable() {
+  if (!std::exchange(state_->waits_readable, true)) state_->wire->wait_readable(state_->end);
+}
+void Stream::wait_writable() {
+  if (!std::exchange(state_->waits_writable, true)) state_->wire->wait_writable(state_->end);
+}
+IoResult Stream::read(std::span<char> into) {
+  CRIER_ASSERT(!into.empty());
+  return state_->wire->read(state_->end, into);
+}
+IoResult Stream::write(std::string_view bytes) { return state_->wire->write(state_->end, bytes); }
+
+IoResult Stream::write(std::span<const iovec> pieces) {
+  std::string bytes;
+  for (const iovec& piece : pieces.first(std::min<std::size_t>(pieces.size(), 64))) {
+    bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  }
+  return write(std::string_view(bytes));
+}
+
+void Stream::shut_down_write() { state_->wire->shut_down_write(state_->end); }
+bool Stream::all_acknowledged() const { return state_->wire->all_acknowledged(state_->end); }
+void Stream::reset_on_close() { state_->reset = true; }
+int Stream::descriptor() const { return static_cast<int>(state_->wire->descriptor); }
+std::string Stream::peer_address() const { return "127.0.0.1"; }
+
+IoResult send_now(int descriptor, std::string_view bytes) {
+  const auto wire = World::current().network().find(descriptor);
+  if (!wire) return {IoStatus::failed};
+  return wire->write(1, bytes);
+}
+
+struct Listener::State {
+  std::uint16_t port = 0;
+  Handler handler;
+};
+
+Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
+                                                              Handler handler) {
+  auto on = loop.backend().state;
+  auto state = std::make_shared<State>();
+  state->handler = std::move(handler);
+  std::unique_ptr<Listener> listener(new Listener(state));
+  state->port = on->world.network().listen(
+      on->host, endpoint.port,
+      [on, weak = std::weak_ptr<State>(state)](std::shared_ptr<Wire> wire) {
+        on->enqueue([on, weak, wire = std::move(wire)] {
+          if (wire->closed(1)) return;
+          Stream stream(std::make_shared<Stream::State>(on, wire, 1));
+          if (const auto self = weak.lock()) self->handler(std::move(stream));
+        });
+      });
+  return listener;
+}
+
+Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Listener::~Listener() { World::current().network().stop_listening(state_->port); }
+std::uint16_t Listener::port() const { return state_->port; }
+
+}  // namespace crier::net

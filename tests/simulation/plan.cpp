@@ -1,0 +1,88 @@
+#include "plan.hpp"
+
+#include "checker.hpp"
+#include "dice.hpp"
+
+#include <algorithm>
+
+namespace crier::simulation {
+
+namespace {
+
+struct Kind {
+  std::string_view name;
+  std::uint64_t weight;  ///< How often among faults.
+};
+
+constexpr std::array<Kind, fault_kinds> kinds = {{
+    {"cut", 40},        {"slow_wire", 4},     {"sleep_page", 6},
+    {"reload_page", 6}, {"kill_node", 4},     {"freeze_node", 4},
+    {"node_clock", 2},  {"burst", 6},         {"snapshot", 3},
+    {"restart", 1},     {"rollback", 2},      {"lose", 1},
+    {"flush", 1},       {"evict_numbers", 1}, {"evict_records", 2},
+    {"hang", 3},        {"store_clock", 2},   {"repeat", 3},
+    {"cut_off", 5},     {"drop_commands", 5}, {"drop_subscriber", 5},
+    {"deafen", 5},      {"grant", 5},         {"revoke", 5},
+    {"regrant", 4},     {"members_down", 2},  {"members_slow", 3},
+    {"lose_answer", 4},
+}};
+
+FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < kinds.size(); ++i) total += allowed[i] ? kinds[i].weight : 0;
+  std::uint64_t at = dice.below(total);
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const std::uint64_t weight = allowed[i] ? kinds[i].weight : 0;
+    if (at < weight) return static_cast<FaultKind>(i);
+    at -= weight;
+  }
+  return FaultKind::cut;
+}
+
+GatewayOptions draw_options(Dice& dice) {
+  using std::chrono::milliseconds;
+  GatewayOptions options;
+  options.ping_interval = milliseconds(dice.between(1'000, 4'000));
+  options.ping_timeout = milliseconds(dice.between(1'000, 4'000));
+  options.upgrade_timeout = milliseconds(3'000);
+  options.keep_alive_timeout = milliseconds(dice.one_in(2) ? 4'000 : 75'000);
+  options.admission_deadline = milliseconds(dice.between(2'000, 5'000));
+  options.history_ttl = milliseconds(dice.one_in(3) ? 12'000 : 120'000);
+  options.history_events_max =
+      static_cast<std::uint32_t>(dice.one_in(3) ? dice.between(3, 20) : 1'000);
+  options.replay_timestamp_max = replay_timestamp_max;
+  options.backlog_bytes_max = static_cast<std::size_t>(dice.one_in(3) ? 4'096 : 65'536);
+  options.outage_policy = dice.one_in(2) ? OutagePolicy::deliver : OutagePolicy::refuse;
+  return options;
+}
+
+}  // namespace
+
+std::string_view to_string(FaultKind kind) { return kinds[static_cast<std::size_t>(kind)].name; }
+
+Plan plan(std::uint64_t seed) {
+  Dice dice = Dice(seed).fork("plan");
+  Plan plan;
+  plan.seed = seed;
+  plan.nodes = 1 + dice.below(3);
+  plan.clients = 2 + dice.below(5);
+  plan.users = 1 + dice.below(plan.clients);
+  plan.programs = 1 + dice.below(4);
+  plan.publish_every_ms = dice.between(60, 900);
+  plan.latency_us_max = dice.one_in(3) ? 200'000 : 20'000;
+  plan.options = draw_options(dice);
+  plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
+  // A run suffers from some kinds of faults only, or every one would be the same mixture.
+  std::array<bool, fault_kinds> allowed{};
+  for (bool& kind : allowed) kind = dice.one_in(3);
+  allowed[static_cast<std::size_t>(FaultKind::cut)] = true;
+  const std::uint64_t count = dice.one_in(20) ? 0 : 3 + dice.below(38);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    plan.faults.push_back(
+        {dice.between(500, plan.trouble_ms), draw_kind(dice, allowed), dice.next()});
+  }
+  std::ranges::stable_sort(plan.faults, {}, &Fault::at_ms);
+  return plan;
+}
+
+}  // namespace crier::simulation

@@ -1,0 +1,72 @@
+#pragma once
+
+// What a seed stands for: the size of a run, its load, and the faults that hit it.
+
+#include "client.hpp"
+#include "crier/gateway.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::simulation {
+
+enum class FaultKind : std::uint8_t {
+  cut,            ///< One connection, now or after some bytes either way.
+  slow_wire,      ///< One connection takes longer.
+  sleep_page,     ///< A client reads nothing for a while.
+  reload_page,    ///< A client begins anew with what it stored.
+  kill_node,      ///< A process is gone; another comes.
+  freeze_node,    ///< A process stands still for a while.
+  node_clock,     ///< A node's wall clock steps.
+  burst,          ///< Many events at once.
+  snapshot,       ///< What a later rollback goes back to.
+  restart,        ///< The store restarts with its data.
+  rollback,       ///< The store restarts with the snapshot's data.
+  lose,           ///< The store restarts empty.
+  flush,          ///< The store is emptied.
+  evict_numbers,  ///< The store drops its numbers.
+  evict_records,  ///< The store drops a program's events.
+  hang,           ///< The store does not answer for a while.
+  store_clock,    ///< The store's clock steps.
+  repeat,         ///< Messages on the bus come twice.
+  cut_off,        ///< One node cannot reach the store for a while.
+  drop_commands,  ///< One node's calls to the store are lost, their answers too.
+  drop_subscriber,
+  deafen,  ///< One node hears nothing for a while, and does not know.
+  grant,
+  revoke,
+  regrant,       ///< A membership ends and begins anew.
+  members_down,  ///< No membership source answers for a while.
+  members_slow,
+  lose_answer,  ///< Publishers lose the next answers, and try again.
+};
+constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::lose_answer) + 1;
+std::string_view to_string(FaultKind kind);
+
+struct Fault {
+  std::int64_t at_ms = 0;
+  FaultKind kind = FaultKind::cut;
+  std::uint64_t seed = 0;  ///< Of its own choices: what else is left out does not move them.
+};
+
+struct Plan {
+  std::uint64_t seed = 0;
+  std::size_t nodes = 1;
+  std::size_t clients = 2;
+  std::size_t users = 1;
+  std::size_t programs = 1;
+  std::int64_t publish_every_ms = 500;  ///< On average.
+  std::int64_t latency_us_max = 20'000;
+  std::int64_t trouble_ms = 45'000;  ///< Then the faults end,
+  std::int64_t calm_ms = 45'000;     ///< and so long after that all must be well.
+  GatewayOptions options;
+  std::chrono::milliseconds check_interval{2'000};
+  std::vector<Fault> faults;
+};
+
+Plan plan(std::uint64_t seed);
+
+}  // namespace crier::simulation

@@ -1,0 +1,368 @@
+#include "store_link.hpp"
+
+#include "base/assert.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crier::simulation {
+
+using history::StoreError;
+
+namespace {
+
+constexpr Duration command_timeout = std::chrono::seconds(2);
+constexpr Duration append_deadline = std::chrono::seconds(5);
+
+}  // namespace
+
+StoreLink::StoreLink(net::Loop& loop, StoreModel& store, Random random, std::string name)
+    : loop_(loop),
+      world_(World::current()),
+      store_(store),
+      random_(std::move(random)),
+      dice_(world_.dice().fork("link " + name)),
+      name_(std::move(name)) {
+  store_.add(*this);
+  connect(commands_);
+}
+
+StoreLink::~StoreLink() {
+  alive_.reset();
+  store_.remove(*this);
+}
+
+void StoreLink::post(std::function<void()> task) {
+  loop_.post([mark = std::weak_ptr<bool>(alive_), task = std::move(task)] {
+    if (!mark.expired()) task();
+  });
+}
+
+Duration StoreLink::delay() {
+  const std::int64_t most = dice_.one_in(30) ? 30'000 : 600;
+  return Duration(dice_.between(40, most));
+}
+
+// Connections.
+
+void StoreLink::connect(Connection& connection) {
+  const std::uint64_t number = ++connection.number;
+  world_.after(delay() * 2, [this, &connection, number, mark = std::weak_ptr<bool>(alive_)] {
+    if (mark.expired() || number != connection.number) return;
+    if (!store_.up() || world_.now() < cut_until_ || world_.now() < store_.answers_from()) {
+      return retry(connection);
+    }
+    connection.silent = false;
+    connection.last_there = connection.last_back = world_.now();
+    const std::string run_id = store_.run_id();
+    back(connection, [this, &connection, run_id] {
+      if (&connection == &commands_) run_id_ = run_id;
+      connected(connection);
+    });
+  });
+}
+
+void StoreLink::connected(Connection& connection) {
+  connection.up = true;
+  connection.failures = 0;
+  world_.trace(name_, &connection == &commands_ ? "commands up" : "subscriber up");
+  if (&connection == &commands_) {
+    std::vector<std::uint64_t> waiting;
+    for (const auto& [number, append] : appends_) waiting.push_back(number);
+    for (const auto number : waiting) send(number);
+    return;
+  }
+  round_trip(subscriber_, [this] {
+    claims_at_store_ = true;
+    return [this] {
+      hears_claims_ = true;
+      listener_->claims_heard();
+    };
+  });
+  for (const auto& [program, subscription] : wanted_) subscribe_at_store(program);
+}
+
+void StoreLink::retry(Connection& connection) {
+  const std::uint64_t number = ++connection.number;
+  const std::int64_t most =
+      std::min<std::int64_t>(100LL << std::min(connection.failures++, 5U), 2'000);
+  world_.after(std::chrono::milliseconds(dice_.between(most / 2, most)),
+               [this, &connection, number, mark = std::weak_ptr<bool>(alive_)] {
+                 if (!mark.expired() && number == connection.number) connect(connection);
+               });
+}
+
+/// `silent`: the node finds out by itself.
+void StoreLink::break_connection(Connection& connection, bool silent) {
+  if (&connection == &subscriber_) {
+    heard_at_store_.clear();
+    claims_at_store_ = false;
+  }
+  if (silent) {
+    connection.silent = true;
+    return;
+  }
+  const std::uint64_t number = connection.number;
+  post([this, &connection, number] {
+    if (number == connection.number) down(connection);
+  });
+}
+
+void StoreLink::down(Connection& connection) {
+  const bool was_up = std::exchange(connection.up, false);
+  if (&connection == &subscriber_) {
+    heard_at_store_.clear();
+    claims_at_store_ = false;
+  }
+  retry(connection);
+  if (!was_up) return;
+  world_.trace(name_, &connection == &commands_ ? "commands lost" : "subscriber lost");
+  if (&connection == &commands_) {
+    const auto failed = std::exchange(calls_, {});
+    for (const auto& [number, call] : failed) call.fail();
+    std::vector<std::uint64_t> overdue;
+    for (const auto& [number, append] : appends_) {
+      if (append.deadline <= world_.now()) overdue.push_back(number);
+    }
+    for (const auto number : overdue) expire(number);
+    return;
+  }
+  hears_claims_ = false;
+  for (auto& [program, subscription] : wanted_) subscription.confirmed = false;
+  const auto probes = std::exchange(probes_, {});
+  listener_->lost();
+  for (const auto& [number, done] : probes) done(false);
+}
+
+void StoreLink::server_gone() {
+  break_connection(commands_, false);
+  if (listener_ != nullptr) break_connection(subscriber_, false);
+}
+
+void StoreLink::cut(Duration time, bool silent) {
+  world_.trace(name_, silent ? "cut off, silently" : "cut off");
+  cut_until_ = world_.now() + time;
+  break_connection(commands_, silent);
+  if (listener_ != nullptr) break_connection(subscriber_, silent);
+}
+
+void StoreLink::round_trip(Connection& connection,
+                           std::function<std::function<void()>()> at_store) {
+  if (connection.silent) return;
+  connection.last_there =
+      std::max({connection.last_there, world_.now() + delay(), store_.answers_from()});
+  world_.at(connection.last_there,
+            [this, &connection, number = connection.number, at_store = std::move(at_store),
+             mark = std::weak_ptr<bool>(alive_)]() mutable {
+              if (mark.expired() || number != connection.number || connection.silent) return;
+              // It may have begun to hang while this was under way.
+              if (world_.now() < store_.answers_from()) {
+                return round_trip(connection, std::move(at_store));
+              }
+              back(connection, at_store());
+            });
+}
+
+void StoreLink::back(Connection& connection, std::function<void()> at_node) {
+  if (connection.silent) return;
+  connection.last_back = std::max(connection.last_back, world_.now() + delay());
+  world_.at(connection.last_back,
+            [this, &connection, number = connection.number, at_node = std::move(at_node),
+             mark = std::weak_ptr<bool>(alive_)] {
+              if (mark.expired() || number != connection.number || connection.silent) return;
+              post([&connection, number, at_node] {
+                if (number == connection.number) at_node();
+              });
+            });
+}
+
+// Calls.
+
+Caller StoreLink::caller() {
+  return {run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
+}
+
+void StoreLink::note(const history::Epoch& epoch, history::Gid gid) {
+  if (epoch_ != epoch) {
+    epoch_ = epoch;
+    seen_in_epoch_ = 0;
+  }
+  seen_in_epoch_ = std::max(seen_in_epoch_, gid);
+  seen_ = std::max(seen_, gid);
+}
+
+void StoreLink::time_out(Connection& connection, std::uint64_t number) {
+  const std::uint64_t attempt = connection.number;
+  world_.after(command_timeout,
+               [this, &connection, number, attempt, mark = std::weak_ptr<bool>(alive_)] {
+                 if (mark.expired() || attempt != connection.number) return;
+                 const bool waits = &connection == &subscriber_
+                                        ? probes_.contains(number)
+                                        : calls_.contains(number) || appends_.contains(number);
+                 if (!waits) return;
+                 break_connection(connection, false);
+               });
+}
+
+void StoreLink::append(history::AppendRequest request,
+                       std::function<void(Result<history::Appended, StoreError>)> done) {
+  if (!available()) return done(Unexpected{StoreError::unavailable});
+  const bool own_token = request.token.empty();
+  if (own_token) request.token = random_.id20();
+  const std::uint64_t number = next_call_++;
+  appends_[number] = {std::move(request),
+                      std::move(done),
+                      history::new_epoch(random_),
+                      own_token,
+                      world_.now() + append_deadline,
+                      0};
+  world_.at(appends_[number].deadline, [this, number, mark = std::weak_ptr<bool>(alive_)] {
+    if (!mark.expired()) expire(number);
+  });
+  send(number);
+}
+
+void StoreLink::send(std::uint64_t number) {
+  Append& append = appends_.at(number);
+  ++append.attempts;
+  time_out(commands_, number);
+  round_trip(commands_, [this, number, request = append.request, call = append.call,
+                         own_token = append.own_token, context = caller()] {
+    const auto result = store_.append(context, request, call, own_token);
+    return [this, number, result] { appended(number, result); };
+  });
+}
+
+void StoreLink::appended(std::uint64_t number, const std::optional<history::Appended>& result) {
+  const auto found = appends_.find(number);
+  if (found == appends_.end()) return;
+  const auto done = std::move(found->second.done);
+  appends_.erase(found);
+  if (!result) return done(Unexpected{StoreError::token_taken});
+  note(result->position.epoch, result->position.gid);
+  done(*result);
+}
+
+void StoreLink::expire(std::uint64_t number) {
+  if (!appends_.contains(number) || commands_.up) return;
+  post([this, number] {
+    const auto found = appends_.find(number);
+    if (found == appends_.end() || commands_.up) return;
+    const auto done = std::move(found->second.done);
+    appends_.erase(found);
+    done(Unexpected{StoreError::unknown});
+  });
+}
+
+void StoreLink::begin(Call call) {
+  const std::uint64_t number = next_call_++;
+  const auto execute = call.execute;
+  calls_[number] = std::move(call);
+  time_out(commands_, number);
+  round_trip(commands_, [this, number, execute, context = caller()] {
+    const auto answer = execute(context);
+    return [this, number, answer] {
+      if (calls_.erase(number) != 0) answer();
+    };
+  });
+}
+
+void StoreLink::read(std::vector<history::ReadRequest> requests,
+                     std::function<void(Result<history::ReadReply, StoreError>)> done) {
+  if (!available()) return done(Unexpected{StoreError::unavailable});
+  begin({[this, requests = std::move(requests), done](const Caller& context) {
+           auto reply = store_.read(context, requests);
+           return [this, reply = std::move(reply), done] {
+             for (const auto& kept : reply.programs) note(reply.epoch, kept.top);
+             done(reply);
+           };
+         },
+         [done] { done(Unexpected{StoreError::unavailable}); }});
+}
+
+void StoreLink::claim(const std::string& sid,
+                      std::function<void(Result<history::Fence, StoreError>)> done) {
+  if (!available()) return done(Unexpected{StoreError::unavailable});
+  begin({[this, sid, done](const Caller&) {
+           const history::Fence fence = store_.claim(sid);
+           return [done, fence] { done(fence); };
+         },
+         [done] { done(Unexpected{StoreError::unknown}); }});
+}
+
+void StoreLink::fences(std::vector<std::string> sids,
+                       std::function<void(Result<std::vector<history::Fence>, StoreError>)> done) {
+  if (!available()) return done(Unexpected{StoreError::unavailable});
+  begin({[this, sids = std::move(sids), done](const Caller&) {
+           std::vector<history::Fence> fences;
+           for (const auto& sid : sids) fences.push_back(store_.fence(sid));
+           return [done, fences = std::move(fences)] { done(fences); };
+         },
+         [done] { done(Unexpected{StoreError::unavailable}); }});
+}
+
+// Listening.
+
+void StoreLink::listen(history::Listener& listener) {
+  CRIER_ASSERT(listener_ == nullptr);
+  listener_ = &listener;
+  connect(subscriber_);
+}
+
+void StoreLink::subscribe(const std::string& program) {
+  CRIER_ASSERT(wanted_.emplace(program, Subscription{next_call_++, false}).second);
+  if (subscriber_.up) subscribe_at_store(program);
+}
+
+void StoreLink::subscribe_at_store(const std::string& program) {
+  round_trip(subscriber_, [this, program, number = wanted_.at(program).number] {
+    heard_at_store_.insert(program);
+    return [this, program, number] {
+      const auto found = wanted_.find(program);
+      if (found == wanted_.end() || found->second.number != number) return;
+      found->second.confirmed = true;
+      listener_->subscribed(program);
+    };
+  });
+}
+
+void StoreLink::unsubscribe(const std::string& program) {
+  wanted_.erase(program);
+  if (!subscriber_.up) return;
+  round_trip(subscriber_, [this, program] {
+    heard_at_store_.erase(program);
+    return [] {};
+  });
+}
+
+void StoreLink::hear(history::Published event) {
+  if (!heard_at_store_.contains(event.program) || world_.now() < deaf_until_) return;
+  back(subscriber_, [this, event = std::move(event)] {
+    note(event.epoch, event.record.gid);
+    const auto found = wanted_.find(event.program);
+    if (found != wanted_.end() && found->second.confirmed) listener_->published(event);
+  });
+}
+
+void StoreLink::hear_claim(const std::string& sid, history::Fence fence) {
+  if (!claims_at_store_ || world_.now() < deaf_until_) return;
+  back(subscriber_, [this, sid, fence] { listener_->claimed(sid, fence); });
+}
+
+void StoreLink::probe(std::function<void(bool)> done) {
+  if (!subscriber_.up) return done(false);
+  const std::uint64_t number = next_call_++;
+  probes_[number] = std::move(done);
+  time_out(subscriber_, number);
+  round_trip(subscriber_, [this, number] {
+    return [this, number] {
+      const auto found = probes_.find(number);
+      if (found == probes_.end()) return;
+      const auto done = std::move(found->second);
+      probes_.erase(found);
+      done(true);
+    };
+  });
+}
+
+}  // namespace crier::simulation

@@ -1,0 +1,134 @@
+#pragma once
+
+// One node's history: its two connections to the simulated store. Behaves as backends/redis does: a
+// call that is lost fails, an append that is lost is tried again with its token, and what is heard
+// comes in one order or is declared lost.
+
+#include "base/random.hpp"
+#include "history/store.hpp"
+#include "net/loop.hpp"
+#include "store_model.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace crier::simulation {
+
+class StoreLink final : public history::HistoryStore {
+ public:
+  StoreLink(net::Loop& loop, StoreModel& store, Random random, std::string name);
+  ~StoreLink() override;
+
+  void append(history::AppendRequest request,
+              std::function<void(Result<history::Appended, history::StoreError>)> done) override;
+  void read(std::vector<history::ReadRequest> requests,
+            std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
+  [[nodiscard]] bool available() const override { return commands_.up; }
+  void listen(history::Listener& listener) override;
+  void subscribe(const std::string& program) override;
+  void unsubscribe(const std::string& program) override;
+  void probe(std::function<void(bool)> done) override;
+  [[nodiscard]] bool hears() const override { return hears_claims_; }
+  void claim(const std::string& sid,
+             std::function<void(Result<history::Fence, history::StoreError>)> done) override;
+  void fences(
+      std::vector<std::string> sids,
+      std::function<void(Result<std::vector<history::Fence>, history::StoreError>)> done) override;
+
+  // From the store.
+  void hear(history::Published event);
+  void hear_claim(const std::string& sid, history::Fence fence);
+  void server_gone();
+
+  // Faults.
+  /// Neither connection works for so long; `silent`: nobody is told at first.
+  void cut(Duration time, bool silent);
+  /// The command connection breaks: what was answered may not have been heard.
+  void drop_commands() { break_connection(commands_, false); }
+  void drop_subscriber() { break_connection(subscriber_, false); }
+  /// Nothing is heard, though the connection seems sound.
+  void deafen(Duration time) { deaf_until_ = world_.now() + time; }
+
+ private:
+  /// One TCP connection to the store.
+  struct Connection {
+    bool up = false;
+    bool silent = false;
+    std::uint64_t number = 0;  ///< Grows with each attempt: what belongs to an earlier one is void.
+    TimePoint last_there{};
+    TimePoint last_back{};
+    unsigned failures = 0;
+  };
+  struct Append {
+    history::AppendRequest request;
+    std::function<void(Result<history::Appended, history::StoreError>)> done;
+    std::string call;
+    bool own_token = false;
+    TimePoint deadline;
+    unsigned attempts = 0;
+  };
+  struct Call {
+    std::function<std::function<void()>(const Caller&)> execute;
+    std::function<void()> fail;
+  };
+  using Appends = std::map<std::uint64_t, Append>;
+
+  void connect(Connection& connection);
+  void connected(Connection& connection);
+  void break_connection(Connection& connection, bool silent);
+  void down(Connection& connection);
+  void retry(Connection& connection);
+  Duration delay();
+  /// Runs `at_store` when a message gets there; it returns what the answer does back here.
+  void round_trip(Connection& connection, std::function<std::function<void()>()> at_store);
+  void back(Connection& connection, std::function<void()> at_node);
+  void post(std::function<void()> task);
+
+  void send(std::uint64_t append);
+  void appended(std::uint64_t append, const std::optional<history::Appended>& result);
+  void expire(std::uint64_t append);
+  void begin(Call call);
+  void time_out(Connection& connection, std::uint64_t call);
+  void subscribe_at_store(const std::string& program);
+  Caller caller();
+  void note(const history::Epoch& epoch, history::Gid gid);
+
+  net::Loop& loop_;
+  World& world_;
+  StoreModel& store_;
+  Random random_;
+  Dice dice_;
+  std::string name_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+  Connection commands_;
+  Connection subscriber_;
+  TimePoint cut_until_{};
+  TimePoint deaf_until_{};
+  Appends appends_;
+  std::map<std::uint64_t, Call> calls_;
+  std::uint64_t next_call_ = 1;
+  std::string run_id_;
+  history::Gid seen_ = 0;
+  history::Epoch epoch_;
+  history::Gid seen_in_epoch_ = 0;
+
+  history::Listener* listener_ = nullptr;
+  bool hears_claims_ = false;
+  struct Subscription {
+    std::uint64_t number = 0;  ///< A late answer to an earlier one of the program says nothing.
+    bool confirmed = false;
+  };
+  std::map<std::string, Subscription> wanted_;
+  std::set<std::string> heard_at_store_;  ///< Subscribed, as the store sees it.
+  bool claims_at_store_ = false;
+  std::map<std::uint64_t, std::function<void(bool)>> probes_;
+};
+
+}  // namespace crier::simulation

@@ -1,0 +1,126 @@
+#pragma once
+
+// Redis as its nodes see it: what the scripts of backends/redis do with the data, and what happens
+// to a server. The other half, a node's connections to it, is in store_link.hpp.
+
+#include "base/random.hpp"
+#include "history/store.hpp"
+#include "world.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace crier::simulation {
+
+class StoreLink;
+
+/// What a call tells of its caller: what it learnt when it connected, and has seen.
+struct Caller {
+  std::string run_id;
+  history::Epoch spare_epoch;
+  history::Gid seen = 0;
+  history::Epoch epoch;
+  history::Gid seen_in_epoch = 0;
+};
+
+/// Everything that a store keeps. A value: a snapshot is a copy.
+struct StoreData {
+  struct Program {
+    bool known = false;  ///< Its numbers are.
+    history::Seq seq = 0;
+    history::Gid top = 0;
+    std::deque<history::Record> records;
+    std::size_t bytes = 0;
+  };
+  struct Remembered {
+    history::Appended first;
+    std::string body;  ///< Empty: a token of the node's own.
+    std::string call;
+    WallTime until = 0;
+  };
+  std::string run_id;    ///< Of the instance that began the epoch.
+  history::Epoch epoch;  ///< Empty: none yet.
+  history::Gid last = 0;
+  history::Gid floor = 0;
+  std::map<std::string, Program> programs;
+  std::map<std::pair<std::string, std::string>, Remembered> tokens;
+  std::map<std::string, history::Fence> claims;
+};
+
+/// Who keeps the books of a run.
+class StoreWitness {
+ public:
+  virtual void appended(const std::string& program, const history::Position& position,
+                        std::string_view body) = 0;
+  /// Numbers above `last` are lost, or all (0) are; a new epoch follows.
+  virtual void lost(history::Gid last) = 0;
+  virtual void epoch_begun(const history::Epoch& epoch) = 0;
+  /// The program's records up to `gid` are not kept any more.
+  virtual void trimmed(const std::string& program, history::Gid gid) = 0;
+
+ protected:
+  ~StoreWitness() = default;
+};
+
+class StoreModel {
+ public:
+  StoreModel(World& world, const history::Retention& retention, StoreWitness* witness);
+
+  [[nodiscard]] WallTime clock() const;
+  [[nodiscard]] const history::Retention& retention() const { return retention_; }
+
+  // What the scripts do.
+  std::optional<history::Appended> append(const Caller& caller,
+                                          const history::AppendRequest& request,
+                                          const std::string& call, bool own_token);
+  history::ReadReply read(const Caller& caller, const std::vector<history::ReadRequest>& requests);
+  history::Fence claim(const std::string& sid);
+  [[nodiscard]] history::Fence fence(const std::string& sid) const;
+
+  // Links.
+  void add(StoreLink& link) { links_.push_back(&link); }
+  void remove(StoreLink& link) { std::erase(links_, &link); }
+  [[nodiscard]] bool up() const { return world_.now() >= down_until_; }
+  [[nodiscard]] TimePoint answers_from() const { return hangs_until_; }
+  /// Of the instance that answers now, as a connection learns it.
+  [[nodiscard]] const std::string& run_id() const { return instance_; }
+
+  // Faults.
+  enum class Loss : std::uint8_t { nothing, everything, since_snapshot };
+  void snapshot() { snapshot_ = data_; }
+  void restart(Loss loss, Duration down);
+  void flush();
+  void evict_numbers();
+  void evict_records(const std::string& program);
+  void hang(Duration time);
+  void step_clock(Duration step) { clock_step_ += step; }
+  /// Of the next messages on the bus, this many come twice.
+  void repeat_messages(std::size_t count) { repeats_ += count; }
+
+ private:
+  void check_epoch(const Caller& caller);
+  void trim(const std::string& name, StoreData::Program& program);
+  [[nodiscard]] history::Gid oldest() const;
+
+  World& world_;
+  Dice dice_;
+  history::Retention retention_;
+  StoreWitness* witness_;
+  StoreData data_;
+  StoreData snapshot_;
+  std::vector<StoreLink*> links_;
+  TimePoint down_until_{};
+  TimePoint hangs_until_{};
+  Duration clock_step_{};
+  std::size_t repeats_ = 0;
+  std::uint64_t runs_ = 0;
+  std::string instance_ = "run0";
+};
+
+}  // namespace crier::simulation
