@@ -1,8 +1,6 @@
 #include "crier/gateway.hpp"
 
-#include "access/jwt.hpp"
-#include "backends/sqlite/store.hpp"
-#include "server/loopback_client.hpp"
+#include "server/gateway_fixture.hpp"
 
 #include <atomic>
 #include <cstdlib>
@@ -17,97 +15,13 @@ namespace crier {
 namespace {
 
 using server::LoopbackClient;
+using server::publish_body;
 using testing::AnyOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::string_view secret = "a secret of the tests";
-constexpr std::string_view publish_body =
-    R"({"event":"request:created","requestId":"r1","data":{"n":1},)"
-    R"("performedBy":{"userId":"u1","name":"Ursula"}})";
-
-class GatewayTest : public testing::Test {
- protected:
-  GatewayTest() {
-    auto store = sqlite::Store::open(path, sqlite::Store::Mode::create);
-    EXPECT_TRUE(store);
-    EXPECT_TRUE(store.value()->put_user({"u1", "Ursula", "member", true, {}}));
-    EXPECT_TRUE(store.value()->put_user({"u2", "Ulf", "member", true, {}}));
-    EXPECT_TRUE(store.value()->put_membership({"p1", "u1", true}));
-    EXPECT_TRUE(store.value()->put_membership({"p1", "u2", false}));
-    EXPECT_TRUE(store.value()->put_membership({"p2", "u2", true}));
-  }
-  ~GatewayTest() override {
-    if (gateway) gateway->stop();
-    if (thread.joinable()) thread.join();
-    std::filesystem::remove_all(folder);
-  }
-
-  static std::string make_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "crier-test-XXXXXX").string();
-    return mkdtemp(name.data());
-  }
-  GatewayOptions options() const {
-    GatewayOptions options;
-    options.address = "127.0.0.1";
-    options.port = 0;
-    options.jwt_secret = secret;
-    options.store = path;
-    options.api_key = "key";
-    options.shutdown_timeout = std::chrono::milliseconds(500);  // sessions whose client never polls
-    return options;
-  }
-  void run() { run(options()); }
-  void run(const GatewayOptions& chosen) {
-    gateway = std::make_unique<Gateway>(chosen, LogSink());
-    start();
-  }
-  void start() {
-    ASSERT_TRUE(gateway->listen());
-    thread = std::thread([this] { gateway->run(); });
-    EXPECT_THAT(get("/healthz"), EndsWith("ok\n"));
-  }
-  static std::string token(std::string_view user) {
-    return access::sign_hs256(secret, "{\"sub\":\"" + std::string(user) + "\"}");
-  }
-  std::unique_ptr<LoopbackClient> opened() {
-    auto client = std::make_unique<LoopbackClient>(gateway->port());
-    client->open_websocket("/socket.io/?EIO=4&transport=websocket");
-    EXPECT_THAT(client->read_frame(), StartsWith("0{\"sid\":"));
-    return client;
-  }
-  std::unique_ptr<LoopbackClient> member(std::string_view user, const std::string& more = "") {
-    auto client = opened();
-    client->write_text("40{\"token\":\"" + token(user) + "\"" + more + "}");
-    EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
-    return client;
-  }
-  static std::string publish_request(std::string_view program, std::string_view body,
-                                     std::string_view key) {
-    return "POST /api/v1/programs/" + std::string(program) +
-           "/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " +
-           std::string(key) +
-           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-           "\r\n\r\n" + std::string(body);
-  }
-  std::string post(std::string_view program, std::string_view body, std::string_view key = "key") {
-    LoopbackClient client(gateway->port());
-    client.write(publish_request(program, body, key));
-    return client.read_all();
-  }
-  std::string get(std::string_view path_and_query) {
-    LoopbackClient client(gateway->port());
-    client.write("GET " + std::string(path_and_query) +
-                 " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    return client.read_all();
-  }
-
-  std::string folder = make_folder();
-  std::string path = folder + "/store.db";
-  std::unique_ptr<Gateway> gateway;
-  std::thread thread;
-};
+using GatewayTest = server::GatewayFixture;
 
 TEST_F(GatewayTest, AMemberGetsTheEventOfItsProgram) {
   run();
