@@ -2,10 +2,13 @@
 
 #include "tests/contract/history_contract.hpp"
 
+#include <deque>
 #include <gtest/gtest.h>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace crier::history {
 namespace {
@@ -48,6 +51,9 @@ class MemoryStoreTest : public testing::Test {
     subject.store().append({program, Bytes(body), token},
                            [&](auto result) { appended = result.value(); });
     return *appended;
+  }
+  void append_later(const std::string& program) {
+    subject.store().append({program, Bytes(std::string("{}")), ""}, [](auto) {});
   }
   Kept kept(const std::string& program) {
     std::optional<ReadReply> reply;
@@ -166,6 +172,158 @@ TEST_F(MemoryStoreTest, HasAnEpochOfItsOwn) {
   const Epoch first = append("p").position.epoch;
   subject.memory.emplace(Retention{}, [] { return WallTime{1}; }, Random::seeded(8));
   EXPECT_NE(append("p").position.epoch, first);
+}
+
+Gid floor_of(HistoryStore& store) {
+  Gid floor = 0;
+  store.read({}, [&](auto result) { floor = result.value().floor; });
+  return floor;
+}
+
+constexpr WallTime two_hours = 7'200'000'000;
+
+TEST_F(MemoryStoreTest, ForgetsAProgramTwoHoursAfterItsLastEvent) {
+  subject.open({});
+  const Gid floor = floor_of(subject.store());
+  const Gid top = append("quiet").position.gid;
+  subject.clock += two_hours;
+  append("busy");
+  EXPECT_EQ(subject.memory->program_count(), 2U);
+  EXPECT_EQ(floor_of(subject.store()), floor);
+  subject.clock += 1;
+  EXPECT_EQ(floor_of(subject.store()), top) << "no older cursor is whole from here on";
+  EXPECT_EQ(subject.memory->program_count(), 1U);
+  EXPECT_EQ(kept("quiet").top, 0U);
+  const Appended again = append("quiet");
+  EXPECT_EQ(again.position.seq, 1U);
+  EXPECT_EQ(again.prev, 0U);
+}
+
+TEST_F(MemoryStoreTest, RemembersAProgramForTwiceALongTtl) {
+  subject.open({.ttl = std::chrono::hours(3)});
+  append("p");
+  subject.clock += 3 * two_hours;
+  append("other");
+  EXPECT_EQ(kept("p").records.size(), 0U);
+  EXPECT_EQ(append("p").position.seq, 2U);
+  subject.clock += 3 * two_hours + 2000;
+  append("other");
+  EXPECT_EQ(append("p").position.seq, 1U);
+}
+
+TEST_F(MemoryStoreTest, ForgetsAFewProgramsWithEachCall) {
+  subject.open({});
+  for (int i = 0; i < 100; ++i) append("p" + std::to_string(i));
+  subject.clock += two_hours + 1'000'000;
+  Gid floor = 0;
+  for (std::size_t left = 100; left > 0;) {
+    const Gid next = floor_of(subject.store());
+    EXPECT_GT(next, floor);
+    floor = next;
+    const std::size_t forgotten = left - subject.memory->program_count();
+    ASSERT_GE(forgotten, 1U);
+    EXPECT_LE(forgotten, 8U);
+    left -= forgotten;
+  }
+}
+
+TEST_F(MemoryStoreTest, CountsProgramsAndBytesWhateverComesAndGoes) {
+  const Retention retention{.ttl = std::chrono::hours(1), .events_max = 3};
+  subject.open(retention);
+  struct Model {
+    Gid top = 0;
+    std::deque<std::pair<Gid, std::size_t>> kept;
+  };
+  std::map<std::string, Model> models;
+  Random random = Random::seeded(3);
+  for (int i = 0; i < 5000; ++i) {
+    subject.clock += static_cast<WallTime>(random.number() % 600'000'000);
+    const std::string name = "p" + std::to_string(random.number() % (random.number() % 40 + 1));
+    const std::string body = "{" + std::string(random.number() % 9, ' ') + "}";
+    const Appended appended = append(name, body);
+    const Gid now = static_cast<Gid>(subject.clock);
+    for (auto at = models.begin(); at != models.end();) {
+      Model& model = at->second;
+      while (!model.kept.empty() && model.kept.back().first < now - two_hours / 2) {
+        model.kept.pop_back();
+      }
+      at = model.top < now - two_hours ? models.erase(at) : std::next(at);
+    }
+    Model& model = models[name];
+    ASSERT_EQ(appended.prev, model.top) << i;
+    model.top = appended.position.gid;
+    model.kept.emplace_front(model.top, body.size());
+    if (model.kept.size() > 3) model.kept.pop_back();
+    // What is too old in a program that is not, is dropped when somebody comes for it.
+    for (const auto& [program, other] : models) kept(program);
+    std::size_t bytes = 0;
+    for (const auto& [program, other] : models) {
+      for (const auto& [gid, size] : other.kept) bytes += size;
+    }
+    ASSERT_EQ(subject.memory->program_count(), models.size()) << i;
+    ASSERT_EQ(subject.memory->held_bytes(), bytes) << i;
+  }
+}
+
+TEST_F(MemoryStoreTest, ForgetsAClaimAfterAnHourButNeverItsFence) {
+  subject.open({});
+  const auto claim = [&](const std::string& sid) {
+    Fence fence = 0;
+    subject.store().claim(sid, [&](auto result) { fence = result.value(); });
+    return fence;
+  };
+  const auto known = [&](const std::string& sid) {
+    Fence fence = 0;
+    subject.store().fences({sid}, [&](auto result) { fence = result.value().at(0); });
+    return fence;
+  };
+  const Fence first = claim("a");
+  EXPECT_EQ(first, 1'700'000'000'000'000U);
+  subject.clock += 1'800'000'000;
+  const Fence second = claim("a");
+  const Fence other = claim("b");
+  EXPECT_EQ(other, second + 1);
+  subject.clock += 3'600'000'000;
+  EXPECT_EQ(known("a"), second) << "the newer claim counts";
+  subject.clock += 1;
+  EXPECT_EQ(known("a"), 0U);
+  EXPECT_EQ(known("b"), other);
+  subject.clock -= two_hours;
+  EXPECT_GT(claim("a"), second) << "though the clock stepped back";
+}
+
+TEST_F(MemoryStoreTest, TellsAtOnceWhatIsAsked) {
+  subject.open({});
+  EXPECT_FALSE(subject.store().hears());
+  Heard heard;
+  subject.store().listen(heard);
+  EXPECT_TRUE(subject.store().hears());
+  subject.store().subscribe("p");
+  EXPECT_THAT(heard.words, testing::ElementsAre("claims", "subscribed p"));
+  subject.store().append({"p", Bytes(std::string("{}")), ""}, [&](auto result) {
+    EXPECT_TRUE(result.has_value());
+    EXPECT_EQ(heard.events.size(), 1U) << "the event comes before its answer";
+  });
+  EXPECT_EQ(heard.events.size(), 1U);
+}
+
+TEST_F(MemoryStoreTest, DropsWhatAnUnsubscriptionOvertakes) {
+  subject.open({});
+  Heard heard;
+  subject.store().listen(heard);
+  subject.store().subscribe("p");
+  subject.store().subscribe("q");
+  bool nested = false;
+  heard.then = [&] {
+    if (std::exchange(nested, true)) return;
+    append_later("q");
+    subject.store().unsubscribe("q");
+    append_later("q");
+    subject.store().subscribe("q");
+    append_later("q");
+  };
+  append("p");
+  EXPECT_THAT(heard.seqs(), testing::ElementsAre("p1", "q3"));
 }
 
 }  // namespace

@@ -114,6 +114,20 @@ TEST_F(RedisServerScript, WritesAnEpochBeforeItNumbersOrReads) {
   EXPECT_EQ(meta("run_id"), "run-3");
 }
 
+TEST_F(RedisServerScript, WritesAnEpochWhenNumbersThatTheCallerSawAreGone) {
+  const auto first = append();
+  ASSERT_TRUE(append().has_value());
+  const history::Gid last = std::stoull(meta("last"));
+  context = {"run-1", "epoch--2", 0, "epoch--1", last};
+  EXPECT_EQ(read({})->epoch, "epoch--1") << "all are there";
+  context.seen_in_epoch = last + 1;
+  EXPECT_EQ(read({})->epoch, "epoch--2");
+  EXPECT_EQ(append()->position.epoch, "epoch--2");
+  context = {"run-1", "epoch--3", 0, "epoch--1", last + 1'000'000'000};
+  EXPECT_EQ(append()->position.epoch, "epoch--2") << "what is known of another epoch says nothing";
+  EXPECT_NE(first->position.epoch, "epoch--2");
+}
+
 TEST_F(RedisServerScript, RaisesTheFloorWithTheEpoch) {
   const auto first = read({});
   const auto appended = append();
@@ -170,6 +184,65 @@ TEST_F(RedisServerScript, TrimsWhatIsTooOldThoughTheSetLives) {
   EXPECT_EQ(server().text({"ZCARD", names.program("p")}), "2") << "and goes with the next append";
 }
 
+TEST_F(RedisServerScript, ForgetsProgramsTwoHoursAfterTheirLastEvent) {
+  ASSERT_TRUE(append("busy").has_value());
+  const std::int64_t now = clock();
+  const std::string young = std::to_string(now - 7199 * second);
+  const std::string old = std::to_string(now - 7202 * second);
+  const std::string older = std::to_string(now - 9000 * second);
+  set_meta("program:young", "7 " + young + " 0");
+  set_meta("program:old", "8 " + old + " 0");
+  set_meta("program:older", "9 " + older + " 0");
+  set_meta("program:foreign", "whatever");
+  set_meta("floor", "17");
+  ASSERT_TRUE(append("busy").has_value());
+  EXPECT_EQ(meta("program:old"), "8 " + old + " 0") << "at most once a second";
+  set_meta("last", std::to_string(now - 2 * second));
+  ASSERT_TRUE(append("busy").has_value());
+  EXPECT_EQ(meta("program:old"), "");
+  EXPECT_EQ(meta("program:older"), "");
+  EXPECT_EQ(meta("program:young"), "7 " + young + " 0");
+  EXPECT_EQ(meta("program:foreign"), "whatever");
+  EXPECT_EQ(read({})->floor, std::stoull(old)) << "the greatest that was forgotten";
+  EXPECT_THAT(meta("program:busy"), testing::StartsWith("3 "));
+  const auto again = append("old");
+  EXPECT_EQ(again->position.seq, 1U);
+  EXPECT_EQ(again->prev, 0U);
+  EXPECT_EQ(again->position.epoch, "epoch--1");
+}
+
+TEST_F(RedisServerScript, ForgetsInBoundedStepsUntilAllAreGone) {
+  ASSERT_TRUE(append("busy").has_value());
+  const std::int64_t now = clock();
+  std::vector<std::string> command = {"HSET", "socket:events:meta"};
+  for (int i = 0; i < 3000; ++i) {
+    command.push_back("program:p" + std::to_string(i));
+    command.push_back("1 " + std::to_string(now - 9000 * second - i) + " 0");
+  }
+  server().command(command);
+  set_meta("floor", "17");
+  const auto count = [] { return std::stoi(server().text({"HLEN", "socket:events:meta"})); };
+  int left = count();
+  int steps = 0;
+  while (left > 1000 && steps < 100) {
+    set_meta("last", std::to_string(clock() - 2 * second));
+    ASSERT_TRUE(append("busy").has_value());
+    EXPECT_LE(left - count(), 200) << "about a hundred a step";
+    left = count();
+    ++steps;
+  }
+  EXPECT_GT(steps, 10);
+  while (left > 10 && steps < 300) {
+    set_meta("last", std::to_string(clock() - 2 * second));
+    set_meta("scan", steps == 50 ? "no number" : meta("scan"));
+    ASSERT_TRUE(append("busy").has_value());
+    left = count();
+    ++steps;
+  }
+  EXPECT_LE(left, 10);
+  EXPECT_EQ(read({})->floor, static_cast<history::Gid>(now - 9000 * second));
+}
+
 TEST_F(RedisServerScript, CountsBytesOfBodiesWhateverGoes) {
   retention.events_max = 3;
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(append("p", {}, R"({"n":"ü"})").has_value());
@@ -215,6 +288,36 @@ TEST_F(RedisServerScript, AnnouncesEachNewEventOnTheBus) {
     EXPECT_EQ(message->record.seq, expected->position.seq);
     EXPECT_EQ(message->record.prev, expected->prev);
   }
+}
+
+TEST_F(RedisServerScript, BindsATokenToItsBodyWithoutChangingAnything) {
+  const auto first = append("p", "t", R"({"n":1})");
+  const std::string before = meta("program:p");
+  EXPECT_EQ(append("p", "t", R"({"n":2})"), std::nullopt) << "taken";
+  EXPECT_EQ(meta("program:p"), before);
+  EXPECT_EQ(append("p", "t", R"({"n":1})")->position, first->position);
+}
+
+TEST_F(RedisServerScript, FencesWithTheClockAndAboveTheFenceBefore) {
+  const auto claim = [&] {
+    return claim_result(*eval(claim_script(), claim_arguments(names, retention, "a \"sid\"")));
+  };
+  const std::int64_t before = clock();
+  const auto first = claim();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_GE(*first, static_cast<history::Fence>(before));
+  EXPECT_LE(*first, static_cast<history::Fence>(clock()));
+  const history::Fence ahead = *first + 3'600'000'000;
+  server().command({"SET", names.claim("a \"sid\""), std::to_string(ahead)});
+  EXPECT_EQ(claim(), ahead + 1);
+  EXPECT_GT(std::stoll(server().text({"PTTL", names.claim("a \"sid\"")})), 3'590'000);
+  server().command({"SET", names.claim("a \"sid\""), "no number"});
+  EXPECT_GE(*claim(), *first);
+  const auto reply = server().command({"MGET", names.claim("a \"sid\""), names.claim("none")});
+  EXPECT_THAT(*fences_result(*reply, 2), testing::ElementsAre(testing::Gt(*first), 0U));
+  retention.ttl = std::chrono::hours(3);
+  EXPECT_TRUE(claim().has_value());
+  EXPECT_GT(std::stoll(server().text({"PTTL", names.claim("a \"sid\"")})), 10'790'000);
 }
 
 TEST_F(RedisServerScript, TouchesDeclaredKeysOnly) {
@@ -288,6 +391,18 @@ TEST(RedisScriptResult, OfAReadIsNothingUnlessItHasItsShape) {
   for (const std::string& answer : cases) {
     EXPECT_FALSE(read_result(*parse(answer), one).has_value()) << answer;
   }
+}
+
+TEST(RedisScriptResult, OfFencesIsNothingUnlessThereIsOneForEach) {
+  EXPECT_THAT(*fences_result(*parse("*4\r\n" + bulk("7") + "$-1\r\n" + bulk("x") + ":8\r\n"), 4),
+              testing::ElementsAre(7, 0, 0, 0));
+  EXPECT_TRUE(fences_result(*parse("*0\r\n"), 0)->empty());
+  for (const char* answer : {"*0\r\n", "*2\r\n$-1\r\n$-1\r\n", ":1\r\n", "$-1\r\n", "*-1\r\n"}) {
+    EXPECT_FALSE(fences_result(*parse(answer), 1).has_value()) << answer;
+  }
+  EXPECT_FALSE(claim_result(*parse(":7\r\n")).has_value());
+  EXPECT_FALSE(claim_result(*parse(bulk("-7"))).has_value());
+  EXPECT_EQ(claim_result(*parse(bulk("7"))), 7U);
 }
 
 TEST(RedisScriptResult, LeavesOutWhatIsOutOfPlace) {
