@@ -72,6 +72,11 @@ export class Client {
     return this;
   }
 
+  /** The private id that the official client keeps for its recovery. */
+  get pid() {
+    return this.socket._pid;
+  }
+
   get transport() {
     return this.socket.io.engine?.transport.name;
   }
