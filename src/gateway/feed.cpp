@@ -35,6 +35,7 @@ Feed::Feed(const FeedOptions& options, std::function<bool(const std::string&)> h
            TimePoint now)
     : options_(options),
       has_members_(std::move(has_members)),
+      now_(now),
       check_at_(now + options.check_interval) {}
 
 FeedCommand Feed::next_command() {
@@ -56,6 +57,8 @@ void Feed::queue(const std::string& name, Program& program) {
   if (std::exchange(program.queued, true)) return;
   to_read_.push_back(name);
 }
+
+void Feed::watch(const std::string& program) { want(program); }
 
 void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   Waiting waiting;
@@ -150,6 +153,7 @@ void Feed::subscribed(const std::string& name) {
 }
 
 void Feed::published(Published event, TimePoint now) {
+  now_ = now;
   const auto at = programs_.find(event.program);
   if (at == programs_.end() || at->second.state == State::subscribing) return;
   if (!epoch_.empty() && event.epoch != epoch_) {
@@ -162,6 +166,7 @@ void Feed::published(Published event, TimePoint now) {
   } else {
     take(at->first, program, std::move(event.record), serial_, now);
   }
+  release_if_read(now);
   pump();
 }
 
@@ -197,7 +202,7 @@ void Feed::lost() {
   }
   stopped_ = true;
   stale_ = true;
-  release_if_read({});
+  release_if_read(now_);
 }
 
 /// There is a hole: no program goes on before all have been read.
@@ -381,21 +386,25 @@ void Feed::drain(const std::string& name, Program& program, TimePoint now) {
   }
 }
 
+/// Goes on when everything that has members has been read; with that another hole may show.
 void Feed::release_if_read(TimePoint now) {
-  if (!stopped_) return;
-  for (const auto& [name, program] : programs_) {
-    if (program.known && program.state != State::live && has_members_(name)) return;
-  }
-  stopped_ = false;
-  std::vector<Heard> all = std::exchange(held_, {});
-  std::ranges::stable_sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
-  for (auto& heard : all) {
-    const auto at = programs_.find(heard.event.program);
-    if (at == programs_.end() || heard.event.epoch != epoch_) continue;
-    if (stopped_ || at->second.state != State::live) {
-      held_.push_back(std::move(heard));
-    } else {
-      take(at->first, at->second, std::move(heard.event.record), heard.serial, now);
+  const auto is_read = [this] {
+    return std::ranges::none_of(programs_, [this](const auto& entry) {
+      return entry.second.known && entry.second.state != State::live && has_members_(entry.first);
+    });
+  };
+  while (stopped_ && is_read()) {
+    stopped_ = false;
+    std::vector<Heard> all = std::exchange(held_, {});
+    std::ranges::stable_sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
+    for (auto& heard : all) {
+      const auto at = programs_.find(heard.event.program);
+      if (at == programs_.end() || heard.event.epoch != epoch_) continue;
+      if (stopped_ || at->second.state != State::live) {
+        held_.push_back(std::move(heard));
+      } else {
+        take(at->first, at->second, std::move(heard.event.record), heard.serial, now);
+      }
     }
   }
 }
@@ -423,6 +432,7 @@ void Feed::probed(bool heard) {
   if (deaf) {
     ++times_deaf_;
     stop();
+    release_if_read(now_);
   }
   pump();
 }
@@ -444,6 +454,7 @@ void Feed::begin_check() {
 // Time.
 
 void Feed::tick(TimePoint now) {
+  now_ = now;
   while (!questions_.empty() && questions_.begin()->second.give_up_at <= now) {
     end(questions_.begin(), Unexpected{StoreError::unavailable});
   }

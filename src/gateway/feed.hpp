@@ -86,6 +86,10 @@ class Feed {
   [[nodiscard]] bool has_command() const { return !commands_.empty(); }
   FeedCommand next_command();
 
+  /// Follows a program of which somebody is a member without having asked: it is closed when the
+  /// program is known, because nobody can say what it has missed.
+  void watch(const std::string& program);
+
   /// Answered by an Answered with the same number, once, unless it is withdrawn.
   void ask(std::uint64_t question, Question what, TimePoint now);
   void withdraw(std::uint64_t question);
@@ -203,6 +207,7 @@ class Feed {
   enum class Busy : std::uint8_t { no, reading, checking, probing };
   Busy busy_ = Busy::no;
   bool stale_ = false;  ///< What is being read began before a hole.
+  TimePoint now_;       ///< The latest that was told.
   TimePoint retry_at_ = never;
   TimePoint check_at_;
   std::vector<std::pair<std::string, history::Gid>> tops_;  ///< To be compared after the probe.

@@ -325,6 +325,29 @@ TEST_F(FeedTest, MembersOfWhomNothingIsKnownAreClosedWhenTheStoreIsThere) {
   EXPECT_THAT(commands(), ElementsAre("close p unknown"));
 }
 
+TEST_F(FeedTest, FollowsWhatSomebodyIsAMemberOfBlindly) {
+  members.insert("p");
+  feed.watch("p");
+  feed.watch("p");
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), ElementsAre("subscribe p", "read p"));
+  read({top("p", 4)});
+  EXPECT_THAT(commands(), ElementsAre("close p unknown"));
+}
+
+TEST_F(FeedTest, AHoleOfAProgramWithoutMembersHoldsUpNobody) {
+  live({{"p", 8}});
+  members.clear();
+  hear("p", 12, 10);
+  EXPECT_FALSE(feed.stopped());
+  ask(1, {});
+  EXPECT_THAT(commands(), ElementsAre("answer 1"));
+  ask(2, {{"p", 8}}, "e1", 8);
+  EXPECT_THAT(commands(), ElementsAre("read p>0"));
+  read({kept("p", {8, 10, 12})});
+  EXPECT_THAT(commands(), ElementsAre("answer 2 p:12[10 12]"));
+}
+
 TEST_F(FeedTest, AReadThatFailsFailsTheQuestionsAndIsTriedAgain) {
   ask(1, {{"p", 5}});
   feed.subscribed("p");

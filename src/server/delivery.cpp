@@ -44,6 +44,11 @@ void Delivery::withdraw(std::uint64_t question) {
   answers_.erase(question);
 }
 
+void Delivery::watch(const std::string& program) {
+  feed_.watch(program);
+  run();
+}
+
 void Delivery::subscribed(const std::string& program) {
   feed_.subscribed(program);
   run();

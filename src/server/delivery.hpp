@@ -50,6 +50,8 @@ class Delivery final : public history::Listener, public TurnUser {
   /// answer. A socket that joins its programs' rooms during the call misses nothing.
   std::uint64_t ask(gateway::Question question, Answer answer);
   void withdraw(std::uint64_t question);
+  /// Somebody is a member of the program without having asked.
+  void watch(const std::string& program);
 
   /// The event as clients get it, encoded; kept for who asks next. An empty message: the store
   /// holds what no gateway has written.
