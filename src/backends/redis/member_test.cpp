@@ -94,5 +94,42 @@ TEST(RedisBusMessage, IsNothingUnlessEpochAndProgramAreValid) {
   for (const std::string& text : cases) EXPECT_FALSE(decode_bus_message(text).has_value()) << text;
 }
 
+TEST(RedisClaim, HoldsSidAndFence) {
+  const auto claim = decode_claim(R"({"sid":"a\"b","fence":1700000000001000})");
+  ASSERT_TRUE(claim.has_value());
+  EXPECT_EQ(claim->sid, "a\"b");
+  EXPECT_EQ(claim->fence, 1'700'000'000'001'000U);
+}
+
+TEST(RedisClaim, IsNothingWhenCutAnywhere) {
+  const std::string whole = R"({"sid":"lv_VI97HAXpY6yYWAAAB","fence":1700000000001000})";
+  ASSERT_TRUE(decode_claim(whole).has_value());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(decode_claim(whole.substr(0, size)).has_value()) << size;
+  }
+}
+
+TEST(RedisClaim, IsNothingUnlessItHasItsForm) {
+  const std::string cases[] = {
+      R"({"sid":"","fence":1})",
+      R"({"sid":7,"fence":1})",
+      R"({"sid":["a"],"fence":1})",
+      R"({"sid":"\u0007","fence":1})",
+      "{\"sid\":\"\xff\",\"fence\":1}",
+      R"({"sid":")" + std::string(129, 'a') + R"(","fence":1})",
+      R"({"sid":"a","fence":-1})",
+      R"({"sid":"a","fence":01})",
+      R"({"sid":"a","fence":1.5})",
+      R"({"sid":"a","fence":"1"})",
+      R"({"sid":"a","fence":9007199254740992})",
+      R"({"sid":"a","fence": 1})",
+      R"({"sid":"a","fence":1} )",
+      R"({"sid":"a","fence":1,"x":1})",
+      R"({"fence":1,"sid":"a"})",
+      R"({"sid":"a"})",
+  };
+  for (const std::string& text : cases) EXPECT_FALSE(decode_claim(text).has_value()) << text;
+}
+
 }  // namespace
 }  // namespace crier::redis
