@@ -4,7 +4,7 @@
 //   npm ci --prefix bench/recovery && npm ci --prefix tests/e2e
 //   node bench/recovery/run.mjs [--json] [--only=slow_admission,quiet] [--systems=npm-memory,crier-memory]
 //
-// A Markdown table; --json prints all that was counted. redis-server and python3 are needed. Crier is
+// A Markdown table; --json prints all that was counted. redis-server is needed. Crier is
 // build/release/bin/crier, or CRIER_BIN. A cell that could not be had says why.
 
 import { execFileSync } from "node:child_process";

@@ -66,8 +66,8 @@ const spread = (numbers, digits = 0) => {
   const text = (number) => number.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
   return `${text(median(numbers))} (${text(Math.min(...numbers))}–${text(Math.max(...numbers))})`;
 };
-/** Nothing is to expire while this runs. */
-const KEEP = { CRIER_HISTORY_TTL: "2h", HISTORY_MS: "7200000" };
+/** Nothing is to expire while this runs, and nobody is told to come back later. */
+const KEEP = { CRIER_HISTORY_TTL: "2h", HISTORY_MS: "7200000", CRIER_ENGINE_HANDSHAKES_PER_SECOND: "0" };
 
 async function counters(system) {
   if (!system.server) return {};

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,7 +46,7 @@ class System {
 }
 
 class Node extends System {
-  static async start({ people }, withRedis) {
+  static async start({ people, env = {} }, withRedis) {
     const system = new Node();
     if (withRedis) system.redis = await Redis.start();
     system.port = await freePort();
@@ -61,6 +61,7 @@ class Node extends System {
           PORT: String(system.port),
           CRIER_STORE: store,
           ...(withRedis ? { REDIS_URL: system.redis.url } : {}),
+          ...env,
         },
         stdio: ["ignore", "inherit", "inherit"],
       }),
@@ -119,16 +120,15 @@ class Crier extends System {
     return system;
   }
 
-  /** The memberships cannot be read for `ms` after a client began to connect. */
+  /** The memberships cannot be read for `ms` after a client began to connect; Crier asks again every 250 ms. */
   async slowAdmission(ms) {
-    const release = ms > 0 ? await lock(this.server.store) : async () => {};
-    return {
-      connecting: async () => {
-        await new Promise((done) => setTimeout(done, ms));
-        await release();
-      },
-      end: release,
+    if (ms === 0) return { connecting: async () => {}, end: async () => {} };
+    const bringBack = hide(this.server.store);
+    const connecting = async () => {
+      await new Promise((done) => setTimeout(done, ms));
+      bringBack();
     };
+    return { connecting, end: async () => bringBack() };
   }
 
   async revoke(user, program) {
@@ -165,25 +165,11 @@ class Crier extends System {
 
 const NOTE = { event: "request:updated", requestId: "0", data: { text: "hello" }, performedBy: { userId: "ben", name: "Ben Okri" } };
 
-/** Takes the whole store of users and memberships, until the function that it returns is called. */
-async function lock(file) {
-  const code = [
-    "import sqlite3, sys",
-    "db = sqlite3.connect(sys.argv[1], isolation_level=None)",
-    "db.execute('PRAGMA locking_mode=EXCLUSIVE')",
-    "db.execute('BEGIN EXCLUSIVE')",
-    "print('locked', flush=True)",
-    "sys.stdin.read()",
-  ].join("\n");
-  const child = leash(spawn("python3", ["-c", code, file], { stdio: ["pipe", "pipe", "inherit"] }));
-  const exit = once(child, "exit");
-  const [said] = await Promise.race([once(child.stdout, "data"), exit]);
-  if (!String(said).includes("locked")) throw new Error(`the store could not be locked: ${said}`);
-  let released = false;
-  return async () => {
-    if (released) return;
-    released = true;
-    child.stdin.end();
-    await exit;
+/** Nobody finds the store of users and memberships until the function that it returns is called. */
+function hide(file) {
+  const move = (from, to) => {
+    for (const suffix of ["", "-wal", "-shm"].filter((each) => existsSync(from + each))) renameSync(from + suffix, to + suffix);
   };
+  move(file, `${file}.away`);
+  return () => move(`${file}.away`, file);
 }

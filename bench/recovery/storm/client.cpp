@@ -186,7 +186,7 @@ void Client::event(std::string_view text) {
   }
   ++got;
   // The last argument, if it is a string, is the offset.
-  if (text.ends_with("\"]")) {
+  if (!shared_.frozen && text.ends_with("\"]")) {
     const std::size_t begin = text.rfind('"', text.size() - 3) + 1;
     offset_.assign(text, begin, text.size() - 2 - begin);
   }

@@ -23,6 +23,8 @@ class Client final : public Ready {
     std::function<void(Client&)> closed;
     /// ns that an event with a time in it was under way; empty: not measured.
     std::function<void(std::int64_t)> arrived;
+    /// Nobody's cursor moves: a client that comes back again is owed the same again.
+    bool frozen = false;
   };
 
   Client(Shared& shared, std::string token, std::uint32_t programs)

@@ -79,7 +79,7 @@ Commands::Commands(Loop& loop, std::uint16_t port, int server, std::string key,
                    const std::string& clients)
     : loop_(loop),
       server_(server),
-      shared_{loop, port, [](Client&) {}, [](Client&) {}, {}},
+      shared_{loop, port, [](Client&) {}, [](Client&) {}, {}, false},
       publisher_(loop, port, std::move(key)) {
   std::ifstream file(clients);
   std::uint32_t programs = 0;
@@ -198,7 +198,8 @@ std::string Commands::connect(std::uint32_t rounds, std::size_t under_way) {
   return answer.text();
 }
 
-/// Closed loop: whoever is complete is cut, and the next one comes back, for `seconds`.
+/// Closed loop: whoever is complete is cut, and the next one comes back, for `seconds`. Cursors
+/// stay where they are, so that everybody is owed `rounds` of each program each time.
 std::string Commands::loop(double seconds, std::uint32_t rounds, std::size_t under_way) {
   std::vector<std::int64_t> durations;
   std::vector<Client*> done;
@@ -223,6 +224,7 @@ std::string Commands::loop(double seconds, std::uint32_t rounds, std::size_t und
     done.clear();
     return false;
   };
+  shared_.frozen = true;
   for (std::size_t i = 0; i < std::min(under_way, clients_.size() / 2); ++i) start_one();
   loop_.run(turn, warm_up, true);
   durations.clear();
@@ -232,6 +234,7 @@ std::string Commands::loop(double seconds, std::uint32_t rounds, std::size_t und
   const double took = spent.seconds();
   const double cpu = spent.cpu_microseconds();
   shared_.complete = shared_.closed = [](Client&) {};
+  shared_.frozen = false;
   cut();
   const auto count = static_cast<double>(durations.size());
   Object answer;
@@ -240,7 +243,7 @@ std::string Commands::loop(double seconds, std::uint32_t rounds, std::size_t und
       .add("failed", static_cast<double>(failed))
       .add("rate", count / took)
       .add("busy", cpu / 1e6 / took)
-      .add("cpu", cpu / count);
+      .add("cpu", cpu / std::max(count, 1.0));
   percentiles(answer, durations);
   return answer.text();
 }
