@@ -1,6 +1,9 @@
 #include "backends/redis/connection.hpp"
 
+#include "backends/redis/discovery.hpp"
+#include "backends/redis/topology.hpp"
 #include "base/assert.hpp"
+#include "net/tls.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,11 +29,23 @@ bool may_be_push(const redisReply& reply) {
          reply.element[0]->type == REDIS_REPLY_STRING;
 }
 
+net::TlsFiles tls_files(const Options& options) {
+  return {options.ca_file, options.certificate_file, options.key_file};
+}
+
 struct FreeReply {
   void operator()(void* reply) const { freeReplyObject(reply); }
 };
 
 }  // namespace
+
+Result<Url, std::string> checked_url(const Options& options) {
+  auto url = parse_url(options.url);
+  if (!url || !url->tls) return url;
+  const auto tls = net::TlsClient::load(tls_files(options));
+  if (!tls) return Unexpected{"For Redis " + tls.error() + "."};
+  return url;
+}
 
 std::string error_code(const redisReply& error) {
   const std::string_view text(error.str, static_cast<std::size_t>(error.len));
@@ -54,13 +69,45 @@ Connection::Connection(net::Loop& loop, Url url, const Options& options, Random&
 Connection::~Connection() = default;
 
 void Connection::attempt() {
-  const Node& node = url_.nodes.front();
-  connecting_ =
-      std::make_unique<net::Connecting>(loop_, node.host, node.port, options_.connect_timeout,
-                                        [this](Result<net::Stream, std::string> stream) {
-                                          if (!stream) return lose(stream.error());
-                                          begin(std::move(stream).value());
-                                        });
+  if (url_.form != Form::single) return search();
+  connect(url_.nodes.front());
+}
+
+/// Each search begins with another node: the one before may have told of a server that is gone.
+void Connection::search() {
+  std::vector<Node> nodes = url_.nodes;
+  for (const Node& node : learned_) {
+    if (std::ranges::find(nodes, node) == nodes.end()) nodes.push_back(node);
+  }
+  const auto first = static_cast<std::ptrdiff_t>(searches_++ % nodes.size());
+  std::rotate(nodes.begin(), nodes.begin() + first, nodes.end());
+  discovery_ = std::make_unique<Discovery>(loop_, url_, std::move(nodes), options_, random_,
+                                           [this](Result<Found, std::string> found) {
+                                             if (!found) return lose(found.error());
+                                             learned_ = std::move(found->nodes);
+                                             connect(found->server);
+                                           });
+}
+
+void Connection::connect(const Node& node) {
+  std::shared_ptr<const net::TlsClient> tls;
+  if (url_.tls) {
+    auto loaded = net::TlsClient::load(tls_files(options_));
+    if (!loaded) {
+      // Later, because the constructor must not call back.
+      return loop_.post([this, mark = std::weak_ptr<Mark>(alive_), why = loaded.error()] {
+        if (!mark.expired()) lose(why);
+      });
+    }
+    tls = std::move(loaded).value();
+  }
+  connecting_ = std::make_unique<net::Connecting>(
+      loop_, node.host, node.port, options_.connect_timeout,
+      [this](Result<net::Stream, std::string> stream) {
+        if (!stream) return lose(stream.error());
+        begin(std::move(stream).value());
+      },
+      std::move(tls));
 }
 
 void Connection::begin(net::Stream stream) {
@@ -79,7 +126,19 @@ void Connection::begin(net::Stream stream) {
     }
   }
   if (url_.database != 0) expect_ok({"SELECT", std::to_string(url_.database)});
+  if (url_.form != Form::single) return expect_master();
   user_.on_connected();
+}
+
+void Connection::expect_master() {
+  send({"ROLE"}, [this](const redisReply* reply) {
+    if (reply == nullptr) return;
+    if (reply->type == REDIS_REPLY_ERROR) {
+      return lose("refused ROLE (" + error_code(*reply) + ")");
+    }
+    if (!is_master(*reply)) return lose("the server that was found is not a master");
+    user_.on_connected();
+  });
 }
 
 void Connection::expect_ok(const std::vector<std::string>& command) {
@@ -135,8 +194,9 @@ void Connection::flush() {
     if (result.status == net::IoStatus::done) continue;
     write_blocked_ = true;
     if (result.status == net::IoStatus::would_block) return stream_->wait_writable();
-    // Later, because send() must not call back.
+    // Later, because send() must not call back; what the server said last comes first.
     loop_.post([this, mark = std::weak_ptr<Mark>(connected_)] {
+      if (!mark.expired()) on_readable();
       if (!mark.expired()) lose("the connection broke");
     });
     return;
@@ -154,7 +214,7 @@ void Connection::on_readable() {
     const net::IoResult result = stream_->read(buffer);
     if (result.status == net::IoStatus::would_block) break;
     if (result.status == net::IoStatus::closed) return lose("the server closed the connection");
-    if (result.status == net::IoStatus::failed) return lose("the connection broke");
+    if (result.status == net::IoStatus::failed) return lose(stream_->failure());
     progress_ = loop_.now();
     if (redisReaderFeed(reader_.get(), buffer.data(), result.bytes) != REDIS_OK) {
       return lose("an answer that is not Redis protocol");

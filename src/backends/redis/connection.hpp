@@ -17,11 +17,14 @@
 
 namespace crier::redis {
 
+class Discovery;
+
 /// What a connection tells its one user, who may destroy it in either call.
 class ConnectionUser {
  public:
-  /// A new connection is there; AUTH and SELECT, if the URL wants them, are on their way. Whether
-  /// the server is of use is for the user to find out: then settled(), or else drop().
+  /// A new connection is there; AUTH and SELECT, if the URL wants them, are on their way. A server
+  /// that had to be found has said that it is a master. Whether it is of use otherwise is for the
+  /// user to find out: then settled(), or else drop().
   virtual void on_connected() = 0;
   /// An attempt failed, or the connection is gone. Commands without an answer fail right after
   /// this call; the next attempt follows by itself. `why` never holds a secret.
@@ -35,8 +38,10 @@ class ConnectionUser {
 };
 
 /// One pipelined connection to a Redis server, which comes back by itself: each attempt waits twice
-/// as long as the one before, with jitter. Commands of one turn of the loop leave in one write.
-/// Used and destroyed on the loop's thread.
+/// as long as the one before, with jitter. With Sentinel or a cluster each attempt first asks where
+/// the server is, another node than the attempt before: so whoever finds that this server serves no
+/// longer (READONLY, MOVED, ASK, CLUSTERDOWN, an ended subscription) drops it. Commands of one turn
+/// of the loop leave in one write. Used and destroyed on the loop's thread.
 class Connection final : private net::StreamUser {
  public:
   /// Called once, with the server's answer, or null when the connection was lost before it: the
@@ -71,6 +76,9 @@ class Connection final : private net::StreamUser {
   void on_writable() override;
 
   void attempt();
+  void search();
+  void connect(const Node& node);
+  void expect_master();
   void begin(net::Stream stream);
   void expect_ok(const std::vector<std::string>& command);
   bool take_answers();
@@ -90,6 +98,9 @@ class Connection final : private net::StreamUser {
   const Options options_;
   Random& random_;
   ConnectionUser& user_;
+  std::unique_ptr<Discovery> discovery_;  ///< The newest search.
+  std::size_t searches_ = 0;
+  std::vector<Node> learned_;  ///< Nodes of the cluster, from the last search that succeeded.
   std::unique_ptr<net::Connecting> connecting_;
   std::optional<net::Stream> stream_;
   std::unique_ptr<redisReader, FreeReader> reader_;
@@ -107,6 +118,10 @@ class Connection final : private net::StreamUser {
   net::Timer timeout_;
   net::Timer retry_;
 };
+
+/// The URL in `options`, if it is understood and the files for TLS can be used; else one sentence,
+/// without a password.
+Result<Url, std::string> checked_url(const Options& options);
 
 /// The first word of an error answer, such as `NOSCRIPT`; `answer` if it has none. The rest is
 /// never shown: it may quote the command.

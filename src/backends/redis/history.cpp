@@ -25,9 +25,10 @@ constexpr const char* senseless = "an answer that makes no sense";
 constexpr const char* two_servers = "the connections lead to two servers";
 
 /// Errors that say that the server, not the call, is the trouble.
-constexpr std::array<std::string_view, 14> refusals = {
-    "LOADING", "READONLY",   "OOM",         "NOAUTH",    "NOPERM",     "MISCONF", "MASTERDOWN",
-    "BUSY",    "NOREPLICAS", "CLUSTERDOWN", "WRONGPASS", "UNKILLABLE", "MOVED",   "TRYAGAIN"};
+constexpr std::array<std::string_view, 15> refusals = {
+    "LOADING",   "READONLY",   "OOM",   "NOAUTH",     "NOPERM",
+    "MISCONF",   "MASTERDOWN", "BUSY",  "NOREPLICAS", "CLUSTERDOWN",
+    "WRONGPASS", "UNKILLABLE", "MOVED", "ASK",        "TRYAGAIN"};
 
 /// Which refusal an error is; empty if none. Redis before 7 wraps an error of a script's command
 /// as `ERR Error running script …: -OOM command not allowed …`.
@@ -175,8 +176,8 @@ RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
       deadline_(loop, [this] { give_up_overdue(); }),
       connection_(loop, url_, options, random_, *this) {}
 
-// Connecting. A connection is of use once its run_id is known, the scripts are loaded and a write
-// was accepted.
+// Connecting. A connection is of use once its run_id is known, the scripts are loaded, and it may
+// publish and write.
 
 void RedisHistory::on_connected() {
   ask({"INFO", "server"}, [this](const redisReply& reply) {
@@ -184,6 +185,9 @@ void RedisHistory::on_connected() {
     return run_id && on_run_id(*std::move(run_id));
   });
   load_scripts();
+  // Nothing may be stored that cannot be published.
+  ask({names_.publish(), names_.probe_channel(), ""},
+      [](const redisReply& reply) { return reply.type == REDIS_REPLY_INTEGER; });
   ask({"HSET", names_.meta(), "probe", "1"}, [this](const redisReply& reply) {
     if (reply.type != REDIS_REPLY_INTEGER) return false;
     become_available();
@@ -511,7 +515,7 @@ void RedisHistory::give_up_overdue() {
 Result<std::unique_ptr<history::HistoryStore>, std::string> open_history(
     net::Loop& loop, const Options& options, const history::Retention& retention, Random random,
     LogSink log) {
-  auto url = parse_url(options.url);
+  auto url = checked_url(options);
   if (!url) return Unexpected{std::move(url).error()};
   return std::unique_ptr<history::HistoryStore>(std::make_unique<RedisHistory>(
       loop, std::move(url).value(), options, retention, std::move(random), std::move(log)));

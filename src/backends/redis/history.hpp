@@ -17,7 +17,12 @@
 namespace crier::redis {
 
 struct Options {
-  std::string url = "redis://127.0.0.1:6379/0";  ///< redis://[user[:password]@]host[:port][/db]
+  std::string url = "redis://127.0.0.1:6379/0";  ///< As url.hpp has it.
+  std::string ca_file = {};           ///< PEM, for rediss: whom to trust instead of the system's.
+  std::string certificate_file = {};  ///< PEM, for rediss: shown to a server that asks; with
+  std::string key_file = {};          ///< its key, which may be in the same file.
+  std::string sentinel_user = {};     ///< For the Sentinels themselves, if they want a password.
+  std::string sentinel_password = {};
   std::chrono::milliseconds connect_timeout{1000};
   std::chrono::milliseconds command_timeout{2000};  ///< Then the connection counts as lost.
   std::chrono::milliseconds retry_min{100};         ///< Between attempts to connect; doubles, with

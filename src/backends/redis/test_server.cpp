@@ -1,63 +1,14 @@
 #include "backends/redis/test_server.hpp"
 
-#include "base/assert.hpp"
-
 #include <algorithm>
-#include <arpa/inet.h>
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
 #include <filesystem>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdexcept>
 #include <string_view>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace crier::redis {
-namespace {
-
-std::uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  CRIER_ASSERT(::bind(socket, generic, length) == 0);
-  CRIER_ASSERT(::getsockname(socket, generic, &length) == 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
-[[noreturn]] void run_child(std::vector<std::string>& arguments, int output) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::dup2(output, STDOUT_FILENO);
-  std::vector<char*> raw;
-  for (std::string& argument : arguments) raw.push_back(argument.data());
-  raw.push_back(nullptr);
-  ::execvp(raw[0], raw.data());
-  ::_exit(127);
-}
-
-/// Reads what the server prints until it is ready, has ended, or 20 s have passed without a word.
-bool wait_ready(int output) {
-  std::string printed;
-  char piece[512];
-  while (printed.find("Ready to accept connections") == std::string::npos) {
-    pollfd waiting{output, POLLIN, 0};
-    if (::poll(&waiting, 1, 20'000) <= 0) return false;
-    const ssize_t count = ::read(output, piece, sizeof piece);
-    if (count <= 0) return false;
-    printed.append(piece, static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
-}  // namespace
 
 bool TestServer::installed() {
   const char* const path = std::getenv("PATH");
@@ -94,39 +45,32 @@ bool TestServer::start() {
       "--save",       "",       "--appendonly",        "no",     "--dir",
       folder_};
   arguments.insert(arguments.end(), options_.begin(), options_.end());
-  int ends[2];
-  CRIER_ASSERT(::pipe2(ends, O_CLOEXEC) == 0);
-  pid_ = ::fork();
-  CRIER_ASSERT(pid_ >= 0);
-  if (pid_ == 0) run_child(arguments, ends[1]);
-  ::close(ends[1]);
-  output_ = ends[0];
-  return wait_ready(output_);
+  process_ = std::make_unique<TestProcess>(std::move(arguments));
+  return process_->wait_for("Ready to accept connections");
 }
 
-void TestServer::kill() {
-  if (pid_ <= 0) return;
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
-  ::close(output_);
-  pid_ = -1;
-}
+void TestServer::kill() { process_.reset(); }
 
 void TestServer::restart() {
   kill();
   if (!start()) throw std::runtime_error("redis-server does not come back");
 }
 
-void TestServer::pause() { ::kill(pid_, SIGSTOP); }
-void TestServer::resume() { ::kill(pid_, SIGCONT); }
+void TestServer::pause() { process_->signal(SIGSTOP); }
+void TestServer::resume() { process_->signal(SIGCONT); }
 
 std::string TestServer::url(const std::string& credentials) const {
   return "redis://" + credentials + "127.0.0.1:" + std::to_string(port_);
 }
 
 TestServer::Reply TestServer::command(const std::vector<std::string>& arguments) {
+  return command_at(port_, arguments);
+}
+
+TestServer::Reply TestServer::command_at(std::uint16_t port,
+                                         const std::vector<std::string>& arguments) {
   const std::unique_ptr<redisContext, decltype(&redisFree)> context(
-      redisConnectWithTimeout("127.0.0.1", port_, {20, 0}), &redisFree);
+      redisConnectWithTimeout("127.0.0.1", port, {20, 0}), &redisFree);
   if (context == nullptr || context->err != 0) throw std::runtime_error("redis-server is away");
   std::vector<const char*> data;
   std::vector<std::size_t> sizes;

@@ -2,6 +2,7 @@
 
 // For tests: a real redis-server of the test's own, and loop turns until something holds.
 
+#include "backends/redis/test_process.hpp"
 #include "net/loop.hpp"
 
 #include <chrono>
@@ -9,7 +10,6 @@
 #include <hiredis/hiredis.h>
 #include <memory>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace crier::redis {
@@ -41,6 +41,7 @@ class TestServer {
 
   /// Runs a command over a connection of its own, as the administrator.
   Reply command(const std::vector<std::string>& arguments);
+  static Reply command_at(std::uint16_t port, const std::vector<std::string>& arguments);
   std::string text(const std::vector<std::string>& arguments);  ///< The answer as text.
 
  private:
@@ -49,8 +50,7 @@ class TestServer {
   std::vector<std::string> options_;
   std::string folder_;
   std::uint16_t port_ = 0;
-  pid_t pid_ = -1;
-  int output_ = -1;
+  std::unique_ptr<TestProcess> process_;
 };
 
 /// Turns the loop until `holds()`; false if that takes too long.

@@ -133,15 +133,19 @@ Result<Url, std::string> parse_url(std::string_view text) {
     return refuse(wrong);
   }
   if (const auto wrong = read_path(text, url); !wrong.empty()) return refuse(wrong);
-  if (url.tls || url.form != Form::single) return refuse("has a form that is not supported yet.");
   return url;
+}
+
+std::string place_of(const Node& node) {
+  const bool bracketed = node.host.find(':') != std::string::npos;
+  return (bracketed ? '[' + node.host + ']' : node.host) + ':' + std::to_string(node.port);
 }
 
 std::string place_of(const Url& url) {
   std::string place;
   for (const Node& node : url.nodes) {
     if (!place.empty()) place += ',';
-    place.append(node.host).append(":").append(std::to_string(node.port));
+    place += place_of(node);
   }
   if (!url.master.empty()) place.append("/").append(url.master);
   return place;

@@ -50,6 +50,9 @@ constexpr std::size_t nodes_max = 64;
 /// of the text, which may contain a password.
 Result<Url, std::string> parse_url(std::string_view text);
 
+/// `host:port` or `[address]:port`.
+std::string place_of(const Node& node);
+
 /// Where `url` leads, for the log: its nodes and the master's name, no credentials.
 std::string place_of(const Url& url);
 

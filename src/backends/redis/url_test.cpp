@@ -44,6 +44,98 @@ TEST(RedisUrl, NamesHostPortCredentialsAndDatabase) {
   }
 }
 
+TEST(RedisUrl, NamesTheFormAndAllNodes) {
+  struct Case {
+    const char* text;
+    Form form;
+    bool tls;
+    std::vector<Node> nodes;
+    const char* master;
+    unsigned database;
+    const char* place;
+  };
+  const Case cases[] = {
+      {"redis://h/1", Form::single, false, {{"h", 6379}}, "", 1, "h:6379"},
+      {"rediss://me:secret@h:7", Form::single, true, {{"h", 7}}, "", 0, "h:7"},
+      {"redis+sentinel://h/events",
+       Form::sentinel,
+       false,
+       {{"h", 26379}},
+       "events",
+       0,
+       "h:26379/events"},
+      {"redis+sentinel://me:secret@a:1,b,[::1]:3/my.master-1_x/15",
+       Form::sentinel,
+       false,
+       {{"a", 1}, {"b", 26379}, {"::1", 3}},
+       "my.master-1_x",
+       15,
+       "a:1,b:26379,[::1]:3/my.master-1_x"},
+      {"rediss+sentinel://a,b/0/",
+       Form::sentinel,
+       true,
+       {{"a", 26379}, {"b", 26379}},
+       "0",
+       0,
+       "a:26379,b:26379/0"},
+      {"redis+cluster://a", Form::cluster, false, {{"a", 6379}}, "", 0, "a:6379"},
+      {"rediss+cluster://:secret@a,b:2/0",
+       Form::cluster,
+       true,
+       {{"a", 6379}, {"b", 2}},
+       "",
+       0,
+       "a:6379,b:2"},
+  };
+  for (const Case& c : cases) {
+    const auto url = parse_url(c.text);
+    ASSERT_TRUE(url.has_value()) << c.text << ": " << url.error();
+    EXPECT_EQ(url->form, c.form) << c.text;
+    EXPECT_EQ(url->is_cluster(), c.form == Form::cluster) << c.text;
+    EXPECT_EQ(url->tls, c.tls) << c.text;
+    EXPECT_EQ(url->nodes, c.nodes) << c.text;
+    EXPECT_EQ(url->master, c.master) << c.text;
+    EXPECT_EQ(url->database, c.database) << c.text;
+    EXPECT_EQ(place_of(*url), c.place);
+  }
+}
+
+TEST(RedisUrl, TakesAsManyNodesAsTheBound) {
+  std::string text = "redis+cluster://h0";
+  for (std::size_t i = 1; i < nodes_max; ++i) text += ",h" + std::to_string(i);
+  const auto url = parse_url(text);
+  ASSERT_TRUE(url) << url.error();
+  EXPECT_EQ(url->nodes.size(), nodes_max);
+  const auto more = parse_url(text + ",h");
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error(), "The Redis URL names more than 64 hosts.");
+}
+
+TEST(RedisUrl, SaysWhatIsWrong) {
+  struct Case {
+    const char* text;
+    const char* error;
+  };
+  const Case cases[] = {
+      {"http://h",
+       "must begin with redis:// or rediss://, or with +sentinel or +cluster before ://."},
+      {"redis://h?db=1", "must have no query and no fragment; in a password, write %3F or %23."},
+      {"redis://hunter2@h", "must have user:password or :password before the @."},
+      {"redis://", "has no valid host."},
+      {"redis://h:0", "must have ports from 1 to 65535."},
+      {"redis+sentinel://a,b:0/events", "must have ports from 1 to 65535."},
+      {"redis://h/x", "must have a database number after the last slash."},
+      {"redis://a,b", "may name several hosts only with +sentinel or +cluster before the ://."},
+      {"redis+sentinel://h", "must have the master's name after the hosts."},
+      {"redis+cluster://h/1", "must not choose a database: a cluster has one."},
+  };
+  for (const Case& c : cases) {
+    const auto url = parse_url(c.text);
+    ASSERT_FALSE(url) << c.text;
+    EXPECT_EQ(url.error(), std::string("The Redis URL ") + c.error);
+  }
+}
+
 TEST(RedisUrl, RefusesWhatItDoesNotUnderstandWithoutRepeatingIt) {
   const std::string cases[] = {
       "",
@@ -51,7 +143,28 @@ TEST(RedisUrl, RefusesWhatItDoesNotUnderstandWithoutRepeatingIt) {
       "redis:/hunter2",
       "hunter2",
       "http://hunter2",
-      "rediss://:hunter2@h",
+      "redisss://:hunter2@h",
+      "redis+://:hunter2@h",
+      "redis+tls://:hunter2@h",
+      "redis+sentinel+cluster://:hunter2@h/m",
+      "REDIS://:hunter2@h",
+      "sentinel://:hunter2@h/m",
+      "redis+sentinel://:hunter2@h",
+      "redis+sentinel://:hunter2@h/",
+      "redis+sentinel://:hunter2@h//0",
+      "redis+sentinel://:hunter2@h/a b",
+      "redis+sentinel://:hunter2@h/m/x",
+      "redis+sentinel://:hunter2@h/m/0/0",
+      "redis+sentinel://:hunter2@/m",
+      "redis+sentinel://:hunter2@a,/m",
+      "redis+sentinel://:hunter2@,a/m",
+      "redis+sentinel://:hunter2@a,,b/m",
+      "redis+sentinel://:hunter2@a;b/m",
+      "redis+sentinel://:hunter2@a,b@c:d/m",
+      "redis+cluster://:hunter2@",
+      "redis+cluster://:hunter2@a,b:x",
+      "redis+cluster://:hunter2@a/1",
+      "redis://:hunter2@a,b",
       "unix:///hunter2",
       "redis://",
       "redis:///0",
