@@ -63,8 +63,15 @@ const std::vector<Entry>& Books::of(const std::string& program) const {
 std::optional<std::size_t> Books::find(const std::string& program,
                                        const history::EventId& id) const {
   const auto found = index_.find({id.epoch, id.gid});
-  if (found == index_.end() || found->second.first != program) return std::nullopt;
-  return found->second.second;
+  if (found != index_.end()) {
+    return found->second.first == program ? std::optional(found->second.second) : std::nullopt;
+  }
+  // What a store has kept over a restart is sent under the new epoch.
+  const auto& entries = of(program);
+  for (std::size_t i = entries.size(); id.epoch == epoch_ && i > 0; --i) {
+    if (entries[i - 1].gid == id.gid && !entries[i - 1].lost) return i - 1;
+  }
+  return std::nullopt;
 }
 
 bool Books::epoch_began(TimePoint from, TimePoint until) const {

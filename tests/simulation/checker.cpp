@@ -7,6 +7,15 @@
 
 namespace crier::simulation {
 
+namespace {
+
+/// How long a node may not know what is new in the store, while that is in trouble.
+constexpr Duration node_lag_max = std::chrono::seconds(15);
+/// How long a message of the bus may be under way otherwise.
+constexpr Duration bus_lag_max = std::chrono::seconds(2);
+
+}  // namespace
+
 void Checker::violation(const Client& client, const std::string& what) {
   parts_.violation(client.name() + ": " + what);
 }
@@ -21,6 +30,7 @@ void Checker::connecting(Client& client, std::string_view auth) {
                 : json::member(auth, "lastEventTimestamp") ? CursorIs::timestamp
                                                            : CursorIs::none;
   view.timestamp_ms = client.stored_timestamp_ms;
+  view.cursor_id = client.stored_id;
   parts_.world.trace(client.name(), "connecting");
 }
 
@@ -63,8 +73,7 @@ void Checker::refused(Client& client, std::string_view why) {
 
 void Checker::reloaded(const Client& client) {
   if (client.options().cursor != CursorKind::none) return;
-  View& view = views_[client.name()];
-  view.segments.clear();
+  views_[client.name()] = {};
 }
 
 // Events.
@@ -108,7 +117,9 @@ void Checker::numbered(Client& client, View& view, const std::string& program,
   }
   if (view.awaits_verdicts) ++view.replayed;
   const bool seen = !view.seen.insert(event).second;
-  if (may_repeat(view, id.gid)) {
+  if (seen && repeated_.contains(event) && unnumbered_.contains(event)) {
+    parts_.counts.add("twice by a repeat during an outage");
+  } else if (may_repeat(view, id.gid)) {
     if (seen) return parts_.counts.add("repeats of a cursor's millisecond");
   } else if (seen) {
     return violation(client, "n" + std::to_string(event) + " of " + program + " twice");
@@ -130,7 +141,12 @@ void Checker::numbered(Client& client, View& view, const std::string& program,
 void Checker::unnumbered(Client& client, View& view, const std::string& program,
                          EventNumber event) {
   parts_.counts.add("events without a number");
-  if (!view.seen.insert(event).second) {
+  unnumbered_.insert(event);
+  if (view.seen.insert(event).second) return;
+  // What a publisher repeats during an outage may be in the store already: a limit of the policy.
+  if (repeated_.contains(event)) {
+    parts_.counts.add("twice by a repeat during an outage");
+  } else {
     violation(client, "n" + std::to_string(event) + " of " + program + " twice, unnumbered");
   }
 }
@@ -157,8 +173,11 @@ void Checker::check_membership(const Client& client, const View& view, const Rec
   if (view.cursor == CursorIs::id || view.cursor == CursorIs::timestamp) return;
   const Entry& entry = parts_.books.of(received.program)[received.entry];
   const auto& memberships = parts_.members.of(client.options().user, received.program);
+  // A node that is behind hands on, after the grant, what was published a little before it.
+  const bool trouble = parts_.world.now() - parts_.store_trouble() < node_lag_max;
+  const TimePoint latest = entry.time + (trouble ? node_lag_max : bus_lag_max);
   const bool allowed = std::ranges::any_of(memberships, [&](const Membership& membership) {
-    return membership.touches(view.sent, view.connected_at) && membership.from <= entry.time;
+    return membership.touches(view.sent, view.connected_at) && membership.from <= latest;
   });
   if (!allowed) {
     violation(client, "n" + std::to_string(entry.event) + " of " + received.program +
@@ -216,13 +235,17 @@ void Checker::check_absent(const Client& client, const View& view,
 bool Checker::gap_has_cause(const View& view, const std::string& program) const {
   const auto found = view.segments.find(program);
   const auto& entries = parts_.books.of(program);
-  if (parts_.books.epoch_began(view.pid_from, view.connected_at)) return true;
+  if (parts_.books.epoch_began(view.pid_from - node_lag_max, view.connected_at)) return true;
   const bool known = found != view.segments.end();
   std::size_t missed = 0;
   for (std::size_t i = known && found->second.last ? *found->second.last + 1 : 0;
        i < entries.size(); ++i) {
     const Entry& entry = entries[i];
-    if (known && entry.time < found->second.admitted_from) continue;
+    // An admission may have been answered by a node that was behind.
+    const bool before = !known || found->second.last
+                            ? false
+                            : entry.time + node_lag_max < found->second.admitted_from;
+    if (before) continue;
     if (entry.trimmed || entry.event == 0) return true;
     ++missed;
   }
@@ -253,7 +276,11 @@ void Checker::check_verdict(const Client& client, const View& view, const std::s
       told("and was a member all the time");
     }
   } else if (verdict == "reset") {
-    if (!parts_.books.epoch_began(known_from, view.connected_at)) told("in the same epoch");
+    const bool stale_id =
+        view.cursor == CursorIs::id && !view.cursor_id.starts_with(parts_.books.epoch());
+    if (!stale_id && !parts_.books.epoch_began(known_from - node_lag_max, view.connected_at)) {
+      told("in the same epoch");
+    }
   } else if (verdict == "gap") {
     if (!gap_has_cause(view, program)) told("and everything is kept");
   }

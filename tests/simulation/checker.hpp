@@ -50,6 +50,8 @@ class Checker final : public Application {
   void disconnected(Client& client, std::string_view reason) override;
   void refused(Client& client, std::string_view why) override;
 
+  /// Its publisher tried again: the first attempt may have been stored.
+  void repeated(EventNumber event) { repeated_.insert(event); }
   /// The page was loaded anew: what was not stored is forgotten.
   void reloaded(const Client& client);
   /// After everything has calmed down.
@@ -74,6 +76,7 @@ class Checker final : public Application {
     history::Gid gid = 0;  ///< The greatest that was handled, of that epoch.
     // This connection.
     CursorIs cursor = CursorIs::none;
+    std::string cursor_id;
     std::int64_t timestamp_ms = 0;
     TimePoint sent{};
     TimePoint connected_at{};
@@ -103,6 +106,8 @@ class Checker final : public Application {
 
   Parts parts_;
   std::map<std::string, View> views_;
+  std::set<EventNumber> repeated_;
+  std::set<EventNumber> unnumbered_;
 };
 
 }  // namespace crier::simulation

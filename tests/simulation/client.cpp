@@ -26,6 +26,7 @@ Client::Client(World& world, std::string name, ClientOptions options,
 Client::~Client() { detach(); }
 
 void Client::start() {
+  started_ = true;
   page_->after(Duration(0), [this] { open(false); });
 }
 
@@ -39,6 +40,7 @@ void Client::stop() {
 }
 
 void Client::reload() {
+  if (!started_) return;
   page_->world.trace(name(), "reload");
   const bool was_connected = connected_;
   stop();

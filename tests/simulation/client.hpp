@@ -99,6 +99,7 @@ class Client {
 
   std::shared_ptr<EngineClient> engine_;
   std::vector<std::shared_ptr<EngineClient>> past_;  ///< Their last requests may be under way.
+  bool started_ = false;
   bool manager_open_ = false;
   bool reconnecting_ = false;
   bool skip_reconnect_ = false;

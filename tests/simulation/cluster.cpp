@@ -59,7 +59,8 @@ void Cluster::start_node() {
   };
   parts.history = [&](net::Loop& loop) {
     auto link = std::make_unique<StoreLink>(
-        loop, store_, Random::seeded(world_.dice().fork("link random " + name).next()), name);
+        loop, store_, Random::seeded(world_.dice().fork("link random " + name).next()), name,
+        Duration(plan_.bus_delay_us_max));
     self.link = link.get();
     return link;
   };
@@ -147,6 +148,7 @@ void Cluster::attempt(const std::shared_ptr<Publishing>& publishing) {
                            std::to_string(publishing->event) +
                            "\",\"data\":{},\"performedBy\":{\"userId\":\"u\",\"name\":\"\"}}";
   const unsigned attempt = ++publishing->attempt;
+  if (attempt > 1) checker_.repeated(publishing->event);
   running->node->publish(publishing->program, body, publishing->token,
                          [this, publishing, attempt](const Result<Position>& result) {
                            if (publishing->attempt == attempt) answered(publishing, result);

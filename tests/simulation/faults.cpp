@@ -173,6 +173,7 @@ void Cluster::calm_down() {
   members_.fail_until(world_.now());
   members_.slow_until(world_.now());
   answers_to_lose_ = 0;
+  for (const auto& wire : world_.network().open_wires()) wire->spare();
 }
 
 }  // namespace crier::simulation

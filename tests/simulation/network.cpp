@@ -178,6 +178,10 @@ void Wire::cut_after(int end, std::size_t bytes, Cut how) {
   sides_[end].cut_how = how;
 }
 
+void Wire::spare() {
+  for (Side& side : sides_) side.cut_after = SIZE_MAX;
+}
+
 void Wire::kill(int end, bool silent) {
   Side& side = sides_[end];
   side.user = nullptr;

@@ -56,6 +56,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void cut(Cut how);
   /// Cuts when `bytes` more have arrived at `end`.
   void cut_after(int end, std::size_t bytes, Cut how);
+  /// No cut that has not come yet comes.
+  void spare();
   /// The process at `end` has died without a word (`silent`) or its system closes for it.
   void kill(int end, bool silent);
   /// What is sent takes so much longer from now on.

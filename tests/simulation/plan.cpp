@@ -70,6 +70,7 @@ Plan plan(std::uint64_t seed) {
   plan.programs = 1 + dice.below(4);
   plan.publish_every_ms = dice.between(60, 900);
   plan.latency_us_max = dice.one_in(3) ? 200'000 : 20'000;
+  plan.bus_delay_us_max = dice.one_in(3) ? 400'000 : 600;
   plan.options = draw_options(dice);
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
   // A run suffers from some kinds of faults only, or every one would be the same mixture.

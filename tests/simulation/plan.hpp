@@ -60,8 +60,9 @@ struct Plan {
   std::size_t programs = 1;
   std::int64_t publish_every_ms = 500;  ///< On average.
   std::int64_t latency_us_max = 20'000;
-  std::int64_t trouble_ms = 45'000;  ///< Then the faults end,
-  std::int64_t calm_ms = 45'000;     ///< and so long after that all must be well.
+  std::int64_t bus_delay_us_max = 600;  ///< Of what is heard from the store, now and then.
+  std::int64_t trouble_ms = 45'000;     ///< Then the faults end,
+  std::int64_t calm_ms = 45'000;        ///< and so long after that all must be well.
   GatewayOptions options;
   std::chrono::milliseconds check_interval{2'000};
   std::vector<Fault> faults;

@@ -16,13 +16,15 @@ constexpr Duration append_deadline = std::chrono::seconds(5);
 
 }  // namespace
 
-StoreLink::StoreLink(net::Loop& loop, StoreModel& store, Random random, std::string name)
+StoreLink::StoreLink(net::Loop& loop, StoreModel& store, Random random, std::string name,
+                     Duration bus_delay_max)
     : loop_(loop),
       world_(World::current()),
       store_(store),
       random_(std::move(random)),
       dice_(world_.dice().fork("link " + name)),
-      name_(std::move(name)) {
+      name_(std::move(name)),
+      bus_delay_max_(bus_delay_max) {
   store_.add(*this);
   connect(commands_);
 }
@@ -53,6 +55,7 @@ void StoreLink::connect(Connection& connection) {
       return retry(connection);
     }
     connection.silent = false;
+    if (&connection == &subscriber_) deaf_until_ = world_.now();
     connection.last_there = connection.last_back = world_.now();
     const std::string run_id = store_.run_id();
     back(connection, [this, &connection, run_id] {
@@ -80,6 +83,17 @@ void StoreLink::connected(Connection& connection) {
     };
   });
   for (const auto& [program, subscription] : wanted_) subscribe_at_store(program);
+  keep_alive();
+}
+
+/// A connection that is silent is noticed, as backends/redis does.
+void StoreLink::keep_alive() {
+  world_.after(command_timeout,
+               [this, number = subscriber_.number, mark = std::weak_ptr<bool>(alive_)] {
+                 if (mark.expired() || number != subscriber_.number || !subscriber_.up) return;
+                 probe([](bool) {});
+                 keep_alive();
+               });
 }
 
 void StoreLink::retry(Connection& connection) {
@@ -146,6 +160,15 @@ void StoreLink::cut(Duration time, bool silent) {
   if (listener_ != nullptr) break_connection(subscriber_, silent);
 }
 
+void StoreLink::deafen(Duration time) {
+  world_.trace(name_, "deaf");
+  deaf_until_ = world_.now() + time;
+  const std::uint64_t number = subscriber_.number;
+  world_.at(deaf_until_, [this, number, mark = std::weak_ptr<bool>(alive_)] {
+    if (!mark.expired() && number == subscriber_.number) break_connection(subscriber_, false);
+  });
+}
+
 void StoreLink::round_trip(Connection& connection,
                            std::function<std::function<void()>()> at_store) {
   if (connection.silent) return;
@@ -165,7 +188,11 @@ void StoreLink::round_trip(Connection& connection,
 
 void StoreLink::back(Connection& connection, std::function<void()> at_node) {
   if (connection.silent) return;
-  connection.last_back = std::max(connection.last_back, world_.now() + delay());
+  Duration time = delay();
+  if (&connection == &subscriber_ && dice_.one_in(10)) {
+    time += Duration(dice_.between(0, bus_delay_max_.count()));
+  }
+  connection.last_back = std::max(connection.last_back, world_.now() + time);
   world_.at(connection.last_back,
             [this, &connection, number = connection.number, at_node = std::move(at_node),
              mark = std::weak_ptr<bool>(alive_)] {
@@ -273,7 +300,11 @@ void StoreLink::read(std::vector<history::ReadRequest> requests,
   begin({[this, requests = std::move(requests), done](const Caller& context) {
            auto reply = store_.read(context, requests);
            return [this, reply = std::move(reply), done] {
-             for (const auto& kept : reply.programs) note(reply.epoch, kept.top);
+             for (const auto& kept : reply.programs) {
+               note(reply.epoch, kept.top);
+               world_.print(name_, "read " + kept.program + " " + std::to_string(kept.top) + " " +
+                                       std::to_string(kept.records.size()));
+             }
              done(reply);
            };
          },
@@ -321,6 +352,7 @@ void StoreLink::subscribe_at_store(const std::string& program) {
       const auto found = wanted_.find(program);
       if (found == wanted_.end() || found->second.number != number) return;
       found->second.confirmed = true;
+      world_.print(name_, "subscribed " + program);
       listener_->subscribed(program);
     };
   });
@@ -340,7 +372,9 @@ void StoreLink::hear(history::Published event) {
   back(subscriber_, [this, event = std::move(event)] {
     note(event.epoch, event.record.gid);
     const auto found = wanted_.find(event.program);
-    if (found != wanted_.end() && found->second.confirmed) listener_->published(event);
+    if (found == wanted_.end() || !found->second.confirmed) return;
+    world_.print(name_, "hears " + event.program + " " + std::to_string(event.record.gid));
+    listener_->published(event);
   });
 }
 

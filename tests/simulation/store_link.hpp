@@ -22,7 +22,9 @@ namespace crier::simulation {
 
 class StoreLink final : public history::HistoryStore {
  public:
-  StoreLink(net::Loop& loop, StoreModel& store, Random random, std::string name);
+  /// What is heard may take up to `bus_delay_max`.
+  StoreLink(net::Loop& loop, StoreModel& store, Random random, std::string name,
+            Duration bus_delay_max = {});
   ~StoreLink() override;
 
   void append(history::AppendRequest request,
@@ -52,8 +54,9 @@ class StoreLink final : public history::HistoryStore {
   /// The command connection breaks: what was answered may not have been heard.
   void drop_commands() { break_connection(commands_, false); }
   void drop_subscriber() { break_connection(subscriber_, false); }
-  /// Nothing is heard, though the connection seems sound.
-  void deafen(Duration time) { deaf_until_ = world_.now() + time; }
+  /// Nothing is heard, though the connection seems sound: it leads to a server that nobody writes
+  /// to any more. It ends when that goes away.
+  void deafen(Duration time);
 
  private:
   /// One TCP connection to the store.
@@ -81,6 +84,7 @@ class StoreLink final : public history::HistoryStore {
 
   void connect(Connection& connection);
   void connected(Connection& connection);
+  void keep_alive();
   void break_connection(Connection& connection, bool silent);
   void down(Connection& connection);
   void retry(Connection& connection);
@@ -105,6 +109,7 @@ class StoreLink final : public history::HistoryStore {
   Random random_;
   Dice dice_;
   std::string name_;
+  Duration bus_delay_max_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   Connection commands_;
