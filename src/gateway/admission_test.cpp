@@ -117,7 +117,6 @@ TEST_F(AdmissionTest, WithoutACursorOnlyTheTopsAreRead) {
   EXPECT_FALSE(admit.recovery.recovered);
   EXPECT_FALSE(admit.tell);
   EXPECT_TRUE(admit.has_pid);
-  EXPECT_EQ(admit.recovery.floor, 9U);
 }
 
 TEST_F(AdmissionTest, WithoutACursorAHistoryThatIsDownCostsThePidOnly) {
@@ -161,7 +160,6 @@ TEST_F(AdmissionTest, AdmitsWithTheReplayAndTheFloor) {
   EXPECT_EQ(admit.epoch, "epoch");
   ASSERT_EQ(admit.recovery.events.size(), 1U);
   EXPECT_EQ(admit.recovery.events[0].gid, 9000U);
-  EXPECT_EQ(admit.recovery.floor, 9000U);
   EXPECT_TRUE(admit.tell);
   EXPECT_TRUE(admit.pid.empty());
   EXPECT_EQ(admit.user.id, "u1");

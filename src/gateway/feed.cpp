@@ -64,6 +64,7 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   Waiting waiting;
   waiting.serial = busy_ == Busy::reading ? serial_ : serial_ + 1;
   waiting.give_up_at = now + options_.patience;
+  now_ = now;
   // Who comes from a node that knows more than this one may bring the first word of a new epoch.
   const bool doubtful =
       !epoch_.empty() && !what.epoch.empty() && (what.epoch != epoch_ || what.cursor > seen_);
@@ -164,15 +165,14 @@ void Feed::published(Published event, TimePoint now) {
   if (stopped_ || program.state != State::live) {
     held_.push_back({std::move(event), serial_});
   } else {
-    take(at->first, program, std::move(event.record), serial_, now);
+    take(at->first, program, std::move(event.record), serial_);
+    release_if_read();
   }
-  release_if_read(now);
   pump();
 }
 
 /// One more event of a program that is live.
-void Feed::take(const std::string& name, Program& program, Record record, std::uint64_t heard,
-                TimePoint now) {
+void Feed::take(const std::string& name, Program& program, Record record, std::uint64_t heard) {
   if (record.gid <= program.top) return;
   if (record.prev > program.top) {
     // What a read that began after it was heard does not know of was never published.
@@ -182,13 +182,14 @@ void Feed::take(const std::string& name, Program& program, Record record, std::u
     return;
   }
   seen_ = std::max(seen_, record.gid);
+  delivered_ = std::max(delivered_, record.gid);
   if (history::is_gap_marker(record)) {
     say(CloseMembers{name, "gap"});
   } else {
     say(Deliver{name, epoch_, record});
   }
-  push(program, std::move(record), now);
-  trim(program, now);
+  push(program, std::move(record));
+  trim(program);
 }
 
 void Feed::lost() {
@@ -202,7 +203,7 @@ void Feed::lost() {
   }
   stopped_ = true;
   stale_ = true;
-  release_if_read(now_);
+  release_if_read();
 }
 
 /// There is a hole: no program goes on before all have been read.
@@ -211,7 +212,7 @@ void Feed::stop() {
   stale_ = true;
   for (auto& [name, program] : programs_) {
     if (!has_members_(name)) forget_ring(program);
-    if (program.state == State::live) program.state = State::unread;
+    if (program.state != State::subscribing) program.state = State::unread;
     if (program.state == State::unread && (program.known || program.questions > 0)) {
       queue(name, program);
     }
@@ -224,7 +225,7 @@ void Feed::renew(const history::Epoch& epoch) {
   retired_.push_back(std::exchange(epoch_, epoch));
   if (retired_.size() > retired_max) retired_.pop_front();
   floor_ = 0;
-  seen_ = 0;
+  seen_ = delivered_ = 0;
   stale_ = true;
   stopped_ = false;
   std::erase_if(held_, [&](const Heard& heard) { return heard.event.epoch != epoch; });
@@ -232,7 +233,7 @@ void Feed::renew(const history::Epoch& epoch) {
   for (auto& [name, program] : programs_) {
     const bool wanted = program.known || program.questions > 0;
     forget_ring(program);
-    if (program.state == State::live) program.state = State::unread;
+    if (program.state != State::subscribing) program.state = State::unread;
     if (program.state == State::unread && wanted) queue(name, program);
   }
 }
@@ -276,58 +277,46 @@ void Feed::read_again(const std::vector<history::ReadRequest>& reads) {
 }
 
 void Feed::store_read(Result<ReadReply, StoreError> answer, TimePoint now) {
-  if (busy_ == Busy::checking) {
-    busy_ = Busy::no;
-    if (answer && !stale_) check(*answer);
-    return pump();
-  }
+  now_ = now;
   busy_ = Busy::no;
-  const auto reads = std::exchange(reading_, {});
   if (!answer) {
-    read_again(reads);
+    read_again(std::exchange(reading_, {}));
     retry_at_ = now + options_.retry;
     return fail_questions();
   }
   if (!stale_ && epoch_.empty()) epoch_ = answer->epoch;
   if (!stale_ && epoch_ != answer->epoch) renew(answer->epoch);
   if (stale_) {
-    read_again(reads);
+    read_again(std::exchange(reading_, {}));
     return pump();
   }
   floor_ = std::max(floor_, answer->floor);
   const bool absent_are_known = floor_ <= seen_;
-  for (std::size_t i = 0; i < reads.size(); ++i) {
-    const auto at = programs_.find(reads[i].program);
+  tops_.clear();
+  for (Kept& kept : answer->programs) {
+    const auto at = programs_.find(kept.program);
     if (at == programs_.end()) continue;
-    Program& program = at->second;
-    program.read_serial = serial_;
-    if (reads[i].after == 0) program.all_serial = serial_;
-    adopt(at->first, program, std::move(answer->programs[i]), absent_are_known, now);
+    tops_.emplace_back(at->first, kept.top);
+    adopt(at->first, at->second, std::move(kept), absent_are_known);
   }
-  release_if_read(now);
-  answer_questions();
-  pump();
+  busy_ = Busy::probing;
+  say(ProbeStore{});
 }
 
-void Feed::adopt(const std::string& name, Program& program, Kept kept, bool absent_are_known,
-                 TimePoint now) {
+void Feed::adopt(const std::string& name, Program& program, Kept kept, bool absent_are_known) {
   const bool complete = kept.records.empty() || kept.records.back().gid == kept.top;
   keep_chain(kept.records);
   if (!complete) kept.records.clear();
-  if (program.state == State::live || program.known) fill(program, kept, now);
+  if (program.known) fill(program, kept);
   if (program.state != State::unread) return;
-  if (!program.known) {
-    if (has_members_(name)) say(CloseMembers{name, "unknown"});
-    begin(program, std::move(kept), now);
-  } else {
-    resume(name, program, std::move(kept), absent_are_known, now);
-  }
-  program.state = State::live;
-  if (!stopped_) drain(name, program, now);
+  program.state = State::read;
+  if (program.known) return resume(name, program, std::move(kept), absent_are_known);
+  if (has_members_(name)) say(CloseMembers{name, "unknown"});
+  begin(program, std::move(kept));
 }
 
 /// Sets the older records in front of the ring's.
-void Feed::fill(Program& program, const Kept& kept, TimePoint now) {
+void Feed::fill(Program& program, const Kept& kept) {
   const Gid end = program.ring.empty() ? program.top + 1 : program.ring.front().record.gid;
   const auto last = std::ranges::lower_bound(kept.records, end, {}, &Record::gid);
   if (last == kept.records.begin() || kept.records.front().prev >= program.start) return;
@@ -335,59 +324,97 @@ void Feed::fill(Program& program, const Kept& kept, TimePoint now) {
   if (std::prev(last)->gid != link) return;
   std::deque<Held> older;
   for (auto at = kept.records.begin(); at != last; ++at) {
-    older.push_back({*at, now});
+    older.push_back({*at, now_});
     program.bytes += at->body.size();
     ring_bytes_ += at->body.size();
   }
   program.start = kept.records.front().prev;
   std::ranges::move(program.ring, std::back_inserter(older));
   program.ring = std::move(older);
-  trim(program, now);
+  trim(program);
 }
 
 /// Of a program of which nothing was known.
-void Feed::begin(Program& program, Kept kept, TimePoint now) {
+void Feed::begin(Program& program, Kept kept) {
   forget_ring(program);
   program.known = true;
   program.start = kept.records.empty() ? kept.top : kept.records.front().prev;
   program.top = program.start;
-  for (auto& record : kept.records) push(program, std::move(record), now);
-  trim(program, now);
+  for (auto& record : kept.records) push(program, std::move(record));
+  trim(program);
   program.top = std::max(program.top, kept.top);
   seen_ = std::max(seen_, program.top);
 }
 
 /// Of a program whose members have had everything up to its top.
-void Feed::resume(const std::string& name, Program& program, Kept kept, bool absent_is_known,
-                  TimePoint now) {
+void Feed::resume(const std::string& name, Program& program, Kept kept, bool absent_is_known) {
   const auto first = std::ranges::upper_bound(kept.records, program.top, {}, &Record::gid);
   const bool whole =
       first == kept.records.end() ? kept.top <= program.top : first->prev <= program.top;
   if (!whole || (kept.top == 0 && !absent_is_known)) {
     say(CloseMembers{name, "gap"});
-    return begin(program, std::move(kept), now);
+    return begin(program, std::move(kept));
+  }
+  if (first != kept.records.end() && first->gid <= delivered_) {
+    tell_of_gap(name, "delivered beyond a hole");
+    return begin(program, std::move(kept));
   }
   for (auto at = first; at != kept.records.end(); ++at) {
     held_.push_back({{epoch_, name, std::move(*at)}, UINT64_MAX});
   }
 }
 
-/// Takes what was heard of one program while it was not live.
-void Feed::drain(const std::string& name, Program& program, TimePoint now) {
+/// The client's cursors have passed what they lack: only the history can tell them.
+void Feed::tell_of_gap(const std::string& name, std::string_view reason) {
+  say(MarkGap{name});
+  say(CloseMembers{name, reason});
+}
+
+/// What was read counts now.
+void Feed::probed(bool heard) {
+  if (busy_ != Busy::probing) return;
+  busy_ = Busy::no;
+  const auto reads = std::exchange(reading_, {});
+  const auto tops = std::exchange(tops_, {});
+  if (!heard || stale_) {
+    read_again(reads);
+    return pump();
+  }
+  for (const auto& read : reads) {
+    const auto at = programs_.find(read.program);
+    if (at == programs_.end()) continue;
+    Program& program = at->second;
+    program.read_serial = serial_;
+    if (read.after == 0) program.all_serial = serial_;
+    if (program.state == State::read) program.state = State::live;
+  }
+  if (stopped_) {
+    release_if_read();
+  } else {
+    replay_heard();
+  }
+  find_deaf(tops);
+  answer_questions();
+  pump();
+}
+
+/// Takes what was heard of programs while they were not live.
+void Feed::replay_heard() {
   std::vector<Heard> all = std::exchange(held_, {});
   std::ranges::stable_sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
   for (auto& heard : all) {
-    if (heard.event.epoch != epoch_) continue;
-    if (stopped_ || heard.event.program != name) {
+    const auto at = programs_.find(heard.event.program);
+    if (at == programs_.end() || heard.event.epoch != epoch_) continue;
+    if (stopped_ || at->second.state != State::live) {
       held_.push_back(std::move(heard));
     } else {
-      take(name, program, std::move(heard.event.record), heard.serial, now);
+      take(at->first, at->second, std::move(heard.event.record), heard.serial);
     }
   }
 }
 
 /// Goes on when everything that has members has been read; with that another hole may show.
-void Feed::release_if_read(TimePoint now) {
+void Feed::release_if_read() {
   const auto is_read = [this] {
     return std::ranges::none_of(programs_, [this](const auto& entry) {
       return entry.second.known && entry.second.state != State::live && has_members_(entry.first);
@@ -395,60 +422,33 @@ void Feed::release_if_read(TimePoint now) {
   };
   while (stopped_ && is_read()) {
     stopped_ = false;
-    std::vector<Heard> all = std::exchange(held_, {});
-    std::ranges::stable_sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
-    for (auto& heard : all) {
-      const auto at = programs_.find(heard.event.program);
-      if (at == programs_.end() || heard.event.epoch != epoch_) continue;
-      if (stopped_ || at->second.state != State::live) {
-        held_.push_back(std::move(heard));
-      } else {
-        take(at->first, at->second, std::move(heard.event.record), heard.serial, now);
-      }
-    }
+    replay_heard();
   }
 }
 
 // Comparing.
 
-void Feed::check(const ReadReply& reply) {
-  if (epoch_ != reply.epoch) return renew(reply.epoch);
-  floor_ = std::max(floor_, reply.floor);
-  tops_.clear();
-  for (const auto& kept : reply.programs) tops_.emplace_back(kept.program, kept.top);
-  busy_ = Busy::probing;
-  say(ProbeStore{});
-}
-
-void Feed::probed(bool heard) {
-  if (busy_ != Busy::probing) return;
-  busy_ = Busy::no;
-  const auto tops = std::exchange(tops_, {});
-  const bool deaf = heard && !stale_ && std::ranges::any_of(tops, [&](const auto& top) {
-                      const auto at = programs_.find(top.first);
-                      return at != programs_.end() && at->second.state == State::live &&
-                             at->second.top < top.second;
-                    });
-  if (deaf) {
-    ++times_deaf_;
-    stop();
-    release_if_read(now_);
+void Feed::begin_check() {
+  if (stopped_) return;
+  for (auto& [name, program] : programs_) {
+    if (program.state == State::live && has_members_(name)) queue(name, program);
   }
   pump();
 }
 
-void Feed::begin_check() {
-  if (busy_ != Busy::no || stopped_ || retry_at_ != never) return;
-  std::vector<history::ReadRequest> reads;
-  for (const auto& [name, program] : programs_) {
-    if (program.state == State::live && has_members_(name)) {
-      reads.push_back({name, after_everything, 0});
-    }
+/// All that the store had when it was read has been heard, or is not going to be.
+void Feed::find_deaf(const std::vector<std::pair<std::string, Gid>>& tops) {
+  for (const auto& [name, top] : tops) {
+    const auto at = programs_.find(name);
+    if (at == programs_.end() || stopped_) continue;
+    Program& program = at->second;
+    if (program.state != State::live || program.top >= top) continue;
+    ++times_deaf_;
+    tell_of_gap(name, "deaf");
+    forget_ring(program);
+    program.state = State::unread;
+    if (program.questions > 0) queue(name, program);
   }
-  if (reads.empty()) return;
-  busy_ = Busy::checking;
-  stale_ = false;
-  say(ReadStore{std::move(reads)});
 }
 
 // Time.
@@ -464,19 +464,19 @@ void Feed::tick(TimePoint now) {
   }
   if (check_at_ > now) return;
   check_at_ = now + options_.check_interval;
-  sweep(now);
+  sweep();
   begin_check();
 }
 
 /// Lets go of what nobody has wanted for long.
-void Feed::sweep(TimePoint now) {
+void Feed::sweep() {
   for (auto at = programs_.begin(); at != programs_.end();) {
     Program& program = at->second;
-    trim(program, now);
+    trim(program);
     const bool idle = program.questions == 0 && !has_members_(at->first);
     if (!idle) program.idle_since = never;
-    if (idle && program.idle_since == never) program.idle_since = now;
-    if (!idle || now - program.idle_since < options_.linger) {
+    if (idle && program.idle_since == never) program.idle_since = now_;
+    if (!idle || now_ - program.idle_since < options_.linger) {
       ++at;
       continue;
     }
@@ -494,17 +494,17 @@ TimePoint Feed::deadline() const {
 
 // Rings.
 
-void Feed::push(Program& program, Record record, TimePoint now) {
+void Feed::push(Program& program, Record record) {
   program.top = record.gid;
   program.bytes += record.body.size();
   ring_bytes_ += record.body.size();
-  program.ring.push_back({std::move(record), now});
+  program.ring.push_back({std::move(record), now_});
 }
 
-void Feed::trim(Program& program, TimePoint now) {
+void Feed::trim(Program& program) {
   while (!program.ring.empty() && (program.ring.size() > options_.ring_events_max ||
                                    program.bytes > options_.ring_bytes_max ||
-                                   now - program.ring.front().since > options_.linger)) {
+                                   now_ - program.ring.front().since > options_.linger)) {
     const Record& oldest = program.ring.front().record;
     program.start = oldest.gid;
     program.bytes -= oldest.body.size();

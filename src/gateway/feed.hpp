@@ -9,6 +9,10 @@
 // the latest that was heard. Whoever comes back is answered from the rings; the store is read once
 // a program, not once a client. A hole (the connection was lost, or an event names a predecessor
 // that nobody heard) stops delivery of all programs until all have been read again.
+//
+// A read runs ahead of what is heard: it may know of one program's event while an older one of
+// another program is still under way. So each read is followed by a probe, and counts only when all
+// that was published before it has been heard: then the rings of all programs end at one point.
 
 #include "base/time.hpp"
 #include "history/store.hpp"
@@ -50,6 +54,11 @@ struct ReadStore {
 };
 /// Ask whether all has been heard; answer with probed(). Not while a read is under way.
 struct ProbeStore {};
+/// Events of the program were delivered beyond one that was not: append a gap marker, so that
+/// whoever has a cursor from before is told.
+struct MarkGap {
+  std::string program;
+};
 /// Send it to the program's members. Commands of this kind come in gid order.
 struct Deliver {
   std::string program;
@@ -66,8 +75,8 @@ struct Answered {
   std::uint64_t question = 0;
   Result<history::ReadReply, history::StoreError> reply;
 };
-using FeedCommand =
-    std::variant<Subscribe, Unsubscribe, ReadStore, ProbeStore, Deliver, CloseMembers, Answered>;
+using FeedCommand = std::variant<Subscribe, Unsubscribe, ReadStore, ProbeStore, MarkGap, Deliver,
+                                 CloseMembers, Answered>;
 
 /// What somebody who is to become a member has to know of its programs.
 struct Question {
@@ -104,8 +113,6 @@ class Feed {
   void tick(TimePoint now);
   [[nodiscard]] TimePoint deadline() const;
 
-  /// The greatest number known here: no event at or below it will be delivered any more.
-  [[nodiscard]] history::Gid seen() const { return seen_; }
   /// Whether events are being held back because there is a hole.
   [[nodiscard]] bool stopped() const { return stopped_; }
   /// How often it found that it had heard less than the store has, without being told.
@@ -117,6 +124,7 @@ class Feed {
   enum class State : std::uint8_t {
     subscribing,
     unread,  ///< Subscribed; what came before has to be read.
+    read,    ///< And has been; what it is ahead of has to be heard.
     live,
   };
   struct Held {
@@ -165,28 +173,27 @@ class Feed {
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
            Result<history::ReadReply, history::StoreError> reply);
 
-  void take(const std::string& name, Program& program, history::Record record, std::uint64_t heard,
-            TimePoint now);
+  void take(const std::string& name, Program& program, history::Record record, std::uint64_t heard);
   void stop();
   void renew(const history::Epoch& epoch);
 
   void pump();
   void read_again(const std::vector<history::ReadRequest>& reads);
-  void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known,
-             TimePoint now);
-  void fill(Program& program, const history::Kept& kept, TimePoint now);
-  void begin(Program& program, history::Kept kept, TimePoint now);
-  void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known,
-              TimePoint now);
-  void drain(const std::string& name, Program& program, TimePoint now);
-  void release_if_read(TimePoint now);
+  void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known);
+  void fill(Program& program, const history::Kept& kept);
+  void begin(Program& program, history::Kept kept);
+  void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known);
+  void settle();
+  void replay_heard();
+  void release_if_read();
 
   void begin_check();
-  void check(const history::ReadReply& reply);
-  void sweep(TimePoint now);
+  void find_deaf(const std::vector<std::pair<std::string, history::Gid>>& tops);
+  void tell_of_gap(const std::string& name, std::string_view reason);
+  void sweep();
 
-  void push(Program& program, history::Record record, TimePoint now);
-  void trim(Program& program, TimePoint now);
+  void push(Program& program, history::Record record);
+  void trim(Program& program);
   void forget_ring(Program& program);
 
   FeedOptions options_;
@@ -197,14 +204,15 @@ class Feed {
   history::Epoch epoch_;                ///< Empty: none known.
   std::deque<history::Epoch> retired_;  ///< Late events of these are nothing new.
   history::Gid floor_ = 0;
-  history::Gid seen_ = 0;
+  history::Gid seen_ = 0;       ///< The greatest number known here,
+  history::Gid delivered_ = 0;  ///< and the greatest that was delivered.
   bool stopped_ = false;
   std::vector<Heard> held_;
 
   std::deque<std::string> to_read_;
   std::uint64_t serial_ = 0;  ///< Of the latest read.
   std::vector<history::ReadRequest> reading_;
-  enum class Busy : std::uint8_t { no, reading, checking, probing };
+  enum class Busy : std::uint8_t { no, reading, probing };
   Busy busy_ = Busy::no;
   bool stale_ = false;  ///< What is being read began before a hole.
   TimePoint now_;       ///< The latest that was told.

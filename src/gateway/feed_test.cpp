@@ -36,6 +36,7 @@ class FeedTest : public testing::Test {
     }
     if (const auto* read = std::get_if<ReadStore>(&command)) return words(*read);
     if (const auto* answered = std::get_if<Answered>(&command)) return words(*answered);
+    if (const auto* gap = std::get_if<MarkGap>(&command)) return "mark " + gap->program;
     return "probe";
   }
   static std::string words(const ReadStore& read) {
@@ -58,9 +59,17 @@ class FeedTest : public testing::Test {
     return text;
   }
 
+  /// Probes are answered on the way, unless the test does it.
   std::vector<std::string> commands() {
     std::vector<std::string> all;
-    while (feed.has_command()) all.push_back(words(feed.next_command()));
+    while (feed.has_command()) {
+      const FeedCommand command = feed.next_command();
+      if (answers_probes && std::holds_alternative<ProbeStore>(command)) {
+        feed.probed(true);
+      } else {
+        all.push_back(words(command));
+      }
+    }
     return all;
   }
 
@@ -102,16 +111,15 @@ class FeedTest : public testing::Test {
     ask(99, reads);
     for (std::size_t i = 0; i < programs.size(); ++i) {
       feed.subscribed(programs[i].first);
-      while (feed.has_command()) {
-        if (!words(feed.next_command()).starts_with("read")) continue;
-        read({top(programs[i].first, programs[i].second)});
-      }
+      commands();
+      read({tops[i]});
+      commands();
     }
     for (const auto& [program, gid] : programs) members.insert(program);
-    commands();
   }
 
   std::set<std::string> members;
+  bool answers_probes = true;
   TimePoint now{};
   FeedOptions options{4, 100, std::chrono::seconds(60), std::chrono::seconds(5)};
   Feed feed{options, [this](const std::string& program) { return members.contains(program); }, now};
@@ -300,10 +308,11 @@ TEST_F(FeedTest, WhoKnowsMoreThanTheNodeMakesItAskTheStore) {
   live({{"p", 8}});
   ask(1, {{"p", 30}}, "e1", 30);
   EXPECT_THAT(commands(), ElementsAre("read p"));
+  answers_probes = false;
   read({top("p", 30)});
-  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[]"));
   hear("p", 30, 8);
-  EXPECT_THAT(commands(), ElementsAre("deliver p 30"));
+  feed.probed(true);
+  EXPECT_THAT(commands(), ElementsAre("probe", "deliver p 30", "answer 1 p:30[]"));
 }
 
 TEST_F(FeedTest, AGapMarkerClosesTheProgramAndStaysInTheRing) {
@@ -384,12 +393,8 @@ TEST_F(FeedTest, WhoIsDeafNotices) {
   feed.tick(now);
   EXPECT_THAT(commands(), ElementsAre("read p"));
   read({top("p", 10)});
-  EXPECT_THAT(commands(), ElementsAre("probe"));
-  feed.probed(true);
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p deaf"));
   EXPECT_EQ(feed.times_deaf(), 1U);
-  EXPECT_THAT(commands(), ElementsAre("read p>8"));
-  read({kept("p", {10}, 8)});
-  EXPECT_THAT(commands(), ElementsAre("deliver p 10"));
 }
 
 TEST_F(FeedTest, WhoHearsBeforeTheProbeIsAnsweredIsNotDeaf) {
@@ -397,11 +402,65 @@ TEST_F(FeedTest, WhoHearsBeforeTheProbeIsAnsweredIsNotDeaf) {
   now += options.check_interval;
   feed.tick(now);
   commands();
+  answers_probes = false;
   read({top("p", 10)});
   hear("p", 10, 8);
   feed.probed(true);
   EXPECT_EQ(feed.times_deaf(), 0U);
   EXPECT_THAT(commands(), ElementsAre("probe", "deliver p 10"));
+}
+
+TEST_F(FeedTest, AReadIsNotAnsweredBeforeAllThatItKnowsHasBeenHeard) {
+  live({{"p", 8}});
+  ask(1, {{"p", 8}, {"q", 5}}, "e1", 8);
+  feed.subscribed("q");
+  EXPECT_THAT(commands(), ElementsAre("subscribe q", "read q>0"));
+  answers_probes = false;
+  read({kept("q", {6, 20})});
+  hear("p", 15, 8);
+  EXPECT_THAT(commands(), ElementsAre("probe", "deliver p 15"));
+  hear("q", 20, 6);
+  hear("q", 22, 20);
+  feed.probed(true);
+  EXPECT_THAT(commands(), ElementsAre("deliver q 22", "answer 1 p:15[15] q:22[6 20 22]"));
+}
+
+TEST_F(FeedTest, NothingGoesOnBeforeAllThatWasReadAgainHasBeenHeard) {
+  live({{"p", 8}, {"q", 7}});
+  feed.lost();
+  feed.subscribed("p");
+  feed.subscribed("q");
+  answers_probes = false;
+  EXPECT_THAT(commands(), ElementsAre("read p>8"));
+  read({kept("p", {10}, 8)});
+  feed.probed(true);
+  EXPECT_THAT(commands(), ElementsAre("probe", "read q>7"));
+  read({kept("q", {20}, 7)});
+  hear("p", 15, 10);
+  feed.probed(true);
+  EXPECT_THAT(commands(), ElementsAre("probe", "deliver p 10", "deliver p 15", "deliver q 20"));
+}
+
+TEST_F(FeedTest, AProbeThatFailsMakesTheReadWorthNothing) {
+  ask(1, {{"p", 5}});
+  feed.subscribed("p");
+  commands();
+  answers_probes = false;
+  read({kept("p", {6})});
+  feed.lost();
+  feed.probed(false);
+  EXPECT_THAT(commands(), ElementsAre("probe"));
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), ElementsAre("read p>0"));
+}
+
+TEST_F(FeedTest, EventsThatWereDeliveredBeyondAHoleAreToldOf) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  hear("p", 12, 10);
+  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "read p>8 q>11"));
+  read({kept("p", {10, 12}, 8), kept("q", {}, 11)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p delivered beyond a hole"));
 }
 
 TEST_F(FeedTest, TheRingIsBoundedInEventsBytesAndAge) {

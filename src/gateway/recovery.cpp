@@ -183,7 +183,6 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
     recovery.recovered = recovery.recovered && part.verdict == Verdict::recovered;
     recovery.verdicts.emplace_back(user.programs[i], part.verdict);
     recovery.next.programs.push_back({user.programs[i], generation_of(user, i), part.from});
-    recovery.floor = std::max(recovery.floor, part.kept.top);
     for (auto& record : part.kept.records) {
       if (history::is_gap_marker(record)) continue;
       recovery.events.push_back(std::move(record));

@@ -21,7 +21,8 @@ struct Recovery {
   std::vector<std::pair<std::string, history::Verdict>> verdicts;
   bool recovered = false;  ///< Every program is whole: the pid may be repeated.
   Pid next;                ///< Without its sid: what to seal when it is not.
-  history::Gid floor = 0;  ///< Nothing up to here is owed any more.
+  /// What the client has, whatever this node has heard so far: nothing up to here may be sent live.
+  history::Gid floor = 0;
 };
 
 /// What has to be known: of each of the user's programs, in their order.

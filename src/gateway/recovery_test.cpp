@@ -113,7 +113,7 @@ TEST(RecoveryByPid, IsRecoveredWhenEveryProgramIsWhole) {
       recover(cursor, who, {"e", 50, {kept("a", {200, 400}, 90), kept("b", {300}, 100)}}, 50);
   EXPECT_TRUE(recovery.recovered);
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300, 400}));
-  EXPECT_EQ(recovery.floor, 400U);
+  EXPECT_EQ(recovery.floor, 100U);
 }
 
 TEST(RecoveryByPid, AGapInOneProgramIsToldAndTheRestSentAllTheSame) {

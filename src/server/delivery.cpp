@@ -107,13 +107,17 @@ void Delivery::perform(gateway::FeedCommand& command) {
     parts_.history.subscribe(subscribe->program);
   } else if (const auto* unsubscribe = std::get_if<gateway::Unsubscribe>(&command)) {
     parts_.history.unsubscribe(unsubscribe->program);
+  } else if (const auto* gap = std::get_if<gateway::MarkGap>(&command)) {
+    if (mark_gap_) mark_gap_(gap->program);
   } else if (const auto* members = std::get_if<gateway::CloseMembers>(&command)) {
     close(*members);
   }
 }
 
 void Delivery::read(std::vector<history::ReadRequest> reads) {
-  parts_.worker.metrics().history_reads += reads.size();
+  for (const auto& read : reads) {
+    if (read.after != gateway::after_everything) ++parts_.worker.metrics().history_reads;
+  }
   parts_.history.read(std::move(reads),
                       [this](Result<history::ReadReply, history::StoreError> answer) {
                         parts_.worker.update_now();
@@ -178,7 +182,7 @@ void Delivery::deliver_unnumbered(std::string program, Packet packet) {
 }
 
 void Delivery::set_floor(Key socket, history::Gid floor) {
-  if (floor <= feed_.seen()) return;
+  if (floor == 0) return;
   floors_[socket] = floor;
   floor_max_ = std::max(floor_max_, floor);
 }

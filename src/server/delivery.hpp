@@ -45,6 +45,11 @@ class Delivery final : public history::Listener, public TurnUser {
   /// Before the loop runs.
   void set_claim_user(ClaimUser& user) { claim_user_ = &user; }
 
+  /// Who appends gap markers. Before the loop runs.
+  void set_gap_user(std::function<void(const std::string& program)> mark) {
+    mark_gap_ = std::move(mark);
+  }
+
   using Answer = std::function<void(const Result<history::ReadReply, history::StoreError>&)>;
   /// Calls `answer` once, perhaps before it returns; everything that was delivered before is in the
   /// answer. A socket that joins its programs' rooms during the call misses nothing.
@@ -59,7 +64,7 @@ class Delivery final : public history::Listener, public TurnUser {
 
   /// An event without a number: goes to this node's members with the next ones.
   void deliver_unnumbered(std::string program, Packet packet);
-  /// The socket has, or is not owed, anything up to `floor`.
+  /// The socket has everything up to `floor`, from a node that may have heard more than this one.
   void set_floor(Key socket, history::Gid floor);
   void forget(Key socket) { floors_.erase(socket); }
 
@@ -97,11 +102,12 @@ class Delivery final : public history::Listener, public TurnUser {
   Parts parts_;
   gateway::Feed feed_;
   ClaimUser* claim_user_ = nullptr;
+  std::function<void(const std::string&)> mark_gap_;
   std::uint64_t questions_ = 0;
   std::unordered_map<std::uint64_t, Answer> answers_;
   bool running_ = false;
   std::vector<Live> live_;
-  std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that know more than this node.
+  std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
   history::Gid floor_max_ = 0;
   history::Epoch encoded_epoch_;
   std::unordered_map<history::Gid, Packet> encoded_;

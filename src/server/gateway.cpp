@@ -1,5 +1,6 @@
 #include "crier/gateway.hpp"
 
+#include "backends/redis/connection.hpp"
 #include "backends/redis/history.hpp"
 #include "backends/sqlite/store.hpp"
 #include "base/json_text.hpp"
@@ -38,6 +39,17 @@ std::optional<access::Algorithm> algorithm(std::string_view name) {
   return std::nullopt;
 }
 
+redis::Options redis_options(const GatewayOptions& options) {
+  redis::Options redis;
+  redis.url = options.redis_url;
+  redis.ca_file = options.redis_ca_file;
+  redis.certificate_file = options.redis_certificate_file;
+  redis.key_file = options.redis_key_file;
+  redis.sentinel_user = options.redis_sentinel_user;
+  redis.sentinel_password = options.redis_sentinel_password;
+  return redis;
+}
+
 /// What is wrong with the options, as a sentence that begins with the option's name.
 std::optional<std::string> problem_with(const GatewayOptions& options) {
   using std::chrono::milliseconds;
@@ -63,6 +75,10 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   if (options.origins.size() > 1 &&
       std::ranges::find(options.origins, "*") != options.origins.end()) {
     return "origins must be either `*` alone or a list without it.";
+  }
+  if (!options.redis_url.empty()) {
+    const auto url = redis::checked_url(redis_options(options));
+    if (!url) return "redis_url: " + url.error();
   }
   return std::nullopt;
 }
@@ -113,9 +129,8 @@ std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& option
   if (options.redis_url.empty()) {
     return std::make_unique<history::MemoryStore>(retention(options), wall_now, Random::secure());
   }
-  redis::Options redis;
-  redis.url = options.redis_url;
-  auto store = redis::open_history(loop, redis, retention(options), Random::secure(), log);
+  auto store =
+      redis::open_history(loop, redis_options(options), retention(options), Random::secure(), log);
   if (!store) throw std::invalid_argument("redis_url: " + store.error());
   return std::move(store).value();
 }

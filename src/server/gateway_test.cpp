@@ -433,6 +433,14 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   GatewayOptions bad_redis = options();
   bad_redis.redis_url = "http://x";
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
+  bad_redis.redis_url = "rediss://:hunter2@x";
+  bad_redis.redis_ca_file = "/none";
+  const auto no_file = Gateway::check(bad_redis);
+  ASSERT_FALSE(no_file);
+  EXPECT_THAT(no_file.error().message,
+              testing::AllOf(StartsWith("redis_url: For Redis the CA file /none"),
+                             testing::Not(HasSubstr("hunter"))));
+  EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
 }
 
 TEST_F(GatewayTest, StoppingDeliversWhatWasAcceptedAndClosesCleanly) {

@@ -19,6 +19,7 @@ constexpr std::chrono::milliseconds settle_interval{500};
 Publisher::Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max)
     : parts_(parts), policy_(policy), event_bytes_max_(event_bytes_max) {
   parts.worker.add_turn_user(*this);
+  parts.delivery.set_gap_user([this](const std::string& program) { owe(program); });
 }
 
 void Publisher::fail(const Done& done, Error error) {
