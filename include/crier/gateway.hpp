@@ -45,7 +45,12 @@ struct GatewayOptions {
   std::string api_key = {};
 
   // History.
-  std::string redis_url = {};                      ///< Empty: history in memory.
+  std::string redis_url = {};      ///< See docs/operations.md; empty: history in memory.
+  std::string redis_ca_file = {};  ///< PEM, for rediss: whom to trust; empty: the system's.
+  std::string redis_certificate_file = {};   ///< PEM, for rediss: shown to a server that asks.
+  std::string redis_key_file = {};           ///< PEM; empty: it is in the certificate's file.
+  std::string redis_sentinel_user = {};      ///< For the Sentinels themselves; empty: the default.
+  std::string redis_sentinel_password = {};  ///< Empty: they want none.
   std::chrono::milliseconds history_ttl{300'000};  ///< 1 s … 24 h
   std::uint32_t history_events_max = 1'000;        ///< A program.
   std::size_t history_bytes_max = 1024 * 1024;     ///< A program; bodies only.
@@ -108,7 +113,7 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
 
   /// Whether the constructor takes these options; else code `bad_option` and the sentence. Opens
-  /// nothing. From any thread.
+  /// nothing but the files for TLS. From any thread.
   static Result<void> check(const GatewayOptions& options);
 
   /// Adds a route for exactly this method and path; a path that ends in `*` matches what begins

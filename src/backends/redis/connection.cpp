@@ -41,7 +41,15 @@ struct FreeReply {
 
 Result<Url, std::string> checked_url(const Options& options) {
   auto url = parse_url(options.url);
-  if (!url || !url->tls) return url;
+  if (!url) return url;
+  if (!url->tls) {
+    // Who names them expects that nobody can listen in.
+    const bool no_files =
+        options.ca_file.empty() && options.certificate_file.empty() && options.key_file.empty();
+    if (no_files) return url;
+    return Unexpected{
+        std::string("The Redis URL must begin with rediss: files for TLS are named.")};
+  }
   const auto tls = net::TlsClient::load(tls_files(options));
   if (!tls) return Unexpected{"For Redis " + tls.error() + "."};
   return url;

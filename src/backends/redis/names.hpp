@@ -10,7 +10,7 @@
 //                         the result of an append, for as long as the token counts; n is the length
 //                         of the program's name in bytes
 //   claim:{sid}           the greatest fence of a socket id, for claimed_for()
-//   bus:program:{programId}, bus:claims
+//   bus:program:{programId}, bus:claims, bus:probe
 //                         channels; `bus:{db}:…` unless the database is 0, because channels are
 //                         shared by all databases
 
@@ -30,6 +30,8 @@ class Names {
 
   [[nodiscard]] std::string program_channel(std::string_view program) const;
   [[nodiscard]] std::string claims_channel() const { return bus_ + "claims"; }
+
+  [[nodiscard]] std::string probe_channel() const { return bus_ + "probe"; }  ///< Nobody listens.
 
   /// The commands for channels: of the slot in a cluster, else of the whole server.
   [[nodiscard]] std::string publish() const { return sharded_ + "PUBLISH"; }

@@ -154,8 +154,23 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.body_bytes_max, t, 1024, bytes_most);
      }},
-    {"redis", "url", "REDIS_URL", "\"\"", "redis://…; empty: history in memory.",
+    {"redis", "url", "REDIS_URL", "\"\"",
+     "redis://…, rediss://…, and either with +sentinel or +cluster; empty: history in memory.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_url, t); }},
+    {"redis", "ca_file", "", "\"\"", "PEM file of whom to trust with rediss; empty: the system's.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_ca_file, t); }},
+    {"redis", "certificate_file", "", "\"\"", "PEM file with the client's certificate, for rediss.",
+     [](Settings& s, const std::string& t) {
+       return set_text(s.gateway.redis_certificate_file, t);
+     }},
+    {"redis", "key_file", "", "\"\"", "PEM file with its key; empty: in the same file.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_key_file, t); }},
+    {"redis", "sentinel_user", "", "\"\"", "User for the Sentinels themselves.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_sentinel_user, t); }},
+    {"redis", "sentinel_password", "", "\"\"", "Password for the Sentinels; empty: they want none.",
+     [](Settings& s, const std::string& t) {
+       return set_text(s.gateway.redis_sentinel_password, t);
+     }},
     {"history", "ttl", "", "\"5m\"", "How long events are kept.",
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.history_ttl, t); }},
     {"history", "events_max", "", "1000", "Events kept a program.",

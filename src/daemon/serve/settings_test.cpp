@@ -79,6 +79,22 @@ TEST_F(SettingsTest, TheNamesOfExistingDeploymentsWork) {
   EXPECT_EQ(settings->gateway.store, "x.db");
 }
 
+TEST_F(SettingsTest, RedisIsDescribedByTheFileOrTheEnvironment) {
+  environment = {{"CRIER_REDIS_URL", "rediss+sentinel://a,b/m"},
+                 {"CRIER_REDIS_SENTINEL_USER", "guard"},
+                 {"CRIER_REDIS_SENTINEL_PASSWORD", "p"}};
+  const auto settings =
+      read(file("[redis]\nurl = \"redis://r\"\nca_file = \"ca\"\ncertificate_file = "
+                "\"c\"\nkey_file = \"k\"\n"));
+  ASSERT_TRUE(settings) << settings.error();
+  EXPECT_EQ(settings->gateway.redis_url, "rediss+sentinel://a,b/m");
+  EXPECT_EQ(settings->gateway.redis_ca_file, "ca");
+  EXPECT_EQ(settings->gateway.redis_certificate_file, "c");
+  EXPECT_EQ(settings->gateway.redis_key_file, "k");
+  EXPECT_EQ(settings->gateway.redis_sentinel_user, "guard");
+  EXPECT_EQ(settings->gateway.redis_sentinel_password, "p");
+}
+
 TEST_F(SettingsTest, TheEnvironmentWinsOverTheFileAndTheLongNameOverTheShort) {
   environment = {
       {"PORT", "4000"}, {"CRIER_HTTP_PORT", "5000"}, {"CRIER_ENGINE_PING_INTERVAL", "1s"}};
