@@ -4,6 +4,7 @@
 #include "backends/redis/test_peer.hpp"
 #include "backends/redis/test_server.hpp"
 #include "net/listener.hpp"
+#include "tests/contract/heard.hpp"
 
 #include <algorithm>
 #include <gmock/gmock.h>
@@ -22,6 +23,7 @@ using history::StoreError;
 using std::chrono::milliseconds;
 
 constexpr const char* info = "$15\r\nrun_id:abcdef\r\n\r\n";
+constexpr const char* published = ":0\r\n";
 constexpr const char* sha = "$40\r\n0123456789012345678901234567890123456789\r\n";
 
 std::string bulk(const std::string& text) {
@@ -58,7 +60,7 @@ class RedisHistoryRefusal : public testing::Test {
   Peer& peer() { return *peers.back(); }
   void answer(const std::string& text) { peer().answer(text); }
   void make_available() {
-    answer(std::string(info) + sha + sha + sha + ":0\r\n");
+    answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
     wait([&] { return store->available(); });
   }
   void wait_next_connection() {
@@ -117,8 +119,12 @@ TEST_F(RedisHistoryRefusal, NeedsEveryStepOfTheOpening) {
       {std::string(info) + "-NOPERM no\r\n", "refused SCRIPT (NOPERM)"},
       {std::string(info) + ":1\r\n", "an answer to SCRIPT that makes no sense"},
       {std::string(info) + sha + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
-      {std::string(info) + sha + sha + sha + "-READONLY no\r\n", "refused HSET (READONLY)"},
-      {std::string(info) + sha + sha + sha + "+OK\r\n", "an answer to HSET that makes no sense"},
+      {std::string(info) + sha + sha + sha + "-NOPERM no\r\n", "refused PUBLISH (NOPERM)"},
+      {std::string(info) + sha + sha + sha + "+OK\r\n", "an answer to PUBLISH that makes no sense"},
+      {std::string(info) + sha + sha + sha + published + "-READONLY no\r\n",
+       "refused HSET (READONLY)"},
+      {std::string(info) + sha + sha + sha + published + "+OK\r\n",
+       "an answer to HSET that makes no sense"},
   };
   for (const Case& c : cases) {
     lines.clear();
@@ -203,7 +209,7 @@ TEST_F(RedisHistoryRefusal, RetriesAnAppendWithItsTokenBeforeNewerOnes) {
   wait_calls(1);
   peer().close();
   wait_next_connection();
-  answer(std::string(info) + sha + sha + sha + ":0\r\n");
+  answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
   wait([&] { return store->available(); });
   begin_append("second");
   wait_calls(2);
@@ -274,6 +280,113 @@ TEST_F(RedisHistoryRefusal, TellsTheScriptTheGreatestNumberItKnows) {
   EXPECT_NE(peer().received.find("\r\n1700000000222222\r\n"), std::string::npos);
 }
 
+TEST_F(RedisHistoryRefusal, SaysUnknownOfAClaimInFlight) {
+  make_available();
+  std::vector<StoreError> errors;
+  const auto claim = [&] {
+    store->claim("sid", [&](auto result) { errors.push_back(result.error()); });
+  };
+  claim();
+  wait_calls(1);
+  answer("-NOSCRIPT no\r\n");
+  wait_calls(2);
+  claim();
+  peer().close();
+  wait([&] { return errors.size() == 2; });
+  EXPECT_THAT(errors, testing::ElementsAre(StoreError::unknown, StoreError::unknown));
+  claim();
+  EXPECT_EQ(errors.back(), StoreError::unavailable);
+  wait_next_connection();
+  make_available();
+  claim();
+  wait_calls(1);
+  answer("+OK\r\n");
+  wait([&] { return errors.size() == 4; });
+  EXPECT_EQ(errors.back(), StoreError::unknown);
+}
+
+/// With a listener there are two connections; the subscriber sends no scripts.
+class RedisHistoryOfTwoServers : public RedisHistoryRefusal {
+ protected:
+  void listen() {
+    make_available();
+    command = &peer();
+    store->listen(heard);
+    wait_next_connection();
+    subscriber = &peer();
+    wait([&] { return subscriber->received.find("INFO") != std::string::npos; });
+  }
+  void confirm_claims() {
+    wait([&] { return subscriber->received.find("PING") != std::string::npos; });
+    subscriber->answer("*3\r\n" + bulk("subscribe") + bulk("socket:events:bus:claims") + ":1\r\n" +
+                       "+PONG\r\n");
+    wait([&] { return store->hears(); });
+  }
+  /// Until both have come back.
+  void wait_both() {
+    command = subscriber = nullptr;
+    wait([&] {
+      for (std::size_t i = peers.size() - 2; i < peers.size(); ++i) {
+        Peer& one = *peers[i];
+        if (one.closed || one.received.find("INFO") == std::string::npos) continue;
+        (one.received.find("SCRIPT") == std::string::npos ? subscriber : command) = &one;
+      }
+      return command != nullptr && subscriber != nullptr;
+    });
+  }
+  void expect_good_end() {
+    wait_both();
+    subscriber->answer(info);
+    confirm_claims();
+    command->answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
+    wait([&] { return store->available(); });
+    EXPECT_THAT(lines, testing::ElementsAre(testing::StartsWith("Redis is unavailable why="),
+                                            "Redis is available again"));
+  }
+
+  const std::string other_info = "$15\r\nrun_id:ABCDEF\r\n\r\n";
+  history::Heard heard;
+  Peer* command = nullptr;
+  Peer* subscriber = nullptr;
+};
+
+TEST_F(RedisHistoryOfTwoServers, GivesUpBothWhenTheSubscriberFindsAnother) {
+  listen();
+  subscriber->answer(other_info);
+  wait([&] { return command->closed && subscriber->closed; });
+  EXPECT_FALSE(store->available());
+  EXPECT_TRUE(heard.words.empty());
+  expect_good_end();
+}
+
+TEST_F(RedisHistoryOfTwoServers, GivesUpBothWhenTheCommandsFindAnother) {
+  listen();
+  subscriber->answer(info);
+  confirm_claims();
+  command->close();
+  wait_next_connection();
+  command = &peer();
+  command->answer(other_info + sha + sha + sha + published + ":0\r\n");
+  wait([&] { return command->closed && subscriber->closed; });
+  EXPECT_FALSE(store->available());
+  EXPECT_THAT(heard.words, testing::ElementsAre("claims", "lost"));
+  expect_good_end();
+}
+
+TEST_F(RedisHistoryOfTwoServers, IsDownUntilBothAreUp) {
+  listen();
+  EXPECT_FALSE(store->hears());
+  subscriber->answer("-NOPERM no\r\n");
+  wait_next_connection();
+  EXPECT_TRUE(store->available());
+  subscriber = &peer();
+  wait([&] { return subscriber->received.find("INFO") != std::string::npos; });
+  EXPECT_THAT(lines, testing::ElementsAre("Redis is unavailable why=refused INFO (NOPERM)"));
+  subscriber->answer(info);
+  confirm_claims();
+  EXPECT_EQ(lines.size(), 2U);
+}
+
 TEST_F(RedisHistoryRefusal, GivesUpAServerWhoseAnswerMakesNoSense) {
   make_available();
   begin_append();
@@ -302,7 +415,7 @@ TEST_F(RedisHistoryRefusal, SaysUnknownAtTheDeadlineOfAnAppendThatNeverMadeSense
     answer(":7\r\n");
     const std::size_t known = peers.size();
     wait([&] { return decided() || peers.size() > known; });
-    if (!decided()) answer(std::string(info) + sha + sha + sha + ":0\r\n");
+    if (!decided()) answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
   }
   EXPECT_EQ(outcomes[0].error(), StoreError::unknown);
   EXPECT_GT(peers.size(), 2U);

@@ -5,7 +5,7 @@
 #include "backends/redis/test_peer.hpp"
 #include "backends/redis/test_server.hpp"
 #include "net/listener.hpp"
-#include "tests/contract/history_contract.hpp"
+#include "tests/contract/heard.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
