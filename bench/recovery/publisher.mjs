@@ -53,8 +53,8 @@ export class Publisher {
     return new Promise((done, fail) => this.#waiting.push({ done, fail }));
   }
 
-  /** `count` events as fast as they are accepted, `window` under way; `at(i)` → [program, n]. */
-  async burst(count, at, bytes = 100, window = 128) {
+  /** `count` events as fast as they are accepted; `at(i)` → [program, n]. */
+  async burst(count, at, bytes = 100, underWay = 128) {
     let next = 0;
     const lane = async () => {
       while (next < count) {
@@ -62,10 +62,19 @@ export class Publisher {
         await this.publish(program, n, bytes);
       }
     };
-    await Promise.all(Array.from({ length: window }, lane));
+    await Promise.all(Array.from({ length: underWay }, lane));
   }
 
   close() {
     this.#socket.destroy();
   }
+}
+
+/** As Publisher's burst, over several connections and so in no order. */
+export async function burst(port, count, at, connections = 16) {
+  let next = 0;
+  const publishers = await Promise.all(Array.from({ length: connections }, () => Publisher.to(port)));
+  const one = () => at(next++);
+  await Promise.all(publishers.map((publisher, i) => publisher.burst(Math.floor((count + i) / connections), one, 100, 16)));
+  for (const publisher of publishers) publisher.close();
 }

@@ -21,9 +21,15 @@ export const SYSTEMS = {
 };
 
 const serverCore = cpus().length > 1 ? 0 : undefined;
+const pin = (pid, core) => serverCore === undefined || spawnSync("taskset", ["-apc", String(core), String(pid)]);
 /** Moves this process off the server's core. */
-export function stepAside() {
-  if (serverCore !== undefined) spawnSync("taskset", ["-apc", "1", String(process.pid)]);
+export const stepAside = () => pin(process.pid, 1);
+
+/** On the server's core: nowhere else would it be left alone by the load. */
+async function startRedis() {
+  const redis = await Redis.start();
+  pin(redis.child.pid, serverCore);
+  return redis;
 }
 
 class System {
@@ -48,12 +54,11 @@ class System {
 class Node extends System {
   static async start({ people, env = {} }, withRedis) {
     const system = new Node();
-    if (withRedis) system.redis = await Redis.start();
+    if (withRedis) system.redis = await startRedis();
     system.port = await freePort();
     const store = join(temporaryFolder(), "people.json");
     writeFileSync(store, JSON.stringify(people));
-    const pin = serverCore === undefined ? [] : ["taskset", "-c", String(serverCore)];
-    const command = [...pin, process.execPath, join(dirname(fileURLToPath(import.meta.url)), "peer.mjs")];
+    const command = [process.execPath, join(dirname(fileURLToPath(import.meta.url)), "peer.mjs")];
     system.child = leash(
       spawn(command[0], command.slice(1), {
         env: {
@@ -67,6 +72,7 @@ class Node extends System {
       }),
     );
     system.pid = system.child.pid;
+    pin(system.pid, serverCore);
     await until(() => system.#ask("/readyz").catch(() => null), { what: () => "the peer to listen" });
     return system;
   }
@@ -104,7 +110,7 @@ class Crier extends System {
   static async start({ people, env = {} }, withRedis) {
     const system = new Crier();
     if (withRedis) {
-      system.redis = await Redis.start();
+      system.redis = await startRedis();
       system.toRedis = await Link.to(system.redis.port);
     }
     system.server = await startServer({

@@ -3,6 +3,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { Listener } from "../listener.mjs";
+import { burst } from "../publisher.mjs";
 import { cpuMicroseconds, mebibytes, residentBytes } from "../process.mjs";
 
 const ROOMS = 500;
@@ -28,7 +29,7 @@ export async function run(start, { retained }) {
     const first = await cost(system, users.map((user) => ({ user })));
     const empty = system.pids.map(residentBytes);
     const before = retained - ROOMS * (MISSED + 1);
-    await publisher.burst(before, (i) => [rooms[i % ROOMS], i + 1]);
+    await burst(system.port, before, (i) => [rooms[i % ROOMS], i + 1]);
     const held = sum(system.pids.map(residentBytes)) - sum(empty);
     const clients = await Promise.all(users.map((user) => Listener.connect(system, user, { reconnection: false })));
     await publisher.burst(ROOMS, (i) => [rooms[i], before + i + 1]);

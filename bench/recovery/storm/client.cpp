@@ -185,15 +185,16 @@ void Client::event(std::string_view text) {
     return;
   }
   ++got;
-  // The last argument, if it is a string, is the offset.
-  if (!shared_.frozen && text.ends_with("\"]")) {
+  ++total;
+  // The last argument, if it is a string, is the offset; Crier's is `epoch.gid`.
+  if (text.ends_with("\"]")) {
     const std::size_t begin = text.rfind('"', text.size() - 3) + 1;
-    offset_.assign(text, begin, text.size() - 2 - begin);
+    const std::string_view offset = text.substr(begin, text.size() - 2 - begin);
+    if (!shared_.frozen) offset_ = offset;
+    const std::uint64_t gid = number_after(offset, ".");
+    if (gid <= last_) ++disorders;
+    last_ = gid;
   }
-  const std::uint64_t number = number_after(text, R"("requestId":")");
-  if (last_number_ != 0 && number <= last_number_) ++repeats;
-  if (last_number_ != 0 && number > last_number_ + 1) holes += number - last_number_ - 1;
-  last_number_ = number;
   if (shared_.arrived) {
     if (const std::uint64_t at = number_after(text, R"("at":)"); at != 0) {
       shared_.arrived(nanoseconds() - static_cast<std::int64_t>(at));

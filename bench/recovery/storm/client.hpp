@@ -40,9 +40,9 @@ class Client final : public Ready {
   void ready(std::uint32_t events) override;
 
   std::uint32_t programs;
-  std::uint64_t got = 0;      ///< Events of this connection.
-  std::uint64_t holes = 0;    ///< Numbers that were jumped over, in all.
-  std::uint64_t repeats = 0;  ///< Numbers that did not rise.
+  std::uint64_t got = 0;        ///< Events of this connection.
+  std::uint64_t total = 0;      ///< Events in all.
+  std::uint64_t disorders = 0;  ///< Of them, whose id was not above the one before.
   std::int64_t started = 0;
   bool recovered = false;  ///< The last reply repeated the pid.
   bool open = false;
@@ -68,7 +68,7 @@ class Client final : public Ready {
   bool upgraded_ = false;
   bool joined_ = false;
   std::uint32_t owed_ = 0;
-  std::uint64_t last_number_ = 0;
+  std::uint64_t last_ = 0;  ///< The gid of the last event.
 };
 
 /// The digits after `name`; 0 when it is not there.

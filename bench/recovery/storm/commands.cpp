@@ -12,6 +12,8 @@ namespace {
 
 constexpr double patience = 120;  ///< Seconds.
 constexpr double warm_up = 0.5;
+constexpr std::size_t connections =
+    16;  ///< To publish over: one carries one request after the other.
 
 /// On a CPU so far, over all threads of a process: the first number of each schedstat.
 std::int64_t cpu_nanoseconds(int process) {
@@ -75,12 +77,13 @@ struct Commands::Spent {
   std::int64_t cpu = cpu_nanoseconds(server);
 };
 
-Commands::Commands(Loop& loop, std::uint16_t port, int server, std::string key,
+Commands::Commands(Loop& loop, std::uint16_t port, int server, const std::string& key,
                    const std::string& clients)
     : loop_(loop),
       server_(server),
       shared_{loop, port, [](Client&) {}, [](Client&) {}, {}, false},
-      publisher_(loop, port, std::move(key)) {
+      publishers_(connections) {
+  for (auto& publisher : publishers_) publisher = std::make_unique<Publisher>(loop, port, key);
   std::ifstream file(clients);
   std::uint32_t programs = 0;
   std::string token;
@@ -133,24 +136,38 @@ std::string Commands::fill(std::uint64_t count, std::uint32_t programs, std::siz
                            std::uint32_t from) {
   constexpr std::uint64_t under_way = 256;
   const Spent spent(server_);
-  const std::uint64_t first = publisher_.sent;
+  const std::uint64_t first = published_;
+  const std::uint64_t before = accepted();
   loop_.run(
       [&] {
-        while (publisher_.sent - first < count &&
-               publisher_.sent - publisher_.answered < under_way) {
-          publisher_.publish("p" + std::to_string(from + (publisher_.sent - first) % programs),
-                             bytes, false);
+        const std::uint64_t answered = accepted() - before;
+        while (published_ - first < count && published_ - first - answered < under_way) {
+          publish("p" + std::to_string(from + (published_ - first) % programs), bytes, false);
         }
-        publisher_.flush();
-        return publisher_.answered - first == count;
+        flush();
+        return answered == count;
       },
       patience * 5, true);
   return Object()
-      .add("accepted", static_cast<double>(publisher_.answered - first))
-      .add("refused", static_cast<double>(publisher_.refused))
+      .add("accepted", static_cast<double>(accepted() - before))
       .add("seconds", spent.seconds())
       .add("cpu", spent.cpu_microseconds())
       .text();
+}
+
+void Commands::publish(std::string_view program, std::size_t bytes, bool timed) {
+  ++published_;
+  publishers_[published_ % connections]->publish(program, published_, bytes, timed);
+}
+
+void Commands::flush() {
+  for (const auto& publisher : publishers_) publisher->flush();
+}
+
+std::uint64_t Commands::accepted() const {
+  std::uint64_t sum = 0;
+  for (const auto& publisher : publishers_) sum += publisher->accepted;
+  return sum;
 }
 
 /// All clients that are away, `under_way` at a time; they stay. Each is owed `rounds` of each of
@@ -253,15 +270,16 @@ std::string Commands::loop(double seconds, std::uint32_t rounds, std::size_t und
 std::string Commands::rate(double per_second, std::uint64_t count, std::size_t bytes) {
   std::vector<std::int64_t> durations;
   shared_.arrived = [&](std::int64_t duration) { durations.push_back(duration); };
-  const std::uint64_t first = publisher_.sent;
+  const std::uint64_t first = published_;
+  const std::uint64_t before = accepted();
   const Spent spent(server_);
   loop_.run(
       [&] {
         const auto due =
             std::min(count, static_cast<std::uint64_t>(spent.seconds() * per_second) + 1);
-        while (publisher_.sent - first < due) publisher_.publish("p0", bytes, true);
-        publisher_.flush();
-        return publisher_.answered - first == count;
+        while (published_ - first < due) publish("p0", bytes, true);
+        flush();
+        return accepted() - before == count;
       },
       patience, true);
   const double took = spent.seconds();
@@ -269,8 +287,7 @@ std::string Commands::rate(double per_second, std::uint64_t count, std::size_t b
   loop_.run([] { return false; }, 0.3);
   shared_.arrived = {};
   Object answer;
-  answer.add("published", static_cast<double>(publisher_.answered - first))
-      .add("refused", static_cast<double>(publisher_.refused))
+  answer.add("published", static_cast<double>(accepted() - before))
       .add("seconds", took)
       .add("busy", cpu / 1e6 / took)
       .add("deliveries", static_cast<double>(durations.size()));
@@ -287,8 +304,9 @@ std::string Commands::report(std::size_t index) {
   const Client& client = *clients_[index];
   return Object()
       .add("got", static_cast<double>(client.got))
-      .add("holes", static_cast<double>(client.holes))
-      .add("repeats", static_cast<double>(client.repeats))
+      .add("total", static_cast<double>(client.total))
+      .add("disorders", static_cast<double>(client.disorders))
+      .add("published", static_cast<double>(accepted()))
       .raw("open", client.open ? "true" : "false")
       .raw("recovered", client.recovered ? "true" : "false")
       .raw("catchup", client.verdict.empty() ? "null" : client.verdict)

@@ -18,10 +18,11 @@ void Publisher::hang_up() {
   descriptor_ = -1;
 }
 
-void Publisher::publish(std::string_view program, std::size_t bytes, bool timed) {
-  ++sent;
+void Publisher::publish(std::string_view program, std::uint64_t number, std::size_t bytes,
+                        bool timed) {
+  ++sent_;
   std::string body =
-      R"({"event":"request:updated","requestId":")" + std::to_string(sent) + R"(","data":{)";
+      R"({"event":"request:updated","requestId":")" + std::to_string(number) + R"(","data":{)";
   if (timed) body += R"("at":)" + std::to_string(nanoseconds()) + ',';
   body += R"("text":")" + std::string(bytes, 'x') +
           R"("},"performedBy":{"userId":"ben","name":"Ben Okri"}})";
@@ -57,7 +58,7 @@ void Publisher::ready(std::uint32_t events) {
   std::array<char, 64 * 1024> bytes{};
   const long count = ::recv(descriptor_, bytes.data(), bytes.size(), 0);
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-  if (count <= 0 && answered < sent) fail("the publish connection was closed");
+  if (count <= 0 && accepted < sent_) fail("the publish connection was closed");
   if (count <= 0) return hang_up();  // Idle for too long.
   rest_.append(bytes.data(), static_cast<std::size_t>(count));
   constexpr std::string_view status = "HTTP/1.1 ";
@@ -66,8 +67,8 @@ void Publisher::ready(std::uint32_t events) {
        at != std::string::npos && at + status.size() + 3 <= rest_.size();
        at = rest_.find(status, end)) {
     end = at + status.size() + 3;
-    ++answered;
-    if (rest_.compare(at + status.size(), 3, "202") != 0) ++refused;
+    if (rest_.compare(at + status.size(), 3, "202") != 0) fail(rest_);
+    ++accepted;
   }
   // A status line may be cut in two.
   rest_.erase(0, std::max(end, rest_.size() - std::min(rest_.size(), status.size() + 2)));

@@ -17,16 +17,14 @@ class Publisher final : public Ready {
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
 
-  /// One event with the next number, `bytes` of text and, if asked for, the time in it.
-  void publish(std::string_view program, std::size_t bytes, bool timed);
+  /// One event: its number, `bytes` of text and, if asked for, the time in it.
+  void publish(std::string_view program, std::uint64_t number, std::size_t bytes, bool timed);
   /// Sends what publish() has written since the last one.
   void flush();
 
   void ready(std::uint32_t events) override;
 
-  std::uint64_t sent = 0;
-  std::uint64_t answered = 0;
-  std::uint64_t refused = 0;  ///< Of the answered: not a 202.
+  std::uint64_t accepted = 0;  ///< Answered with 202; any other answer ends the program.
 
  private:
   void hang_up();
@@ -34,6 +32,7 @@ class Publisher final : public Ready {
   Loop& loop_;
   std::uint16_t port_;
   std::string key_;
+  std::uint64_t sent_ = 0;
   std::string unsent_;
   std::string rest_;
   int descriptor_ = -1;
