@@ -13,6 +13,7 @@ namespace {
 /// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
 constexpr std::size_t encoding_bytes_max = 256;
 constexpr std::chrono::milliseconds settle_interval{500};
+constexpr std::size_t unknown_max = 10'000;
 
 }  // namespace
 
@@ -45,58 +46,65 @@ void Publisher::publish(std::string_view program, std::string_view body, std::st
   }
   settle();
   ++in_flight_;
-  history::AppendRequest append{std::string(program), checked->body, std::move(token)};
+  history::AppendRequest append{std::string(program), checked->body, token};
+  Publish publish{append.program, checked->body, std::move(token), std::move(done)};
   parts_.history.append(
       std::move(append),
-      [this, program = std::string(program), stored = checked->body, done = std::move(done)](
-          const Outcome& outcome) { appended(program, stored, outcome, done); });
+      [this, publish = std::move(publish)](const Outcome& outcome) { appended(publish, outcome); });
 }
 
-void Publisher::appended(const std::string& program, const Bytes& body, const Outcome& outcome,
-                         const Done& done) {
+void Publisher::appended(const Publish& publish, const Outcome& outcome) {
   --in_flight_;
-  if (!outcome) return failed(program, body, outcome.error(), done);
+  if (!outcome) return failed(publish, outcome.error());
+  if (!unknown_.empty()) unknown_.erase({publish.program, publish.token});
   Metrics& metrics = parts_.worker.metrics();
   ++metrics.publishes;
   const auto& at = outcome->position;
   Position position;
   position.id = history::event_id(at.epoch, at.gid);
   position.seq = at.seq;
-  position.repeated = outcome->repeated;
   position.timestamp = iso8601(history::milliseconds(at.gid));
-  done(std::move(position));
+  position.repeated = outcome->repeated;
+  publish.done(std::move(position));
 }
 
-void Publisher::failed(const std::string& program, const Bytes& body, history::StoreError error,
-                       const Done& done) {
+void Publisher::failed(const Publish& publish, history::StoreError error) {
   if (error == history::StoreError::token_taken) {
-    return fail(done, {409, "idempotency_key_reused",
-                       "The Idempotency-Key came with another body before.", ""});
+    return fail(publish.done, {409, "idempotency_key_reused",
+                               "The Idempotency-Key came with another body before.", ""});
   }
-  if (error == history::StoreError::unknown) {
-    // It may have its number and be with the members, so it must not be sent again without one.
-    owe(program);
-    return fail(done, {503, "outcome_unknown",
-                       "The event may or may not be stored; publish it again with the same "
-                       "Idempotency-Key.",
-                       ""});
+  // It may have its number and be with the members, so it must not be sent again without one.
+  const bool unknown =
+      error == history::StoreError::unknown || unknown_.contains({publish.program, publish.token});
+  if (unknown) {
+    if (!publish.token.empty() && unknown_.size() < unknown_max) {
+      unknown_.emplace(publish.program, publish.token);
+    }
+    owe(publish.program);
+    return fail(publish.done, {503, "outcome_unknown",
+                               "The event may or may not be stored; publish it again with the same "
+                               "Idempotency-Key.",
+                               ""});
   }
   if (policy_ == OutagePolicy::refuse) {
-    return fail(done, {503, "history_unavailable",
-                       "The history cannot be written now; nothing was sent.", ""});
+    return fail(publish.done, {503, "history_unavailable",
+                               "The history cannot be written now; nothing was sent.", ""});
   }
+  deliver_unnumbered(publish);
+}
+
+void Publisher::deliver_unnumbered(const Publish& publish) {
   Metrics& metrics = parts_.worker.metrics();
   ++metrics.publishes;
   ++metrics.publishes_unrecoverable;
-  owe(program);
+  owe(publish.program);
   const std::int64_t timestamp_ms = parts_.wall_clock() / 1000;
-  parts_.delivery.deliver_unnumbered(
-      program, make_packet(main_namespace,
-                           catalog::event_arguments(body.view(), timestamp_ms, std::string())));
+  const auto arguments = catalog::event_arguments(publish.body.view(), timestamp_ms, std::string());
+  parts_.delivery.deliver_unnumbered(publish.program, make_packet(main_namespace, arguments));
   Position position;
   position.recoverable = false;
   position.timestamp = iso8601(timestamp_ms);
-  done(std::move(position));
+  publish.done(std::move(position));
 }
 
 void Publisher::owe(const std::string& program) {

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace crier::server {
 
@@ -45,10 +46,17 @@ class Publisher final : public TurnUser {
  private:
   using Outcome = Result<history::Appended, history::StoreError>;
 
-  void appended(const std::string& program, const Bytes& body, const Outcome& outcome,
-                const Done& done);
-  void failed(const std::string& program, const Bytes& body, history::StoreError error,
-              const Done& done);
+  /// What was published, until its outcome is known.
+  struct Publish {
+    std::string program;
+    Bytes body;
+    std::string token;
+    Done done;
+  };
+
+  void appended(const Publish& publish, const Outcome& outcome);
+  void failed(const Publish& publish, history::StoreError error);
+  void deliver_unnumbered(const Publish& publish);
   void owe(const std::string& program);
   void settle();
   void fail(const Done& done, Error error);
@@ -57,6 +65,8 @@ class Publisher final : public TurnUser {
   OutagePolicy policy_;
   std::size_t event_bytes_max_;
   std::set<std::string> owed_;  ///< Programs whose history needs a gap marker.
+  /// Program and token of publishes that may have been stored.
+  std::set<std::pair<std::string, std::string>> unknown_;
   TimePoint settle_at_ = never;
   std::size_t in_flight_ = 0;
   bool refusing_ = false;

@@ -1,0 +1,153 @@
+#include "server/publisher.hpp"
+
+#include "history/memory_store.hpp"
+#include "history/verdict.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <optional>
+
+namespace crier::server {
+namespace {
+
+using history::StoreError;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::string_view event =
+    R"({"event":"request:created","requestId":"r1","data":{},"performedBy":{"userId":"u","name":"U"}})";
+
+/// A store in memory that fails as the test says.
+class FailingHistory final : public history::HistoryStore {
+ public:
+  void append(history::AppendRequest request,
+              std::function<void(Result<history::Appended, StoreError>)> done) override {
+    if (failure) return done(Unexpected{*failure});
+    appended.push_back(request.program + " " + std::string(request.body.view()));
+    store.append(std::move(request), std::move(done));
+  }
+  void read(std::vector<history::ReadRequest> requests,
+            std::function<void(Result<history::ReadReply, StoreError>)> done) override {
+    store.read(std::move(requests), std::move(done));
+  }
+  [[nodiscard]] bool available() const override { return !failure; }
+  void listen(history::Listener& listener) override { store.listen(listener); }
+  void subscribe(const std::string& program) override { store.subscribe(program); }
+  void unsubscribe(const std::string& program) override { store.unsubscribe(program); }
+  void probe(std::function<void(bool)> done) override { store.probe(std::move(done)); }
+  [[nodiscard]] bool hears() const override { return true; }
+  void claim(const std::string& sid,
+             std::function<void(Result<history::Fence, StoreError>)> done) override {
+    store.claim(sid, std::move(done));
+  }
+  void fences(std::vector<std::string> sids,
+              std::function<void(Result<std::vector<history::Fence>, StoreError>)> done) override {
+    store.fences(std::move(sids), std::move(done));
+  }
+
+  history::MemoryStore store{{}, [] { return WallTime{1'000'000}; }, Random::seeded(7)};
+  std::optional<StoreError> failure;
+  std::vector<std::string> appended;
+};
+
+class PublisherTest : public testing::Test {
+ protected:
+  void make(OutagePolicy policy, std::size_t event_bytes_max = 65'536) {
+    publisher.emplace(Publisher::Parts{worker, history, delivery, catalog, random,
+                                       [] { return WallTime{5'000'000}; }},
+                      policy, event_bytes_max);
+  }
+  /// `id seq`, `unnumbered`, or status and code.
+  std::string publish(std::string token = {}, std::string_view body = event,
+                      std::string_view program = "p") {
+    std::string words;
+    publisher->publish(program, body, std::move(token), [&](const Result<Position>& result) {
+      if (!result) {
+        words = std::to_string(result.error().status) + " " + result.error().code;
+      } else {
+        words = result->recoverable ? std::to_string(result->seq) : "unnumbered";
+        if (result->repeated) words += " again";
+      }
+    });
+    return words;
+  }
+
+  Worker worker{{}, {}};
+  Random random = Random::seeded(1);
+  socketio::ClientOptions client_options;
+  Sockets sockets{worker, client_options, random};
+  Engine engine{worker, {}, 4096, sockets, random};
+  FailingHistory history;
+  catalog::Catalog catalog = catalog::Catalog::built_in();
+  Delivery delivery{{worker, engine, sockets, history}, {}};
+  std::optional<Publisher> publisher;
+};
+
+TEST_F(PublisherTest, ATokenBringsTheFirstPositionAgainAndNoOtherBody) {
+  make(OutagePolicy::deliver);
+  EXPECT_EQ(publish("t"), "1");
+  EXPECT_EQ(publish("t"), "1 again");
+  std::string other(event);
+  other.replace(other.find("r1"), 2, "r2");
+  EXPECT_EQ(publish("t", other), "409 idempotency_key_reused");
+  EXPECT_EQ(publish(), "2");
+}
+
+TEST_F(PublisherTest, WhileTheHistoryIsAwayEventsGoOutUnnumberedAndLeaveAMarker) {
+  make(OutagePolicy::deliver);
+  history.failure = StoreError::unavailable;
+  EXPECT_EQ(publish(), "unnumbered");
+  EXPECT_EQ(publish(), "unnumbered");
+  publisher->tick(publisher->deadline());
+  EXPECT_THAT(history.appended, IsEmpty());
+  history.failure.reset();
+  publisher->tick(publisher->deadline());
+  EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));
+}
+
+TEST_F(PublisherTest, AMarkerThatIsOwedComesBeforeTheNextEvent) {
+  make(OutagePolicy::deliver);
+  history.failure = StoreError::unavailable;
+  publish();
+  history.failure.reset();
+  EXPECT_EQ(publish(), "2");
+  EXPECT_EQ(history.appended.size(), 2U);
+  EXPECT_EQ(history.appended.front(), "p " + std::string(history::gap_marker));
+}
+
+TEST_F(PublisherTest, ThePolicyRefuseSendsNothingAndOwesNothing) {
+  make(OutagePolicy::refuse);
+  history.failure = StoreError::unavailable;
+  EXPECT_EQ(publish(), "503 history_unavailable");
+  EXPECT_EQ(publisher->deadline(), never);
+}
+
+TEST_F(PublisherTest, AnOutcomeThatIsUnknownIsNeverGuessed) {
+  make(OutagePolicy::deliver);
+  history.failure = StoreError::unknown;
+  EXPECT_EQ(publish("t"), "503 outcome_unknown");
+  history.failure = StoreError::unavailable;
+  EXPECT_EQ(publish("t"), "503 outcome_unknown") << "it may be with the members already";
+  EXPECT_EQ(publish("another"), "unnumbered");
+  history.failure.reset();
+  EXPECT_EQ(publish("t"), "2");
+  history.failure = StoreError::unavailable;
+  EXPECT_EQ(publish("t"), "unnumbered");
+}
+
+TEST_F(PublisherTest, AnEventIsAsLargeAsTheBoundAndNoLarger) {
+  make(OutagePolicy::deliver, 256 + event.size() + std::string_view(R"("programId":"p",)").size());
+  EXPECT_EQ(publish(), "1");
+  EXPECT_EQ(publish({}, event, "pq"), "413 too_large");
+}
+
+TEST_F(PublisherTest, RefusesWhatIsNotAProgramAndEverythingWhenToldTo) {
+  make(OutagePolicy::deliver);
+  EXPECT_EQ(publish({}, event, ""), "422 bad_program");
+  publisher->refuse_publishes();
+  EXPECT_EQ(publish(), "503 shutting_down");
+  EXPECT_TRUE(publisher->idle());
+}
+
+}  // namespace
+}  // namespace crier::server
