@@ -428,7 +428,7 @@ TEST_F(RedisServerOutage, UsesTheUserAndTheDatabaseOfTheUrl) {
 }
 
 TEST_F(RedisServerOutage, NeedsLeaveToUseItsKeys) {
-  server.command({"ACL", "SETUSER", "crier", "on", ">pass", "+@all", "~other:*"});
+  server.command({"ACL", "SETUSER", "crier", "on", ">pass", "+@all", "~other:*", "&*"});
   open(quick(server, "crier:pass@"));
   wait([&] { return !log.lines.empty(); });
   EXPECT_THAT(log.lines, testing::ElementsAre("Redis is unavailable why=refused HSET (NOPERM)"));
