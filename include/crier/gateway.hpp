@@ -89,6 +89,9 @@ struct Payload {
   Json data;               ///< A JSON object.
   std::string user_id;     ///< performedBy.userId, 1–128 bytes.
   std::string user_name;   ///< performedBy.name, at most 256 bytes.
+  /// At most 255 bytes; empty: none. While the history keeps the first event, the same key in the
+  /// same program brings its position again, and with another event fails with 409.
+  std::string idempotency_key = {};
 };
 
 /// Where an event stands in its program's history.

@@ -81,7 +81,10 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
     if (program.state != State::subscribing && (unread || lacks_all || doubtful)) {
       queue(read.program, program);
     }
+    const bool live = program.state == State::live;
+    waiting.mixed = waiting.mixed || !live || wants_all || doubtful;
   }
+  waiting.mixed = waiting.mixed && what.reads.size() > 1;
   waiting.what = std::move(what);
   const auto [at, is_new] = questions_.emplace(question, std::move(waiting));
   if (is_answerable(at->second)) {
@@ -99,7 +102,7 @@ void Feed::withdraw(std::uint64_t question) {
 }
 
 bool Feed::is_answerable(const Waiting& waiting) const {
-  if (stopped_) return false;
+  if (stopped_ || waiting.mixed) return false;
   return std::ranges::all_of(waiting.what.reads, [&](const history::ReadRequest& read) {
     const Program& program = programs_.find(read.program)->second;
     if (program.state != State::live || program.read_serial < waiting.fresh_serial) return false;
@@ -127,7 +130,31 @@ ReadReply Feed::answer(const Waiting& waiting) const {
 void Feed::answer_questions() {
   for (auto at = questions_.begin(); at != questions_.end();) {
     const auto waiting = at++;
-    if (is_answerable(waiting->second)) end(waiting, answer(waiting->second));
+    if (is_answerable(waiting->second)) {
+      end(waiting, answer(waiting->second));
+    } else {
+      want_lacking(waiting->second);
+    }
+  }
+}
+
+/// Whether a question waits for more than the program's top.
+bool Feed::wants_events(const std::string& name) const {
+  return std::ranges::any_of(questions_, [&](const auto& question) {
+    return std::ranges::any_of(question.second.what.reads, [&](const history::ReadRequest& read) {
+      return read.program == name && read.after != after_everything;
+    });
+  });
+}
+
+/// A ring that was good enough when it was asked for may have been lost since.
+void Feed::want_lacking(const Waiting& waiting) {
+  for (const auto& read : waiting.what.reads) {
+    Program& program = programs_.find(read.program)->second;
+    if (program.state != State::live || read.after >= program.start) continue;
+    if (program.all_serial >= waiting.serial) continue;
+    program.want_all = true;
+    queue(read.program, program);
   }
 }
 
@@ -242,28 +269,56 @@ void Feed::renew(const history::Epoch& epoch) {
 
 void Feed::pump() {
   if (busy_ != Busy::no || retry_at_ != never) return;
-  std::size_t whole = 0;
-  while (!to_read_.empty() && whole < whole_reads_max && reading_.size() < top_reads_max) {
+  whole_reads_ = 0;
+  add_mixed();
+  while (!to_read_.empty() && whole_reads_ < whole_reads_max && reading_.size() < top_reads_max) {
     const std::string name = std::move(to_read_.front());
     to_read_.pop_front();
     const auto at = programs_.find(name);
-    if (at == programs_.end()) continue;
-    Program& program = at->second;
-    program.queued = false;
-    if (program.state == State::subscribing) continue;
-    history::ReadRequest read{name, after_everything, 0};
-    if (program.state == State::unread && program.known) read.after = program.top;
-    if (std::exchange(program.want_all, false)) read.after = 0;
-    if (read.after != after_everything) ++whole;
-    program.asked_serial = serial_ + 1;
-    if (read.after == 0) program.all_asked_serial = serial_ + 1;
-    reading_.push_back(std::move(read));
+    if (at == programs_.end() || !std::exchange(at->second.queued, false)) continue;
+    if (at->second.state != State::subscribing) add_read(name, at->second);
   }
   if (reading_.empty()) return;
   ++serial_;
   busy_ = Busy::reading;
   stale_ = false;
   say(ReadStore{reading_});
+}
+
+/// Adds to the next read what the program lacks, at least its top.
+void Feed::add_read(const std::string& name, Program& program) {
+  program.queued = false;
+  if (program.asked_serial == serial_ + 1) return;
+  history::ReadRequest read{name, after_everything, 0};
+  if (program.state == State::unread && program.known) read.after = program.top;
+  const bool lost_all = program.state == State::unread && !program.known && wants_events(name);
+  if (std::exchange(program.want_all, false) || lost_all) read.after = 0;
+  if (read.after != after_everything) ++whole_reads_;
+  program.asked_serial = serial_ + 1;
+  if (read.after == 0) program.all_asked_serial = serial_ + 1;
+  reading_.push_back(std::move(read));
+}
+
+/// The programs of a question come in one read, unless so much has to be read that they first come
+/// by and by.
+void Feed::add_mixed() {
+  for (const auto& [number, waiting] : questions_) {
+    if (whole_reads_ >= whole_reads_max || reading_.size() >= top_reads_max) return;
+    if (!waiting.mixed) continue;
+    std::size_t whole = 0;
+    bool subscribed = true;
+    for (const auto& read : waiting.what.reads) {
+      const Program& program = programs_.find(read.program)->second;
+      subscribed = subscribed && program.state != State::subscribing;
+      const bool added = program.asked_serial == serial_ + 1;
+      const bool tops = !program.want_all && !(program.state == State::unread && program.known);
+      if (!added && !tops) ++whole;
+    }
+    if (!subscribed || whole > whole_reads_max) continue;
+    for (const auto& read : waiting.what.reads) {
+      add_read(read.program, programs_.find(read.program)->second);
+    }
+  }
 }
 
 /// Puts back what has been asked for in vain.
@@ -394,8 +449,19 @@ void Feed::probed(bool heard) {
     replay_heard();
   }
   find_deaf(tops);
+  for (auto& [number, waiting] : questions_) {
+    waiting.mixed = waiting.mixed && !is_covered(waiting);
+  }
   answer_questions();
   pump();
+}
+
+/// Whether the latest read has made all its programs live at once.
+bool Feed::is_covered(const Waiting& waiting) const {
+  return std::ranges::all_of(waiting.what.reads, [this](const history::ReadRequest& read) {
+    const Program& program = programs_.find(read.program)->second;
+    return program.state == State::live && program.read_serial == serial_;
+  });
 }
 
 /// Takes what was heard of programs while they were not live.
@@ -438,6 +504,7 @@ void Feed::begin_check() {
 
 /// All that the store had when it was read has been heard, or is not going to be.
 void Feed::find_deaf(const std::vector<std::pair<std::string, Gid>>& tops) {
+  bool deaf = false;
   for (const auto& [name, top] : tops) {
     const auto at = programs_.find(name);
     if (at == programs_.end() || stopped_) continue;
@@ -447,8 +514,11 @@ void Feed::find_deaf(const std::vector<std::pair<std::string, Gid>>& tops) {
     tell_of_gap(name, "deaf");
     forget_ring(program);
     program.state = State::unread;
-    if (program.questions > 0) queue(name, program);
+    deaf = true;
   }
+  if (!deaf) return;
+  say(ListenAgain{});
+  lost();  // the other rings may be as old
 }
 
 // Time.

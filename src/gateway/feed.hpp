@@ -59,6 +59,8 @@ struct ProbeStore {};
 struct MarkGap {
   std::string program;
 };
+/// What is heard is not all that is published: have it begin anew.
+struct ListenAgain {};
 /// Send it to the program's members. Commands of this kind come in gid order.
 struct Deliver {
   std::string program;
@@ -75,8 +77,8 @@ struct Answered {
   std::uint64_t question = 0;
   Result<history::ReadReply, history::StoreError> reply;
 };
-using FeedCommand = std::variant<Subscribe, Unsubscribe, ReadStore, ProbeStore, MarkGap, Deliver,
-                                 CloseMembers, Answered>;
+using FeedCommand = std::variant<Subscribe, Unsubscribe, ReadStore, ProbeStore, ListenAgain,
+                                 MarkGap, Deliver, CloseMembers, Answered>;
 
 /// What somebody who is to become a member has to know of its programs.
 struct Question {
@@ -154,6 +156,9 @@ class Feed {
   };
   struct Waiting {
     Question what;
+    /// Of several programs that were not all to be answered from the rings: one read has to cover
+    /// them all, or a node that was deaf to one would mix what it knew then with what it reads now.
+    bool mixed = false;
     std::uint64_t serial = 0;  ///< A read of everything with this number or a later one will do.
     std::uint64_t fresh_serial = 0;  ///< No answer before a read with this number or a later one.
     TimePoint give_up_at = never;
@@ -166,9 +171,12 @@ class Feed {
   }
   Program& want(const std::string& name);
   void queue(const std::string& name, Program& program);
+  [[nodiscard]] bool is_covered(const Waiting& waiting) const;
   [[nodiscard]] bool is_answerable(const Waiting& waiting) const;
   [[nodiscard]] history::ReadReply answer(const Waiting& waiting) const;
   void answer_questions();
+  void want_lacking(const Waiting& waiting);
+  [[nodiscard]] bool wants_events(const std::string& name) const;
   void fail_questions();
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
            Result<history::ReadReply, history::StoreError> reply);
@@ -178,6 +186,8 @@ class Feed {
   void renew(const history::Epoch& epoch);
 
   void pump();
+  void add_read(const std::string& name, Program& program);
+  void add_mixed();
   void read_again(const std::vector<history::ReadRequest>& reads);
   void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known);
   void fill(Program& program, const history::Kept& kept);
@@ -212,6 +222,7 @@ class Feed {
   std::deque<std::string> to_read_;
   std::uint64_t serial_ = 0;  ///< Of the latest read.
   std::vector<history::ReadRequest> reading_;
+  std::size_t whole_reads_ = 0;  ///< Of those, how many bring events.
   enum class Busy : std::uint8_t { no, reading, probing };
   Busy busy_ = Busy::no;
   bool stale_ = false;  ///< What is being read began before a hole.

@@ -37,7 +37,7 @@ class FeedTest : public testing::Test {
     if (const auto* read = std::get_if<ReadStore>(&command)) return words(*read);
     if (const auto* answered = std::get_if<Answered>(&command)) return words(*answered);
     if (const auto* gap = std::get_if<MarkGap>(&command)) return "mark " + gap->program;
-    return "probe";
+    return std::holds_alternative<ListenAgain>(command) ? "listen again" : "probe";
   }
   static std::string words(const ReadStore& read) {
     std::string text = "read";
@@ -393,8 +393,46 @@ TEST_F(FeedTest, WhoIsDeafNotices) {
   feed.tick(now);
   EXPECT_THAT(commands(), ElementsAre("read p"));
   read({top("p", 10)});
-  EXPECT_THAT(commands(), ElementsAre("mark p", "close p deaf"));
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p deaf", "listen again"));
   EXPECT_EQ(feed.times_deaf(), 1U);
+}
+
+TEST_F(FeedTest, ADeafNodeDoesNotMixWhatItKnewWithWhatItReads) {
+  live({{"p", 8}});
+  ask(1, {{"p", 8}, {"q", 5}}, "e1", 8);
+  feed.subscribed("q");
+  EXPECT_THAT(commands(), ElementsAre("subscribe q", "read p q>0"));
+  read({top("p", 15), kept("q", {6, 20})});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p deaf", "listen again"));
+  members.clear();
+  feed.subscribed("p");
+  feed.subscribed("q");
+  EXPECT_THAT(commands(), ElementsAre("read p>0"));
+  read({kept("p", {8, 15})});
+  EXPECT_THAT(commands(), ElementsAre("read p q>0"));
+  read({top("p", 15), kept("q", {6, 20})});
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:15[15] q:20[6 20]"));
+}
+
+TEST_F(FeedTest, AQuestionOfManyProgramsIsReadByAndByThenComparedAtOnce) {
+  std::vector<std::pair<std::string, Gid>> reads;
+  std::vector<Kept> whole;
+  std::vector<Kept> tops;
+  for (char name = 'a'; name < 'a' + 9; ++name) {
+    reads.emplace_back(std::string(1, name), 5);
+    whole.push_back(kept(std::string(1, name), {6}));
+    tops.push_back(top(std::string(1, name), 6));
+  }
+  ask(1, reads);
+  for (const auto& [name, after] : reads) feed.subscribed(name);
+  std::vector<std::string> said = commands();
+  EXPECT_EQ(said.back(), "read a>0");
+  read({whole[0]});
+  EXPECT_THAT(commands(), ElementsAre("read a b>0 c>0 d>0 e>0 f>0 g>0 h>0 i>0"));
+  read({tops[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6], whole[7], whole[8]});
+  said = commands();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_TRUE(said[0].starts_with("answer 1 a:6[6]"));
 }
 
 TEST_F(FeedTest, WhoHearsBeforeTheProbeIsAnsweredIsNotDeaf) {
@@ -414,9 +452,9 @@ TEST_F(FeedTest, AReadIsNotAnsweredBeforeAllThatItKnowsHasBeenHeard) {
   live({{"p", 8}});
   ask(1, {{"p", 8}, {"q", 5}}, "e1", 8);
   feed.subscribed("q");
-  EXPECT_THAT(commands(), ElementsAre("subscribe q", "read q>0"));
+  EXPECT_THAT(commands(), ElementsAre("subscribe q", "read p q>0"));
   answers_probes = false;
-  read({kept("q", {6, 20})});
+  read({top("p", 15), kept("q", {6, 20})});
   hear("p", 15, 8);
   EXPECT_THAT(commands(), ElementsAre("probe", "deliver p 15"));
   hear("q", 20, 6);

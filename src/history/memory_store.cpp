@@ -312,6 +312,19 @@ void MemoryStore::probe(std::function<void(bool)> done) {
   state_->tell();
 }
 
+void MemoryStore::listen_again() {
+  State& state = *state_;
+  if (state.listener == nullptr) return;
+  state.add_news([listener = state.listener] { listener->lost(); });
+  state.add_news([listener = state.listener] { listener->claims_heard(); });
+  for (auto& [program, subscription] : state.subscriptions) {
+    subscription = ++state.subscriptions_made;
+    state.add_news_of(program,
+                      [listener = state.listener, name = program] { listener->subscribed(name); });
+  }
+  state.tell();
+}
+
 bool MemoryStore::hears() const { return state_->listener != nullptr; }
 
 void MemoryStore::claim(const std::string& sid,

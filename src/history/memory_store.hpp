@@ -29,6 +29,7 @@ class MemoryStore final : public HistoryStore {
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;
   void probe(std::function<void(bool)> done) override;
+  void listen_again() override;
   [[nodiscard]] bool hears() const override;
 
   void claim(const std::string& sid, std::function<void(Result<Fence, StoreError>)> done) override;

@@ -135,6 +135,8 @@ class HistoryStore {
   /// Calls `done(true)` when all that was published before the call has been heard; `done(false)`
   /// when that cannot be said: lost() has come or comes.
   virtual void probe(std::function<void(bool)> done) = 0;
+  /// What is heard cannot be trusted any more: begins anew. lost() comes, in this call or later.
+  virtual void listen_again() = 0;
   /// Whether events and claims are heard now.
   [[nodiscard]] virtual bool hears() const = 0;
 

@@ -107,6 +107,8 @@ void Delivery::perform(gateway::FeedCommand& command) {
     parts_.history.subscribe(subscribe->program);
   } else if (const auto* unsubscribe = std::get_if<gateway::Unsubscribe>(&command)) {
     parts_.history.unsubscribe(unsubscribe->program);
+  } else if (std::holds_alternative<gateway::ListenAgain>(command)) {
+    parts_.history.listen_again();
   } else if (const auto* gap = std::get_if<gateway::MarkGap>(&command)) {
     if (mark_gap_) mark_gap_(gap->program);
   } else if (const auto* members = std::get_if<gateway::CloseMembers>(&command)) {

@@ -40,7 +40,7 @@ class Delivery final : public history::Listener, public TurnUser {
 
   /// The parts outlive it.
   Delivery(const Parts& parts, const gateway::FeedOptions& options);
-  ~Delivery();
+  ~Delivery() override;
 
   /// Before the loop runs.
   void set_claim_user(ClaimUser& user) { claim_user_ = &user; }

@@ -159,6 +159,11 @@ gateway::FeedOptions feed_options(const GatewayOptions& options) {
   return feed;
 }
 
+/// Apart from those of the HTTP API, whose tokens hold no colon.
+std::string token_of(const Payload& payload) {
+  return payload.idempotency_key.empty() ? std::string() : "own:" + payload.idempotency_key;
+}
+
 std::string publish_body(std::string_view event, const Payload& payload) {
   return "{\"event\":" + json::quote(event) + ",\"requestId\":" + json::quote(payload.request_id) +
          ",\"data\":" + std::string(payload.data.text()) +
@@ -178,7 +183,8 @@ class Gateway::Impl {
   HttpResponse metrics();
   void tell_what_is_missing();
   void begin_stop();
-  void publish(std::string program, std::string body, std::function<void(Result<Position>)> done);
+  void publish(std::string program, std::string body, std::string token,
+               std::function<void(Result<Position>)> done);
 
   GatewayOptions options_;
   LogSink log_;
@@ -292,7 +298,7 @@ void Gateway::Impl::begin_stop() {
   shutdown_.begin();
 }
 
-void Gateway::Impl::publish(std::string program, std::string body,
+void Gateway::Impl::publish(std::string program, std::string body, std::string token,
                             std::function<void(Result<Position>)> done) {
   auto not_running = [] {
     return Unexpected{Error{503, "not_running", "The gateway does not run.", ""}};
@@ -302,11 +308,11 @@ void Gateway::Impl::publish(std::string program, std::string body,
     return;
   }
   auto shared = std::make_shared<std::function<void(Result<Position>)>>(std::move(done));
-  const bool posted =
-      door_->post([this, program = std::move(program), body = std::move(body), shared] {
-        worker_.update_now();
-        publisher_.publish(program, body, {}, *shared);
-      });
+  const bool posted = door_->post([this, program = std::move(program), body = std::move(body),
+                                   token = std::move(token), shared] {
+    worker_.update_now();
+    publisher_.publish(program, body, token, *shared);
+  });
   if (!posted) (*shared)(not_running());
 }
 
@@ -354,7 +360,7 @@ void Gateway::stop() {
 void Gateway::emit_to_program(std::string_view program, std::string_view event,
                               Payload payload) noexcept {
   try {
-    impl_->publish(std::string(program), publish_body(event, payload),
+    impl_->publish(std::string(program), publish_body(event, payload), token_of(payload),
                    [log = impl_->log_](const Result<Position>& result) {
                      if (result || !log) return;
                      log(LogLevel::warning, "event not published",
@@ -373,14 +379,14 @@ Result<Position> Gateway::publish(std::string_view program, std::string_view eve
   }
   auto promise = std::make_shared<std::promise<Result<Position>>>();
   auto future = promise->get_future();
-  impl_->publish(std::string(program), publish_body(event, payload),
+  impl_->publish(std::string(program), publish_body(event, payload), token_of(payload),
                  [promise](Result<Position> result) { promise->set_value(std::move(result)); });
   return future.get();
 }
 
 void Gateway::publish_json(std::string_view program, std::string body,
                            std::function<void(Result<Position>)> done) {
-  impl_->publish(std::string(program), std::move(body), std::move(done));
+  impl_->publish(std::string(program), std::move(body), {}, std::move(done));
 }
 
 }  // namespace crier

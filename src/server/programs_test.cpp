@@ -50,6 +50,7 @@ class SlowHistory final : public history::HistoryStore {
   void subscribe(const std::string& program) override { store.subscribe(program); }
   void unsubscribe(const std::string& program) override { store.unsubscribe(program); }
   void probe(std::function<void(bool)> done) override { store.probe(std::move(done)); }
+  void listen_again() override { store.listen_again(); }
   [[nodiscard]] bool hears() const override { return up; }
   void claim(const std::string& sid,
              std::function<void(Result<history::Fence, history::StoreError>)> done) override {

@@ -13,7 +13,8 @@ namespace {
 /// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
 constexpr std::size_t encoding_bytes_max = 256;
 constexpr std::chrono::milliseconds settle_interval{500};
-constexpr std::size_t unknown_max = 10'000;
+constexpr std::size_t token_bytes_max = 259;  // a key of 255 and what tells it from others
+constexpr std::size_t untold_max = 10'000;
 
 }  // namespace
 
@@ -38,11 +39,23 @@ void Publisher::publish(std::string_view program, std::string_view body, std::st
     return fail(done, {422, "bad_program",
                        "A programId is 1 to 128 bytes of UTF-8 without control characters.", ""});
   }
+  if (token.size() > token_bytes_max) {
+    return fail(done,
+                {400, "bad_idempotency_key", "An idempotency key has at most 255 bytes.", ""});
+  }
   auto checked = parts_.catalog.check(program, body);
   if (!checked) return fail(done, std::move(checked.error()));
   if (checked->body.size() + encoding_bytes_max > event_bytes_max_) {
     return fail(done,
                 {413, "too_large", "The event is larger than a socket's backlog may be.", ""});
+  }
+  const auto sent = untold_.empty() ? untold_.end() : untold_.find({std::string(program), token});
+  if (sent != untold_.end() && !sent->second.empty()) {
+    Position position;
+    position.recoverable = false;
+    position.timestamp = sent->second;
+    position.repeated = true;
+    return done(std::move(position));
   }
   settle();
   ++in_flight_;
@@ -56,7 +69,7 @@ void Publisher::publish(std::string_view program, std::string_view body, std::st
 void Publisher::appended(const Publish& publish, const Outcome& outcome) {
   --in_flight_;
   if (!outcome) return failed(publish, outcome.error());
-  if (!unknown_.empty()) unknown_.erase({publish.program, publish.token});
+  if (!untold_.empty()) untold_.erase({publish.program, publish.token});
   Metrics& metrics = parts_.worker.metrics();
   ++metrics.publishes;
   const auto& at = outcome->position;
@@ -75,11 +88,9 @@ void Publisher::failed(const Publish& publish, history::StoreError error) {
   }
   // It may have its number and be with the members, so it must not be sent again without one.
   const bool unknown =
-      error == history::StoreError::unknown || unknown_.contains({publish.program, publish.token});
+      error == history::StoreError::unknown || untold_.contains({publish.program, publish.token});
   if (unknown) {
-    if (!publish.token.empty() && unknown_.size() < unknown_max) {
-      unknown_.emplace(publish.program, publish.token);
-    }
+    remember(publish, {});
     owe(publish.program);
     return fail(publish.done, {503, "outcome_unknown",
                                "The event may or may not be stored; publish it again with the same "
@@ -104,7 +115,18 @@ void Publisher::deliver_unnumbered(const Publish& publish) {
   Position position;
   position.recoverable = false;
   position.timestamp = iso8601(timestamp_ms);
+  remember(publish, position.timestamp);
   publish.done(std::move(position));
+}
+
+void Publisher::remember(const Publish& publish, const std::string& timestamp) {
+  if (publish.token.empty()) return;
+  const std::pair key(publish.program, publish.token);
+  const auto [at, is_new] = untold_.insert_or_assign(key, timestamp);
+  if (is_new) untold_order_.push_back(key);
+  if (untold_order_.size() <= untold_max) return;
+  untold_.erase(untold_order_.front());
+  untold_order_.pop_front();
 }
 
 void Publisher::owe(const std::string& program) {

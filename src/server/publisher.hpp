@@ -7,7 +7,9 @@
 #include "server/delivery.hpp"
 #include "server/worker.hpp"
 
+#include <deque>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -57,6 +59,7 @@ class Publisher final : public TurnUser {
   void appended(const Publish& publish, const Outcome& outcome);
   void failed(const Publish& publish, history::StoreError error);
   void deliver_unnumbered(const Publish& publish);
+  void remember(const Publish& publish, const std::string& timestamp);
   void owe(const std::string& program);
   void settle();
   void fail(const Done& done, Error error);
@@ -65,8 +68,10 @@ class Publisher final : public TurnUser {
   OutagePolicy policy_;
   std::size_t event_bytes_max_;
   std::set<std::string> owed_;  ///< Programs whose history needs a gap marker.
-  /// Program and token of publishes that may have been stored.
-  std::set<std::pair<std::string, std::string>> unknown_;
+  /// What became of publishes with a token that the store did not take, by program and token: the
+  /// timestamp of one that went out without a number; empty: it may have been stored.
+  std::map<std::pair<std::string, std::string>, std::string> untold_;
+  std::deque<std::pair<std::string, std::string>> untold_order_;  ///< The oldest goes first.
   TimePoint settle_at_ = never;
   std::size_t in_flight_ = 0;
   bool refusing_ = false;

@@ -35,6 +35,7 @@ class FailingHistory final : public history::HistoryStore {
   void subscribe(const std::string& program) override { store.subscribe(program); }
   void unsubscribe(const std::string& program) override { store.unsubscribe(program); }
   void probe(std::function<void(bool)> done) override { store.probe(std::move(done)); }
+  void listen_again() override { store.listen_again(); }
   [[nodiscard]] bool hears() const override { return true; }
   void claim(const std::string& sid,
              std::function<void(Result<history::Fence, StoreError>)> done) override {
@@ -131,14 +132,28 @@ TEST_F(PublisherTest, AnOutcomeThatIsUnknownIsNeverGuessed) {
   EXPECT_EQ(publish("another"), "unnumbered");
   history.failure.reset();
   EXPECT_EQ(publish("t"), "2");
+}
+
+TEST_F(PublisherTest, WhatWentOutUnnumberedDoesNotGoOutAgain) {
+  make(OutagePolicy::deliver);
   history.failure = StoreError::unavailable;
   EXPECT_EQ(publish("t"), "unnumbered");
+  EXPECT_EQ(publish("t"), "unnumbered again");
+  history.failure.reset();
+  EXPECT_EQ(publish("t"), "unnumbered again");
+  EXPECT_EQ(history.appended.size(), 0U);
 }
 
 TEST_F(PublisherTest, AnEventIsAsLargeAsTheBoundAndNoLarger) {
   make(OutagePolicy::deliver, 256 + event.size() + std::string_view(R"("programId":"p",)").size());
   EXPECT_EQ(publish(), "1");
   EXPECT_EQ(publish({}, event, "pq"), "413 too_large");
+}
+
+TEST_F(PublisherTest, ATokenIsAsLongAsTheBoundAndNoLonger) {
+  make(OutagePolicy::deliver);
+  EXPECT_EQ(publish(std::string(259, 't')), "1");
+  EXPECT_EQ(publish(std::string(260, 't')), "400 bad_idempotency_key");
 }
 
 TEST_F(PublisherTest, RefusesWhatIsNotAProgramAndEverythingWhenToldTo) {

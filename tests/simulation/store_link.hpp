@@ -36,6 +36,9 @@ class StoreLink final : public history::HistoryStore {
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;
   void probe(std::function<void(bool)> done) override;
+  void listen_again() override {
+    if (listener_ != nullptr) break_connection(subscriber_, false);
+  }
   [[nodiscard]] bool hears() const override { return hears_claims_; }
   void claim(const std::string& sid,
              std::function<void(Result<history::Fence, history::StoreError>)> done) override;

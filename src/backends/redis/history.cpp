@@ -92,6 +92,9 @@ class RedisHistory final : public history::HistoryStore,
   void subscribe(const std::string& program) override { subscriber_->subscribe(program); }
   void unsubscribe(const std::string& program) override { subscriber_->unsubscribe(program); }
   void probe(std::function<void(bool)> done) override;
+  void listen_again() override {
+    if (subscriber_) subscriber_->drop("it was deaf");
+  }
   [[nodiscard]] bool hears() const override { return subscriber_ && subscriber_->hears(); }
 
   void claim(const std::string& sid, std::function<void(Result<Fence, StoreError>)> done) override;
