@@ -60,6 +60,12 @@ export class Listener {
     return () => this.link.accept();
   }
 
+  /** What the last CONNECT reply told, and `catchup` if it came: "`recovered: false`, `gap`". */
+  get told() {
+    const verdicts = [...new Set(Object.values(this.catchup?.programs ?? {}))].filter((verdict) => verdict !== "recovered");
+    return [`recovered: ${this.recovered.at(-1)}`, ...verdicts].map((word) => `\`${word}\``).join(", ");
+  }
+
   close() {
     this.socket.disconnect();
     this.link.close();
@@ -86,13 +92,12 @@ export function compare(owed, got) {
   };
 }
 
-/** One cell: what was lost, and what the client was told of it. */
-export function sentence({ owed, lost, twice, disordered }, recovered) {
+/** One cell: what was lost, and what `client` was told of it. */
+export function sentence({ owed, lost, twice, disordered }, client) {
   const faults = [
     `${lost} of ${owed} lost`,
     ...(twice > 0 ? [`${twice} twice`] : []),
     ...(disordered > 0 ? [`${disordered} out of order`] : []),
   ];
-  const honest = recovered === (lost === 0) ? "" : recovered ? " **untold**:" : "";
-  return `${faults.join(", ")};${honest} \`recovered: ${recovered}\``;
+  return `${faults.join(", ")};${lost > 0 && client.recovered.at(-1) ? " **untold**:" : ""} ${client.told}`;
 }

@@ -176,7 +176,7 @@ async function stalled(names) {
   const members = Array.from({ length: 11 }, (_, i) => ({ user: `u${i}`, programs: ["p0"] }));
   const rows = [];
   for (const name of names.filter((each) => each.startsWith("crier"))) {
-    const RATE = name === "crier-redis" ? 2_500 : 10_000;
+    const RATE = name === "crier-redis" ? COUNT / 40 : COUNT / 20;
     const system = await SYSTEMS[name].start({ people: peopleOf(members) });
     const clients = new Load(system, members);
     await clients.ask("connect 0 64");

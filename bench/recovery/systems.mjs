@@ -138,7 +138,9 @@ class Crier extends System {
   }
 
   async revoke(user, program) {
-    const removal = spawn(crierBinary, ["member", "remove", program, user, "--store", this.server.store], { stdio: "inherit" });
+    const removal = spawn(crierBinary, ["member", "remove", program, user, "--store", this.server.store], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     const [code] = await once(removal, "exit");
     if (code !== 0) throw new Error(`crier member remove: exit ${code}`);
   }

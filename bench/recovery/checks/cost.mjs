@@ -24,12 +24,12 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(number
 export async function run(start, { retained }) {
   const system = await start({ people });
   try {
-    const publisher = await system.publisher();
     await cost(system, users.map((user) => ({ user }))); // Node compiles what it runs often.
     const first = await cost(system, users.map((user) => ({ user })));
     const empty = system.pids.map(residentBytes);
     const before = retained - ROOMS * (MISSED + 1);
     await burst(system.port, before, (i) => [rooms[i % ROOMS], i + 1]);
+    const publisher = await system.publisher();
     const held = sum(system.pids.map(residentBytes)) - sum(empty);
     const clients = await Promise.all(users.map((user) => Listener.connect(system, user, { reconnection: false })));
     await publisher.burst(ROOMS, (i) => [rooms[i], before + i + 1]);

@@ -20,7 +20,7 @@ export async function run(start) {
     await client.received(2);
     const result = compare([1, 2], client.got);
     client.close();
-    return { ...result, recovered: client.recovered[1], cell: sentence(result, client.recovered[1]) };
+    return { ...result, recovered: client.recovered[1], cell: sentence(result, client) };
   } finally {
     await system.stop();
   }

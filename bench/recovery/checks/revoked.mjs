@@ -33,7 +33,7 @@ export async function run(start) {
     const leak = replayed + live > 0 ? `**leaked**: ${replayed} replayed, ${live} live` : "nothing of it sent";
     return {
       replayed, live, kept, recovered: client.recovered[1], catchup: client.catchup,
-      cell: `${leak}; the other program ${kept ? "whole" : "**not whole**"}, \`recovered: ${client.recovered[1]}\``,
+      cell: `${leak}; the other program ${kept ? "whole" : "**not whole**"}; ${client.told}`,
     };
   } finally {
     await system.stop();

@@ -43,7 +43,7 @@ export async function run(start, { ms }) {
     client.close();
     return {
       ...result, recovered: client.recovered[1], took,
-      cell: `${sentence(result, client.recovered[1])} (${Math.round(took)} ms)`,
+      cell: `${sentence(result, client)} (${Math.round(took)} ms)`,
     };
   } finally {
     await system.stop();

@@ -35,8 +35,8 @@ export async function run(start) {
     const recovered = client.recovered.at(-1);
     client.close();
     publisher.close();
-    const told = closed === 0 ? "still connected" : `closed ${closed} ×, back with \`recovered: ${recovered}\``;
-    const whole = result.lost === 0 ? "whole" : closed > 0 && !recovered ? `${result.lost} lost and told` : `**${result.lost} lost untold**`;
+    const told = closed === 0 ? "still connected" : `closed ${closed} ×, back with ${client.told}`;
+    const whole = result.lost === 0 ? "whole" : closed > 0 && !recovered ? `${result.lost.toLocaleString("en")} lost and told` : `**${result.lost} lost untold**`;
     const faults = result.twice + result.disordered > 0 ? `, **${result.twice} twice, ${result.disordered} out of order**` : "";
     return {
       ...result, grew, redisGrew, closes: client.closes, recovered, catchup: client.catchup,

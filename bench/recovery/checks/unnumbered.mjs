@@ -26,7 +26,7 @@ export async function run(start) {
     const result = compare([1, 2, 3, 4], client.got);
     const recovered = client.recovered.at(-1);
     client.close();
-    return { ...result, how, recovered, catchup: client.catchup, cell: `${sentence(result, recovered)} (${how}${outside ? "" : ", and not received"})` };
+    return { ...result, how, recovered, catchup: client.catchup, cell: `${sentence(result, client)} (${how}${outside ? "" : ", and not received"})` };
   } finally {
     await system.stop();
   }
