@@ -65,8 +65,10 @@ class Connection final : private net::StreamUser {
   /// No command waits for its answer.
   [[nodiscard]] bool idle() const { return pending_.empty(); }
 
-  /// Ends this connection as if it had been lost.
-  void drop(const std::string& why) { lose(why); }
+  /// Ends this connection, if there is one, as if it had been lost.
+  void drop(const std::string& why) {
+    if (stream_) lose(why);
+  }
 
   /// The server is of use: the next attempts start with the shortest wait again.
   void settled() { failures_ = 0; }

@@ -51,7 +51,7 @@ class Subscriber final : private ConnectionUser {
   /// Of the instance that it is connected with; empty if that is not known.
   [[nodiscard]] const std::string& run_id() const { return run_id_; }
 
-  /// Ends the connection as if it had been lost.
+  /// Ends the connection, if there is one, as if it had been lost.
   void drop(const std::string& why) { connection_.drop(why); }
 
  private:

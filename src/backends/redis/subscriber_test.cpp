@@ -317,6 +317,23 @@ TEST_F(RedisSubscriber, SubscribesAgainAfterALoss) {
               testing::ElementsAre("claims", "subscribed p", "lost", "claims", "subscribed p"));
 }
 
+TEST_F(RedisSubscriber, LetsAnAttemptGoOnThatItIsToldToDrop) {
+  open();
+  subscriber->drop("nothing yet");
+  wait_connection(1);
+  EXPECT_TRUE(user.faults.empty());
+  answer(info);
+  wait_sent("PING");
+  answer(subscribed(claims) + pong);
+  wait([&] { return subscriber->hears(); });
+  subscriber->drop("told to");
+  EXPECT_THAT(user.heard.words, testing::ElementsAre("claims", "lost"));
+  EXPECT_THAT(user.faults, testing::ElementsAre("told to"));
+  subscriber->drop("again");
+  wait_connection(2);
+  EXPECT_EQ(user.faults.size(), 1U);
+}
+
 TEST_F(RedisSubscriber, SaysLostOnlyOfWhatWasConfirmed) {
   open();
   subscriber->subscribe("p");
