@@ -35,6 +35,7 @@ void Books::appended(const std::string& program, const history::Position& positi
   if (known->second > last_loss_) {
     violation_("n" + std::to_string(event) + " of " + program + " is in the store twice");
   }
+  again_.insert(event);
   known->second = world_.now();
 }
 

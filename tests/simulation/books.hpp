@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,8 @@ class Books final : public StoreWitness {
                                                 const history::EventId& id) const;
   /// Whether an epoch has begun in this time.
   [[nodiscard]] bool epoch_began(TimePoint from, TimePoint until) const;
+  /// Whether it was stored again after a loss.
+  [[nodiscard]] bool again(EventNumber event) const { return again_.contains(event); }
   [[nodiscard]] const history::Epoch& epoch() const { return epoch_; }
   [[nodiscard]] std::size_t markers() const { return markers_; }
 
@@ -55,6 +58,7 @@ class Books final : public StoreWitness {
   std::map<std::string, std::vector<Entry>> entries_;
   std::map<std::pair<history::Epoch, history::Gid>, std::pair<std::string, std::size_t>> index_;
   std::map<EventNumber, TimePoint> appended_;
+  std::set<EventNumber> again_;
   std::vector<TimePoint> epochs_;
   history::Epoch epoch_;
   TimePoint last_loss_{};

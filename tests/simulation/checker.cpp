@@ -102,10 +102,10 @@ void Checker::event(Client& client, std::string_view name,
   }
 }
 
-/// Events of the very millisecond that a cursor by timestamp names may come again.
+/// Events of the very millisecond that a cursor by timestamp names may come again, also later from
+/// a node that is behind.
 bool Checker::may_repeat(const View& view, history::Gid gid) const {
-  return view.cursor == CursorIs::timestamp && view.awaits_verdicts &&
-         history::milliseconds(gid) == view.timestamp_ms;
+  return view.cursor == CursorIs::timestamp && history::milliseconds(gid) == view.timestamp_ms;
 }
 
 void Checker::numbered(Client& client, View& view, const std::string& program,
@@ -116,8 +116,11 @@ void Checker::numbered(Client& client, View& view, const std::string& program,
                                  " was never published as " + history::event_id(id.epoch, id.gid));
   }
   if (view.awaits_verdicts) ++view.replayed;
-  const bool seen = !view.seen.insert(event).second;
-  if (seen && repeated_.contains(event) && unnumbered_.contains(event)) {
+  const auto [known, is_new] = view.seen.emplace(event, id.epoch);
+  const bool seen = !is_new;
+  if (seen && parts_.books.again(event) && known->second != id.epoch) {
+    parts_.counts.add("twice as the store had lost it");
+  } else if (seen && repeated_.contains(event) && unnumbered_.contains(event)) {
     parts_.counts.add("twice by a repeat during an outage");
   } else if (may_repeat(view, id.gid)) {
     if (seen) return parts_.counts.add("repeats of a cursor's millisecond");
@@ -142,7 +145,7 @@ void Checker::unnumbered(Client& client, View& view, const std::string& program,
                          EventNumber event) {
   parts_.counts.add("events without a number");
   unnumbered_.insert(event);
-  if (view.seen.insert(event).second) return;
+  if (view.seen.emplace(event, history::Epoch()).second) return;
   // What a publisher repeats during an outage may be in the store already: a limit of the policy.
   if (repeated_.contains(event)) {
     parts_.counts.add("twice by a repeat during an outage");

@@ -71,7 +71,7 @@ class Checker final : public Application {
   };
   struct View {
     std::map<std::string, Segment> segments;
-    std::set<EventNumber> seen;
+    std::map<EventNumber, history::Epoch> seen;  ///< In which epoch; empty: without a number.
     history::Epoch epoch;
     history::Gid gid = 0;  ///< The greatest that was handled, of that epoch.
     // This connection.

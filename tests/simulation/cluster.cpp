@@ -209,7 +209,8 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
   while (!violation_ && world_.now() < end && world_.step()) {
   }
   if (!violation_) check_end();
-  if (!violation_ && faults.empty() && counts_.of["recovered"] != 0) {
+  const bool slow = plan_.latency_us_max > 20'000;  // some clients cannot keep pace
+  if (!violation_ && faults.empty() && !slow && counts_.of["recovered"] != 0) {
     fail("a client came back, though nothing happened");
   }
   for (const auto& client : clients_) {

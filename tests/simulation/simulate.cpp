@@ -1,5 +1,6 @@
 // simulate --seeds N [--first S]      runs N seeds; each must keep the promise
 // simulate --seed S [--trace] [--faults 1,2,…]   runs one, and tells what happens
+// With --without KIND no fault of that kind happens; may be given several times.
 //
 // A seed that fails is run again without ever more of its faults, and the command line of the
 // smallest run that still fails is printed with what happens in it.
@@ -46,6 +47,7 @@ struct Arguments {
   std::uint64_t count = 0;
   std::optional<std::uint64_t> seed;
   std::optional<Faults> faults;
+  std::set<std::string_view> without;  ///< Kinds of faults.
   bool trace = false;
   bool brief = false;  ///< No trace of a failure.
 };
@@ -81,6 +83,8 @@ bool parse(int count, char** words, Arguments& arguments) {
       arguments.first = number(words[++i]);
     } else if (word == "--seed") {
       arguments.seed = number(words[++i]);
+    } else if (word == "--without") {
+      arguments.without.insert(words[++i]);
     } else if (word == "--faults") {
       arguments.faults = list(words[++i]);
     } else {
@@ -90,9 +94,11 @@ bool parse(int count, char** words, Arguments& arguments) {
   return arguments.seed.has_value() || arguments.count > 0;
 }
 
-Faults all_of(const Plan& plan) {
+Faults all_of(const Plan& plan, const Arguments& arguments) {
   Faults faults;
-  for (std::size_t i = 0; i < plan.faults.size(); ++i) faults.insert(i);
+  for (std::size_t i = 0; i < plan.faults.size(); ++i) {
+    if (!arguments.without.contains(to_string(plan.faults[i].kind))) faults.insert(i);
+  }
   return faults;
 }
 
@@ -140,7 +146,7 @@ void print(const Counts& counts) {
 
 bool run_one(const Arguments& arguments) {
   const Plan plan = crier::simulation::plan(*arguments.seed);
-  const Faults faults = arguments.faults.value_or(all_of(plan));
+  const Faults faults = arguments.faults.value_or(all_of(plan, arguments));
   const Outcome outcome = run(plan, faults, arguments.trace);
   print(outcome.counts);
   std::printf("seed %" PRIu64 " hash %016" PRIx64 " %s\n", plan.seed, outcome.hash,
@@ -153,7 +159,7 @@ bool run_many(const Arguments& arguments) {
   std::uint64_t failed = 0;
   for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.count; ++seed) {
     const Plan plan = crier::simulation::plan(seed);
-    const Faults faults = all_of(plan);
+    const Faults faults = all_of(plan, arguments);
     const Outcome outcome = run(plan, faults, false);
     for (const auto& [what, count] : outcome.counts.of) total.add(what, count);
     if (outcome.violation) {
@@ -183,7 +189,7 @@ int main(int count, char** words) {
   Arguments arguments;
   if (!parse(count, words, arguments)) {
     std::printf(
-        "usage: simulate --seeds N [--first S] [--brief]\n"
+        "usage: simulate --seeds N [--first S] [--without KIND] [--brief]\n"
         "       simulate --seed S [--faults 1,2,…] [--trace]\n");
     return 2;
   }
