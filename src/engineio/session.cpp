@@ -402,6 +402,7 @@ void Session::abandon_probe(Outputs& out) {
 
 void Session::upgrade(TimePoint now, Outputs& out) {
   Polling& polling = *polling_;
+  polling.upgrade->probed = false;  // nothing more is awaited from the client
   // The official client has finished its last poll when it sends `5`. But if the connection broke
   // under that poll's answer, this may be a client that never saw it.
   if (polling.answer && polling.answer->lost) {
@@ -463,7 +464,10 @@ void Session::finish(Closed closed, Outputs& out) {
   if (polling_) {
     if (polling_->poll) out.push_back(reply_poll(polling_->poll->request, bare(PacketType::close)));
     if (polling_->post) out.push_back(Abort{*polling_->post});
-    if (polling_->upgrade) out.push_back(CloseWire{polling_->upgrade->wire});
+    if (const auto& upgrade = polling_->upgrade) {
+      const bool expects_it = closed.reason == CloseReason::transport_close || polling_->poll;
+      out.push_back(CloseWire{upgrade->wire, upgrade->probed && !expects_it});
+    }
     polling_.reset();
   } else if (wire_ != 0) {
     out.push_back(CloseWire{wire_});

@@ -73,6 +73,10 @@ struct SendMessage {
 /// Closes a WebSocket with a close frame without a code.
 struct CloseWire {
   WireId wire;
+  /// Not before something comes over it, or request_timeout passes. The official client that has
+  /// the answer to its probe pauses polling and sends `5`; if the WebSocket closed meanwhile it
+  /// would neither poll nor come back until its ping timeout.
+  bool after_next = false;
 };
 /// A message for the layer above. `data` is good while the input of the call is, and this value.
 struct Received {

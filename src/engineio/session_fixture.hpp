@@ -35,7 +35,7 @@ inline std::string line(const Output& output) {
              (message.frame.empty() ? "" : " framed " + std::string(message.frame.view()));
     }
     std::string operator()(const CloseWire& close) const {
-      return "wire " + std::to_string(close.wire) + " closed";
+      return "wire " + std::to_string(close.wire) + (close.after_next ? " closes" : " closed");
     }
     std::string operator()(const Received& received) const {
       return (received.binary ? "received binary " : "received ") + std::string(received.data());

@@ -152,6 +152,18 @@ TEST_F(Upgrade, TheEndOfTheSessionClosesTheProbingWebSocket) {
   EXPECT_EQ(text(wire, "5"), Lines{});
 }
 
+TEST_F(Upgrade, AnEndBetweenTheProbeAndTheUpgradeLeavesTheWebSocketToTheClientsNextWord) {
+  probed();
+  EXPECT_EQ(close_now(), (Lines{"wire 9 closes", "closed: forced close"}));
+}
+
+TEST_F(Upgrade, AnEndWithAPollInHandIsToldByThePoll) {
+  probed();
+  poll(1);
+  poll(2);
+  EXPECT_EQ(close_now(), (Lines{"2 <- 200 1", "wire 9 closed", "closed: forced close"}));
+}
+
 TEST_F(Upgrade, DuringACloseItDeliversTheRestAndEnds) {
   probed();
   send("4last");

@@ -309,6 +309,13 @@ void Connection::close_after_flush() {
   if (!backlog_) finish_sending();
 }
 
+void Connection::disown() {
+  owner = 0;
+  if (closing_ || closed_) return;
+  disowned_ = true;
+  set_deadline();
+}
+
 void Connection::finish_sending() {
   stream_.shut_down_write();
   if (half_closed_) {
@@ -344,7 +351,7 @@ void Connection::expired() {
 void Connection::set_deadline() {
   TimePoint deadline = never;
   const auto& options = worker_.options();
-  if (closing_) {
+  if (closing_ || disowned_) {
     deadline = worker_.now() + options.request_timeout;
   } else if (http_ && !reader_) {
     // The clock of a request starts with its first byte and is not moved on by later ones.

@@ -65,6 +65,8 @@ class Connection final : public net::StreamUser {
   [[nodiscard]] std::size_t backlog_bytes() const;
   /// No more is read; what is queued is sent, then the connection closes.
   void close_after_flush();
+  /// A WebSocket that nobody owns any more: closes by itself after the request timeout.
+  void disown();
   /// Closes at once.
   void close();
 
@@ -126,6 +128,7 @@ class Connection final : public net::StreamUser {
   std::unique_ptr<websocket::Reader> reader_;
   std::unique_ptr<Backlog> backlog_;
   TimePoint request_deadline_ = never;
+  bool disowned_ = false;
   bool closing_ = false;   ///< What is queued is sent, then it closes.
   bool draining_ = false;  ///< All is sent; waits for the peer's end so that no reset hits it.
   bool closed_ = false;

@@ -309,7 +309,7 @@ void Engine::lost(Connection& connection, bool answered) {
 
 void Engine::message(Connection& connection, const websocket::Message& message) {
   Entry* entry = sessions_.find(connection.owner);
-  if (entry == nullptr) return;
+  if (entry == nullptr) return close_websocket(connection, false);
   engineio::Outputs outputs;
   if (message.opcode == websocket::Opcode::text) {
     entry->session.text(connection.key(), message.data, worker_.now(), outputs);
@@ -317,6 +317,13 @@ void Engine::message(Connection& connection, const websocket::Message& message) 
     entry->session.binary(connection.key(), message.data, worker_.now(), outputs);
   }
   run(*entry, outputs);
+}
+
+void Engine::close_websocket(Connection& connection, bool after_next) {
+  connection.disown();
+  if (after_next) return;
+  connection.queue(Bytes(websocket::close_frame(websocket::CloseCode::none)));
+  connection.close_after_flush();
 }
 
 void Engine::websocket_lost(Connection& connection, bool error) {
@@ -408,11 +415,8 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
   } else if (const auto* message = std::get_if<engineio::SendMessage>(&output)) {
     write_message(entry, *message);
   } else if (const auto* wire = std::get_if<engineio::CloseWire>(&output)) {
-    if (Connection* connection = worker_.find(wire->wire)) {
-      connection->owner = 0;
-      connection->queue(Bytes(websocket::close_frame(websocket::CloseCode::none)));
-      connection->close_after_flush();
-    }
+    Connection* connection = worker_.find(wire->wire);
+    if (connection != nullptr) close_websocket(*connection, wire->after_next);
   } else if (const auto* received = std::get_if<engineio::Received>(&output)) {
     if (!entry.gone && !entry.closing) {
       layer_.received(entry.key, received->binary, received->data());

@@ -93,6 +93,7 @@ class Engine final : public Endpoint, public TurnUser {
   bool open_websocket(Connection& connection, const http::Request& request);
   void preflight(Connection& connection, const http::Request& request);
   void answer(const engineio::Reply& reply);
+  void close_websocket(Connection& connection, bool after_next);
   void run(Entry& entry, engineio::Outputs& outputs);
   void run_one(Entry& entry, engineio::Output& output);
   void write_message(Entry& entry, const engineio::SendMessage& message);

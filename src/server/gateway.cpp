@@ -185,6 +185,8 @@ class Gateway::Impl {
   void begin_stop();
   void publish(std::string program, std::string body, std::string token,
                std::function<void(Result<Position>)> done);
+  /// What became of an event that nobody waits for.
+  void emitted(const std::string& program, const Result<Position>& result);
 
   GatewayOptions options_;
   LogSink log_;
@@ -316,6 +318,15 @@ void Gateway::Impl::publish(std::string program, std::string body, std::string t
   if (!posted) (*shared)(not_running());
 }
 
+void Gateway::Impl::emitted(const std::string& program, const Result<Position>& result) {
+  if (result) return;
+  // Nobody waits who could publish it again.
+  if (result.error().code == "outcome_unknown") publisher_.mark_gap(program);
+  if (!log_) return;
+  log_(LogLevel::warning, "event not published",
+       {{"code", result.error().code}, {"reason", result.error().message}});
+}
+
 Result<void> Gateway::check(const GatewayOptions& options) {
   if (const auto problem = problem_with(options)) {
     return Unexpected{Error{422, "bad_option", *problem, ""}};
@@ -361,11 +372,8 @@ void Gateway::emit_to_program(std::string_view program, std::string_view event,
                               Payload payload) noexcept {
   try {
     impl_->publish(std::string(program), publish_body(event, payload), token_of(payload),
-                   [log = impl_->log_](const Result<Position>& result) {
-                     if (result || !log) return;
-                     log(LogLevel::warning, "event not published",
-                         {{"code", result.error().code}, {"reason", result.error().message}});
-                   });
+                   [impl = impl_.get(), program = std::string(program)](
+                       const Result<Position>& result) { impl->emitted(program, result); });
   } catch (...) {
     // Out of memory: the caller's request goes on without its event.
     return;

@@ -54,7 +54,8 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_replayed_total", "counter", "Events sent again for catch-up.", m.replayed);
   one(out, "crier_client_events_dropped_total", "counter", "Events from clients, dropped.",
       m.client_events_dropped);
-  one(out, "crier_history_reads_total", "counter", "Reads of a program's events in the history.", m.history_reads);
+  one(out, "crier_history_reads_total", "counter", "Reads of a program's events in the history.",
+      m.history_reads);
   one(out, "crier_membership_reads_total", "counter", "Look-ups of a user's memberships.",
       m.membership_reads);
   one(out, "crier_handshakes_deferred_total", "counter",

@@ -91,7 +91,6 @@ void Publisher::failed(const Publish& publish, history::StoreError error) {
       error == history::StoreError::unknown || untold_.contains({publish.program, publish.token});
   if (unknown) {
     remember(publish, {});
-    owe(publish.program);
     return fail(publish.done, {503, "outcome_unknown",
                                "The event may or may not be stored; publish it again with the same "
                                "Idempotency-Key.",

@@ -37,6 +37,8 @@ class Publisher final : public TurnUser {
   /// The same `token` brings the first position again, or with another body 409; empty: none.
   void publish(std::string_view program, std::string_view body, std::string token, Done done);
   void refuse_publishes() { refusing_ = true; }
+  /// An event of the program may have been lost: whoever has a cursor from before is to be told.
+  void mark_gap(const std::string& program) { owe(program); }
   /// Whether everything accepted has been stored and handed to its members here.
   [[nodiscard]] bool idle() const { return in_flight_ == 0 && parts_.delivery.idle(); }
 
