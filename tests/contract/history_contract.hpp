@@ -434,6 +434,21 @@ TYPED_TEST_P(HistoryContract, MayChangeItsMindAboutASubscription) {
   this->store().unsubscribe("unknown");
 }
 
+TYPED_TEST_P(HistoryContract, ListensAnewWhenItIsTold) {
+  this->open_listening({"p", "gone"});
+  this->store().unsubscribe("gone");
+  this->append("p");
+  EXPECT_TRUE(this->probe());
+  this->store().listen_again();
+  this->subject.wait([&] { return this->heard.count("subscribed p") == 2; });
+  this->append("p");
+  EXPECT_TRUE(this->probe());
+  EXPECT_TRUE(this->store().hears());
+  EXPECT_THAT(this->heard.words, testing::ElementsAre("claims", "subscribed p", "subscribed gone",
+                                                      "lost", "claims", "subscribed p"));
+  EXPECT_THAT(this->heard.seqs(), testing::ElementsAre("p1", "p2"));
+}
+
 TYPED_TEST_P(HistoryContract, HearsNothingOfWhatWasNotAppended) {
   this->open_listening({"p"});
   this->append("p", R"({"n":1})", "token");
@@ -550,8 +565,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     AnswersSeveralProgramsInTheOrderAsked, TakesAnyNameApart, ReadsWhatWasAppendedBefore,
     MayBeCalledFromAnAnswer, HearsEachEventOnceInTheOrderOfAllPrograms,
     KeepsTheOrderOfABurstThatIsHeard, HearsNothingBeforeSubscribingNorAfterUnsubscribing,
-    MayChangeItsMindAboutASubscription, HearsNothingOfWhatWasNotAppended, HearsOfAnyName,
-    MayBeCalledFromItsListener, MayBeDestroyedByItsListener, FencesEachClaimAboveAllBefore,
-    FencesABurstOfClaimsInTheirOrder, KnowsNoFenceOfAnEmptyList);
+    MayChangeItsMindAboutASubscription, ListensAnewWhenItIsTold, HearsNothingOfWhatWasNotAppended,
+    HearsOfAnyName, MayBeCalledFromItsListener, MayBeDestroyedByItsListener,
+    FencesEachClaimAboveAllBefore, FencesABurstOfClaimsInTheirOrder, KnowsNoFenceOfAnEmptyList);
 
 }  // namespace crier::history
