@@ -217,6 +217,11 @@ class RedisSentinel : public RedisDiscovery {
   void SetUp() override {
     if (!TestServer::installed()) GTEST_SKIP() << "no redis-server here";
   }
+  /// For servers that first have to agree.
+  template <class Predicate>
+  bool wait_long(Predicate holds) {
+    return turn_until(loop, holds, std::chrono::seconds(60));
+  }
 };
 
 TEST_F(RedisSentinel, FollowsTheMasterThatIsPromoted) {
@@ -231,7 +236,7 @@ TEST_F(RedisSentinel, FollowsTheMasterThatIsPromoted) {
   EXPECT_EQ(ask({"WAIT", "1", "1000"}), "1");
 
   master.kill();
-  ASSERT_TRUE(wait([&] { return connects == 2; })) << last_loss();
+  ASSERT_TRUE(wait_long([&] { return connects == 2; })) << last_loss();
   EXPECT_EQ(ask({"GET", "k"}), "before");
   EXPECT_EQ(ask({"SET", "k", "after"}), "OK");
   EXPECT_EQ(replica.text({"GET", "k"}), "after");
@@ -312,7 +317,7 @@ TEST_F(RedisCluster, FollowsThePromotedReplicaThoughItsUrlNamesTheDeadOneOnly) {
   EXPECT_EQ(write("before"), "OK");
   EXPECT_EQ(ask({"WAIT", "1", "1000"}), "1");
   primary.kill();
-  ASSERT_TRUE(wait([&] { return connects == 2; })) << last_loss();
+  ASSERT_TRUE(wait_long([&] { return connects == 2; })) << last_loss();
   EXPECT_EQ(ask({"GET", "{socket:events}:k"}), "before");
   EXPECT_EQ(write("after"), "OK");
   EXPECT_EQ(cluster.replica().text({"GET", "{socket:events}:k"}), "after");

@@ -92,7 +92,7 @@ class RedisServerRollback : public testing::Test {
     node.emplace(loop, first.url());
     node->append();
     shared = node->append();
-    ASSERT_EQ(first.text({"WAIT", "1", "20000"}), "1");
+    ASSERT_TRUE(node->wait([this] { return has_caught_up(second, first); }));
   }
   /// The second server forgets nothing of what it has, and follows nobody.
   void promote_second() { second.command({"REPLICAOF", "NO", "ONE"}); }
@@ -178,7 +178,7 @@ TEST(RedisServerFailover, ListensToTheMasterThatASentinelPromotes) {
   ASSERT_TRUE(turn_until(loop, [&] { return sentinel.knows_a_replica(); }));
   Node node(loop, "redis+sentinel://" + at(sentinel.port()) + "/events");
   const Appended before = node.append();
-  ASSERT_EQ(master.text({"WAIT", "1", "20000"}), "1");
+  ASSERT_TRUE(node.wait([&] { return has_caught_up(replica, master); }));
   master.kill();
   ASSERT_TRUE(node.wait_again());
   const Appended after = node.append();

@@ -29,7 +29,21 @@ bool has_field(const redisReply& fields, std::string_view field, std::string_vie
   return false;
 }
 
+/// The value of a line of INFO replication.
+std::string replication(TestServer& server, const std::string& field) {
+  const std::string info = server.text({"INFO", "replication"});
+  const std::size_t at = info.find(field + ':');
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + field.size() + 1;
+  return info.substr(begin, info.find('\r', begin) - begin);
+}
+
 }  // namespace
+
+bool has_caught_up(TestServer& replica, TestServer& master) {
+  return replication(replica, "master_link_status") == "up" &&
+         replication(replica, "slave_repl_offset") == replication(master, "master_repl_offset");
+}
 
 TestSentinel::TestSentinel(std::uint16_t master_port, const std::string& more)
     : port_(free_port()) {
@@ -39,14 +53,15 @@ TestSentinel::TestSentinel(std::uint16_t master_port, const std::string& more)
   const std::string file = folder_ + "/sentinel.conf";
   std::ofstream(file) << "port " << port_ << "\nbind 127.0.0.1\ndir " << folder_
                       << "\nsentinel monitor events 127.0.0.1 " << master_port
-                      << " 1\nsentinel down-after-milliseconds events 300\n"
-                         "sentinel failover-timeout events 3000\n"
+                      << " 1\nsentinel down-after-milliseconds events 500\n"
+                         "sentinel failover-timeout events 2000\n"
                       << more;
   process_ =
       std::make_unique<TestProcess>(std::vector<std::string>{"redis-server", file, "--sentinel"});
   if (!process_->wait_for("Sentinel ID is")) throw std::runtime_error("no Sentinel starts");
-  // Otherwise it asks every ten seconds how things are.
-  TestServer::command_at(port_, {"SENTINEL", "DEBUG", "info-period", "100", "ping-period", "50"});
+  // Otherwise it asks every ten seconds how things are. It promotes only whom it heard of within
+  // five ping-periods, which must not be too short for a busy machine.
+  TestServer::command_at(port_, {"SENTINEL", "DEBUG", "info-period", "300", "ping-period", "300"});
 }
 
 TestSentinel::~TestSentinel() {
@@ -84,12 +99,7 @@ TestCluster::TestCluster() {
   const std::string owner_id = id(owner_);
   wait_until([&] { return replica().text({"CLUSTER", "REPLICATE", owner_id}) == "OK"; },
              "the replica does not know its primary");
-  wait_until(
-      [&] {
-        return replica().text({"INFO", "replication"}).find("master_link_status:up") !=
-               std::string::npos;
-      },
-      "the replica does not follow");
+  wait_until([&] { return has_caught_up(replica(), node(owner_)); }, "the replica does not follow");
 }
 
 bool TestCluster::agrees() {

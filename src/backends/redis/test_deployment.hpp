@@ -11,6 +11,9 @@
 
 namespace crier::redis {
 
+/// Whether the replica holds all that the master does. (WAIT asks for the connection's own writes.)
+bool has_caught_up(TestServer& replica, TestServer& master);
+
 /// A Sentinel that alone decides about one master, `events`, and decides soon.
 class TestSentinel {
  public:
