@@ -133,6 +133,17 @@ TEST_F(RedisTls, ShowsItsCertificateToAServerThatAsks) {
   EXPECT_THAT(losses[0], HasSubstr("certificate required"));
 }
 
+TEST_F(RedisTls, ReadsItsFilesAgainAtEachConnect) {
+  start("good");
+  options.ca_file = path("later.crt");
+  auto parsed = parse_url(url());
+  ASSERT_TRUE(parsed);
+  connection = std::make_unique<Connection>(loop, *std::move(parsed), options, random, *this);
+  ASSERT_TRUE(wait([&] { return !losses.empty(); }));
+  certificates->run("cp ca.crt later.crt");
+  ASSERT_TRUE(wait([&] { return connects == 1; })) << last_loss();
+}
+
 TEST_F(RedisTls, NamesTheFileThatCannotBeUsedAtOnceAndLater) {
   options.url = "rediss://:hunter2@127.0.0.1:1";
   options.ca_file = path("none");

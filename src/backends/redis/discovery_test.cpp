@@ -257,6 +257,18 @@ TEST_F(RedisSentinel, UsesItsOwnPasswordForTheSentinels) {
   EXPECT_EQ(ask({"SET", "k", "v"}), "OK");
 }
 
+TEST_F(RedisSentinel, NeedsNoMoreThanWhatTheDocumentationLists) {
+  TestServer master;
+  master.command({"ACL", "SETUSER", "me", "on", ">hunter2", "+role", "+select", "+ping"});
+  const TestSentinel sentinel(master.port(),
+                              "user guard on >hunter3 +sentinel|get-master-addr-by-name\n");
+  options.sentinel_user = "guard";
+  options.sentinel_password = "hunter3";
+  connect("redis+sentinel://me:hunter2@" + at(sentinel.port()) + "/events/1");
+  ASSERT_TRUE(wait([&] { return connects == 1; })) << last_loss();
+  EXPECT_EQ(ask({"PING"}), "PONG");
+}
+
 TEST_F(RedisSentinel, WorksOverTls) {
   const net::TestCertificates certificates;
   const std::uint16_t tls_port = free_port();
@@ -295,7 +307,11 @@ class RedisCluster : public RedisSentinel {
 TEST_F(RedisCluster, GoesWhereTheSlotIs) {
   TestCluster cluster;
   const std::size_t other = (cluster.owner() + 1) % 3;
-  connect("redis+cluster://" + at(free_port()) + "," + at(cluster.node(other).port()));
+  for (std::size_t i = 0; i < 3; ++i) {
+    cluster.node(i).command({"ACL", "SETUSER", "me", "on", ">hunter2", "~{socket:events}:*",
+                             "+role", "+cluster|slots", "+set"});
+  }
+  connect("redis+cluster://me:hunter2@" + at(free_port()) + "," + at(cluster.node(other).port()));
   ASSERT_TRUE(wait([&] { return connects == 1; })) << last_loss();
   EXPECT_EQ(write("one"), "OK");
   EXPECT_EQ(cluster.node(cluster.owner()).text({"GET", "{socket:events}:k"}), "one");
