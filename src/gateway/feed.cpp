@@ -74,7 +74,7 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
     ++program.questions;
     const bool reading = busy_ == Busy::reading && program.asked_serial == serial_;
     const bool wants_all =
-        program.known ? read.after < program.start : read.after != after_everything;
+        program.known ? read.after < program.ring.start() : read.after != after_everything;
     const bool lacks_all = wants_all && !(reading && program.all_asked_serial == serial_);
     if (lacks_all) program.want_all = true;
     const bool unread = program.state == State::unread && !reading;
@@ -106,7 +106,7 @@ bool Feed::is_answerable(const Waiting& waiting) const {
   return std::ranges::all_of(waiting.what.reads, [&](const history::ReadRequest& read) {
     const Program& program = programs_.find(read.program)->second;
     if (program.state != State::live || program.read_serial < waiting.fresh_serial) return false;
-    return read.after >= program.start || program.all_serial >= waiting.serial;
+    return read.after >= program.ring.start() || program.all_serial >= waiting.serial;
   });
 }
 
@@ -115,14 +115,7 @@ ReadReply Feed::answer(const Waiting& waiting) const {
   reply.programs.reserve(waiting.what.reads.size());
   for (const auto& read : waiting.what.reads) {
     const Program& program = programs_.find(read.program)->second;
-    Kept kept{read.program, program.top, {}};
-    auto from = std::ranges::upper_bound(program.ring, read.after, {},
-                                         [](const Held& held) { return held.record.gid; });
-    const auto count = program.ring.end() - from;
-    if (read.newest_max != 0 && count > read.newest_max) from += count - read.newest_max;
-    kept.records.reserve(static_cast<std::size_t>(program.ring.end() - from));
-    for (; from != program.ring.end(); ++from) kept.records.push_back(from->record);
-    reply.programs.push_back(std::move(kept));
+    reply.programs.push_back(program.ring.read(read));
   }
   return reply;
 }
@@ -151,7 +144,7 @@ bool Feed::wants_events(const std::string& name) const {
 void Feed::want_lacking(const Waiting& waiting) {
   for (const auto& read : waiting.what.reads) {
     Program& program = programs_.find(read.program)->second;
-    if (program.state != State::live || read.after >= program.start) continue;
+    if (program.state != State::live || read.after >= program.ring.start()) continue;
     if (program.all_serial >= waiting.serial) continue;
     program.want_all = true;
     queue(read.program, program);
@@ -200,8 +193,8 @@ void Feed::published(Published event, TimePoint now) {
 
 /// One more event of a program that is live.
 void Feed::take(const std::string& name, Program& program, Record record, std::uint64_t heard) {
-  if (record.gid <= program.top) return;
-  if (record.prev > program.top) {
+  if (record.gid <= program.ring.top()) return;
+  if (record.prev > program.ring.top()) {
     // What a read that began after it was heard does not know of was never published.
     if (program.read_serial > heard) return;
     stop();
@@ -215,8 +208,8 @@ void Feed::take(const std::string& name, Program& program, Record record, std::u
   } else {
     say(Deliver{name, epoch_, record});
   }
-  push(program, std::move(record));
-  trim(program);
+  program.ring.push(std::move(record), now_);
+  program.ring.trim(options_.ring, now_);
 }
 
 void Feed::lost() {
@@ -290,7 +283,7 @@ void Feed::add_read(const std::string& name, Program& program) {
   program.queued = false;
   if (program.asked_serial == serial_ + 1) return;
   history::ReadRequest read{name, after_everything, 0};
-  if (program.state == State::unread && program.known) read.after = program.top;
+  if (program.state == State::unread && program.known) read.after = program.ring.top();
   const bool lost_all = program.state == State::unread && !program.known && wants_events(name);
   if (std::exchange(program.want_all, false) || lost_all) read.after = 0;
   if (read.after != after_everything) ++whole_reads_;
@@ -362,7 +355,10 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   const bool complete = kept.records.empty() || kept.records.back().gid == kept.top;
   keep_chain(kept.records);
   if (!complete) kept.records.clear();
-  if (program.known) fill(program, kept);
+  if (program.known) {
+    program.ring.fill(kept, now_);
+    program.ring.trim(options_.ring, now_);
+  }
   if (program.state != State::unread) return;
   program.state = State::read;
   if (program.known) return resume(name, program, std::move(kept), absent_are_known);
@@ -370,42 +366,19 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   begin(program, std::move(kept));
 }
 
-/// Sets the older records in front of the ring's.
-void Feed::fill(Program& program, const Kept& kept) {
-  const Gid end = program.ring.empty() ? program.top + 1 : program.ring.front().record.gid;
-  const auto last = std::ranges::lower_bound(kept.records, end, {}, &Record::gid);
-  if (last == kept.records.begin() || kept.records.front().prev >= program.start) return;
-  const Gid link = program.ring.empty() ? program.top : program.ring.front().record.prev;
-  if (std::prev(last)->gid != link) return;
-  std::deque<Held> older;
-  for (auto at = kept.records.begin(); at != last; ++at) {
-    older.push_back({*at, now_});
-    program.bytes += at->body.size();
-    ring_bytes_ += at->body.size();
-  }
-  program.start = kept.records.front().prev;
-  std::ranges::move(program.ring, std::back_inserter(older));
-  program.ring = std::move(older);
-  trim(program);
-}
-
 /// Of a program of which nothing was known.
 void Feed::begin(Program& program, Kept kept) {
-  forget_ring(program);
+  program.ring.begin(std::move(kept), now_);
+  program.ring.trim(options_.ring, now_);
   program.known = true;
-  program.start = kept.records.empty() ? kept.top : kept.records.front().prev;
-  program.top = program.start;
-  for (auto& record : kept.records) push(program, std::move(record));
-  trim(program);
-  program.top = std::max(program.top, kept.top);
-  seen_ = std::max(seen_, program.top);
+  seen_ = std::max(seen_, program.ring.top());
 }
 
 /// Of a program whose members have had everything up to its top.
 void Feed::resume(const std::string& name, Program& program, Kept kept, bool absent_is_known) {
-  const auto first = std::ranges::upper_bound(kept.records, program.top, {}, &Record::gid);
-  const bool whole =
-      first == kept.records.end() ? kept.top <= program.top : first->prev <= program.top;
+  const auto first = std::ranges::upper_bound(kept.records, program.ring.top(), {}, &Record::gid);
+  const bool whole = first == kept.records.end() ? kept.top <= program.ring.top()
+                                                 : first->prev <= program.ring.top();
   if (!whole || (kept.top == 0 && !absent_is_known)) {
     say(CloseMembers{name, "gap"});
     return begin(program, std::move(kept));
@@ -509,7 +482,7 @@ void Feed::find_deaf(const std::vector<std::pair<std::string, Gid>>& tops) {
     const auto at = programs_.find(name);
     if (at == programs_.end() || stopped_) continue;
     Program& program = at->second;
-    if (program.state != State::live || program.top >= top) continue;
+    if (program.state != State::live || program.ring.top() >= top) continue;
     ++times_deaf_;
     tell_of_gap(name, "deaf");
     forget_ring(program);
@@ -542,11 +515,11 @@ void Feed::tick(TimePoint now) {
 void Feed::sweep() {
   for (auto at = programs_.begin(); at != programs_.end();) {
     Program& program = at->second;
-    trim(program);
+    program.ring.trim(options_.ring, now_);
     const bool idle = program.questions == 0 && !has_members_(at->first);
     if (!idle) program.idle_since = never;
     if (idle && program.idle_since == never) program.idle_since = now_;
-    if (!idle || now_ - program.idle_since < options_.linger) {
+    if (!idle || now_ - program.idle_since < options_.ring.age_max) {
       ++at;
       continue;
     }
@@ -562,32 +535,8 @@ TimePoint Feed::deadline() const {
   return questions_.empty() ? next : std::min(next, questions_.begin()->second.give_up_at);
 }
 
-// Rings.
-
-void Feed::push(Program& program, Record record) {
-  program.top = record.gid;
-  program.bytes += record.body.size();
-  ring_bytes_ += record.body.size();
-  program.ring.push_back({std::move(record), now_});
-}
-
-void Feed::trim(Program& program) {
-  while (!program.ring.empty() && (program.ring.size() > options_.ring_events_max ||
-                                   program.bytes > options_.ring_bytes_max ||
-                                   now_ - program.ring.front().since > options_.linger)) {
-    const Record& oldest = program.ring.front().record;
-    program.start = oldest.gid;
-    program.bytes -= oldest.body.size();
-    ring_bytes_ -= oldest.body.size();
-    program.ring.pop_front();
-  }
-}
-
 void Feed::forget_ring(Program& program) {
-  ring_bytes_ -= program.bytes;
   program.ring.clear();
-  program.bytes = 0;
-  program.start = program.top = 0;
   program.known = false;
 }
 

@@ -15,6 +15,7 @@
 // that was published before it has been heard: then the rings of all programs end at one point.
 
 #include "base/time.hpp"
+#include "gateway/ring.hpp"
 #include "history/store.hpp"
 
 #include <chrono>
@@ -33,10 +34,8 @@ namespace crier::gateway {
 constexpr history::Gid after_everything = (history::Gid{1} << 53U) - 1;
 
 struct FeedOptions {
-  std::uint32_t ring_events_max = 1000;      ///< A program's; as many as the store keeps.
-  std::size_t ring_bytes_max = 1024 * 1024;  ///< Of bodies, likewise.
-  std::chrono::milliseconds linger{5 * 60 *
-                                   1000};  ///< Subscribed without a member; the ring's age.
+  RingBounds
+      ring;  ///< Of each program, as the store's; so long, too, stay subscriptions without members.
   std::chrono::milliseconds check_interval{5'000};  ///< Between two comparisons with the store.
   std::chrono::milliseconds retry{250};             ///< After a read that failed.
   std::chrono::milliseconds patience{5'000};        ///< How long a question waits at most.
@@ -120,7 +119,6 @@ class Feed {
   /// How often it found that it had heard less than the store has, without being told.
   [[nodiscard]] std::uint64_t times_deaf() const { return times_deaf_; }
   [[nodiscard]] std::size_t program_count() const { return programs_.size(); }
-  [[nodiscard]] std::size_t ring_bytes() const { return ring_bytes_; }
 
  private:
   enum class State : std::uint8_t {
@@ -129,10 +127,6 @@ class Feed {
     read,    ///< And has been; what it is ahead of has to be heard.
     live,
   };
-  struct Held {
-    history::Record record;
-    TimePoint since;
-  };
   /// Of a program that is not live, or while stopped.
   struct Heard {
     history::Published event;
@@ -140,7 +134,7 @@ class Feed {
   };
   struct Program {
     State state = State::subscribing;
-    bool known = false;   ///< `top` and the ring mean something.
+    bool known = false;   ///< The ring means something.
     bool queued = false;  ///< In to_read_.
     bool want_all = false;
     std::uint32_t questions = 0;
@@ -148,10 +142,7 @@ class Feed {
     std::uint64_t all_asked_serial = 0;  ///< and for all of it.
     std::uint64_t read_serial = 0;       ///< Of the latest read that covered it,
     std::uint64_t all_serial = 0;        ///< and of the latest that asked for everything.
-    history::Gid start = 0;              ///< The ring holds all events above it,
-    history::Gid top = 0;                ///< up to here.
-    std::deque<Held> ring;
-    std::size_t bytes = 0;
+    Ring ring;
     TimePoint idle_since = never;
   };
   struct Waiting {
@@ -190,7 +181,6 @@ class Feed {
   void add_mixed();
   void read_again(const std::vector<history::ReadRequest>& reads);
   void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known);
-  void fill(Program& program, const history::Kept& kept);
   void begin(Program& program, history::Kept kept);
   void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known);
   void settle();
@@ -202,8 +192,6 @@ class Feed {
   void tell_of_gap(const std::string& name, std::string_view reason);
   void sweep();
 
-  void push(Program& program, history::Record record);
-  void trim(Program& program);
   void forget_ring(Program& program);
 
   FeedOptions options_;
@@ -231,7 +219,6 @@ class Feed {
   TimePoint check_at_;
   std::vector<std::pair<std::string, history::Gid>> tops_;  ///< To be compared after the probe.
   std::uint64_t times_deaf_ = 0;
-  std::size_t ring_bytes_ = 0;
 };
 
 }  // namespace crier::gateway

@@ -121,7 +121,7 @@ class FeedTest : public testing::Test {
   std::set<std::string> members;
   bool answers_probes = true;
   TimePoint now{};
-  FeedOptions options{4, 100, std::chrono::seconds(60), std::chrono::seconds(5)};
+  FeedOptions options{{4, 100, std::chrono::seconds(60)}, std::chrono::seconds(5)};
   Feed feed{options, [this](const std::string& program) { return members.contains(program); }, now};
 };
 
@@ -501,20 +501,26 @@ TEST_F(FeedTest, EventsThatWereDeliveredBeyondAHoleAreToldOf) {
   EXPECT_THAT(commands(), ElementsAre("mark p", "close p delivered beyond a hole"));
 }
 
-TEST_F(FeedTest, TheRingIsBoundedInEventsBytesAndAge) {
+TEST_F(FeedTest, WhatTheRingHasDroppedIsReadAgain) {
   live({{"p", 8}});
-  Gid last = 8;
-  for (int i = 0; i < 5; ++i) {
-    hear("p", last + 2, last);
-    last += 2;
-  }
-  EXPECT_EQ(feed.ring_bytes(), 8U);
-  feed.published({"e1", "p", record(20, 18, std::string(99, 'x'))}, now);
-  EXPECT_EQ(feed.ring_bytes(), 99U);
+  for (Gid gid = 10; gid <= 18; gid += 2) hear("p", gid, gid - 2);
   commands();
-  now += options.linger + options.check_interval;
+  ask(1, {{"p", 10}}, "e1", 10);
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:18[12 14 16 18]"));
+  ask(2, {{"p", 8}}, "e1", 8);
+  EXPECT_THAT(commands(), ElementsAre("read p>0"));
+}
+
+TEST_F(FeedTest, WhatIsOldLeavesTheRing) {
+  live({{"p", 8}});
+  hear("p", 10, 8);
+  commands();
+  now += options.ring.age_max + options.check_interval;
   feed.tick(now);
-  EXPECT_EQ(feed.ring_bytes(), 0U);
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  ask(1, {{"p", 8}}, "e1", 8);
+  read({top("p", 10)});
+  EXPECT_THAT(commands(), ElementsAre("read p>0"));
 }
 
 TEST_F(FeedTest, LetsGoOfAProgramAfterLingering) {
@@ -523,7 +529,7 @@ TEST_F(FeedTest, LetsGoOfAProgramAfterLingering) {
   now += options.check_interval;
   feed.tick(now);
   EXPECT_THAT(commands(), IsEmpty());
-  now += options.linger;
+  now += options.ring.age_max;
   feed.tick(now);
   EXPECT_THAT(commands(), ElementsAre("unsubscribe p"));
   EXPECT_EQ(feed.program_count(), 0U);

@@ -59,8 +59,10 @@ Gid floor_of(const Kept& kept, const ReadReply& reply) { return kept.top == 0 ? 
 void judge(Part& part, Gid cursor, Gid floor) {
   const bool whole = history::is_whole(part.kept, cursor, floor);
   part.verdict = whole ? Verdict::recovered : Verdict::gap;
-  // Who has been told of a gap is owed nothing that was published before.
-  part.from = whole ? cursor : std::max(part.kept.top, floor);
+  // Who has been told of a gap is owed nothing that was published before. A cursor may be ahead of
+  // what has been published: what the store will number below it is owed all the same.
+  const Gid known = std::max(part.kept.top, floor);
+  part.from = whole ? std::min(cursor, known) : known;
 }
 
 Part start_anew(Kept kept, Gid floor, Verdict verdict) {

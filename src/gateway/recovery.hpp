@@ -29,8 +29,8 @@ struct Recovery {
 Question recovery_question(const Cursor& cursor, const access::User& user,
                            std::uint32_t timestamp_max);
 
-/// `reply` answers recovery_question() of the same cursor and user. A cursor by timestamp brings the
-/// newest `timestamp_max` events a program.
+/// `reply` answers recovery_question() of the same cursor and user. A cursor by timestamp brings
+/// the newest `timestamp_max` events a program.
 Recovery recover(const Cursor& cursor, const access::User& user, const history::ReadReply& reply,
                  std::uint32_t timestamp_max);
 

@@ -93,6 +93,11 @@ TEST(RecoveryByTimestamp, TheSeenEventDoesNotTakeAPlaceOfTheBound) {
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}}));
 }
 
+TEST(RecoveryByTimestamp, OwesWhatIsNumberedLaterWithinTheMillisecond) {
+  const auto recovery = by_time(5, {"e", 0, {kept("a", {5000})}});
+  EXPECT_EQ(recovery.next.programs, (std::vector<Sealed>{{"a", 0, 5000}}));
+}
+
 TEST(RecoveryByTimestamp, NeverRepeatsAPid) {
   EXPECT_FALSE(by_time(5, {"e", 0, {kept("a", {5000})}}).recovered);
 }

@@ -152,9 +152,9 @@ access::TokenPolicy policy(const GatewayOptions& options) {
 
 gateway::FeedOptions feed_options(const GatewayOptions& options) {
   gateway::FeedOptions feed;
-  feed.ring_events_max = options.history_events_max;
-  feed.ring_bytes_max = options.history_bytes_max;
-  feed.linger = options.history_ttl;
+  feed.ring.events_max = options.history_events_max;
+  feed.ring.bytes_max = options.history_bytes_max;
+  feed.ring.age_max = options.history_ttl;
   feed.patience = options.admission_deadline;
   return feed;
 }

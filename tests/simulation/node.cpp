@@ -28,9 +28,9 @@ engineio::SessionOptions session_options(const GatewayOptions& options) {
 gateway::FeedOptions feed_options(const GatewayOptions& options,
                                   std::chrono::milliseconds check_interval) {
   gateway::FeedOptions feed;
-  feed.ring_events_max = options.history_events_max;
-  feed.ring_bytes_max = options.history_bytes_max;
-  feed.linger = options.history_ttl;
+  feed.ring.events_max = options.history_events_max;
+  feed.ring.bytes_max = options.history_bytes_max;
+  feed.ring.age_max = options.history_ttl;
   feed.patience = options.admission_deadline;
   feed.check_interval = check_interval;
   return feed;
@@ -73,13 +73,23 @@ Node::Node(World& world, Host& host, const GatewayOptions& options, const Parts&
                 {options.admission_deadline, std::chrono::milliseconds(250),
                  options.replay_timestamp_max}),
       publisher_({worker_, *history_, delivery_, catalog_, random_, parts.wall_clock},
-                 options.outage_policy, options.backlog_bytes_max) {
+                 options.outage_policy, options.backlog_bytes_max),
+      shutdown_(worker_, {&engine_}, [this] { return publisher_.idle(); },
+                {500, std::chrono::milliseconds(10), std::chrono::seconds(5)}) {
   sockets_.attach(engine_, programs_);
   worker_.route(options_.path, engine_);
   CRIER_ASSERT(worker_.listen().has_value());
 }
 
 Node::~Node() = default;
+
+void Node::begin_stop() {
+  worker_.loop().post([this] {
+    worker_.update_now();
+    publisher_.refuse_publishes();
+    shutdown_.begin();
+  });
+}
 
 std::vector<std::string> Node::socket_ids() const {
   std::vector<std::string> ids;

@@ -1,0 +1,72 @@
+#include "server/delivery.hpp"
+
+#include "history/memory_store.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace crier::server {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class DeliveryTest : public testing::Test {
+ protected:
+  static history::Record record(history::Gid gid, std::string body) {
+    return {gid, 1, 0, Bytes(std::move(body))};
+  }
+
+  Worker worker{{}, {}};
+  Random random = Random::seeded(1);
+  socketio::ClientOptions client_options;
+  Sockets sockets{worker, client_options, random};
+  Engine engine{worker, {}, 4096, sockets, random};
+  history::MemoryStore history{{}, [] { return WallTime{1'000'000}; }, Random::seeded(7)};
+  Delivery delivery{{worker, engine, sockets, history}, {}};
+};
+
+constexpr const char* body = R"({"event":"request:created","programId":"p"})";
+
+TEST_F(DeliveryTest, EncodesAnEventOnceForAllWhoAreOwedIt) {
+  const Packet first = delivery.encoded("aaaaaaaa", record(1'000'000, body));
+  EXPECT_THAT(std::string(first.message.view()), StartsWith(R"(42["request:created",{)"));
+  EXPECT_THAT(std::string(first.message.view()), HasSubstr("\"aaaaaaaa.1000000\"]"));
+  const Packet& second = delivery.encoded("aaaaaaaa", record(1'000'000, "not looked at again"));
+  EXPECT_EQ(second.message.view().data(), first.message.view().data());
+}
+
+TEST_F(DeliveryTest, AnotherEpochIsEncodedAnew) {
+  delivery.encoded("aaaaaaaa", record(1'000'000, body));
+  const Packet& other = delivery.encoded("bbbbbbbb", record(1'000'000, body));
+  EXPECT_THAT(std::string(other.message.view()), HasSubstr("\"bbbbbbbb.1000000\"]"));
+}
+
+TEST_F(DeliveryTest, WhatNoGatewayHasWrittenIsAnEmptyMessage) {
+  EXPECT_TRUE(delivery.encoded("aaaaaaaa", record(1'000'000, "[]")).message.view().empty());
+}
+
+TEST_F(DeliveryTest, AnswersWithWhatTheStoreKeeps) {
+  const auto kept = [](const Result<history::ReadReply, history::StoreError>& reply) {
+    return reply->programs.at(0).records.size();
+  };
+  std::size_t count = 0;
+  history.append({"p", Bytes(std::string(body)), {}}, [](const auto&) {});
+  delivery.ask({{{"p", 0, 0}}, {}, 0}, [&](const auto& reply) { count = kept(reply); });
+  EXPECT_EQ(count, 1U);
+  history.append({"p", Bytes(std::string(body)), {}}, [](const auto&) {});
+  delivery.ask({{{"p", 0, 0}}, {}, 0}, [&](const auto& reply) { count = kept(reply); });
+  EXPECT_EQ(count, 2U) << "heard, not read";
+  EXPECT_EQ(worker.metrics().history_reads, 1U);
+}
+
+TEST_F(DeliveryTest, UnnumberedEventsWaitForTheEndOfTheTurn) {
+  EXPECT_TRUE(delivery.idle());
+  delivery.deliver_unnumbered("p", make_packet(main_namespace, "[\"x\"]"));
+  EXPECT_FALSE(delivery.idle());
+  delivery.turn_end();
+  EXPECT_TRUE(delivery.idle());
+}
+
+}  // namespace
+}  // namespace crier::server
