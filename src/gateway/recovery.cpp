@@ -4,6 +4,7 @@
 #include "base/json_text.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace crier::gateway {
 
@@ -56,13 +57,12 @@ struct Part {
 /// number since then is known.
 Gid floor_of(const Kept& kept, const ReadReply& reply) { return kept.top == 0 ? reply.floor : 0; }
 
-void judge(Part& part, Gid cursor, Gid floor) {
+/// The next pid owes what comes after the cursor, if that is an event's; `from` says where else.
+void judge(Part& part, Gid cursor, Gid floor, std::optional<Gid> from = std::nullopt) {
   const bool whole = history::is_whole(part.kept, cursor, floor);
   part.verdict = whole ? Verdict::recovered : Verdict::gap;
-  // Who has been told of a gap is owed nothing that was published before. A cursor may be ahead of
-  // what has been published: what the store will number below it is owed all the same.
-  const Gid known = std::max(part.kept.top, floor);
-  part.from = whole ? std::min(cursor, known) : known;
+  // Who has been told of a gap is owed nothing that was published before.
+  part.from = whole ? from.value_or(cursor) : std::max(part.kept.top, floor);
 }
 
 Part start_anew(Kept kept, Gid floor, Verdict verdict) {
@@ -91,7 +91,10 @@ Part part_by_timestamp(std::int64_t milliseconds, bool again, const Kept& kept, 
   if (records.size() > events_max) {
     records.erase(records.begin(), records.end() - static_cast<std::ptrdiff_t>(events_max));
   }
-  judge(part, cursor, floor);
+  // A time may be ahead of what has been published: what the store will yet number within the
+  // cursor's millisecond is owed, though some of it may come again.
+  const Gid known = std::max({kept.top, floor, first_of(milliseconds) - 1});
+  judge(part, cursor, floor, std::min(cursor, known));
   return part;
 }
 

@@ -94,8 +94,12 @@ TEST(RecoveryByTimestamp, TheSeenEventDoesNotTakeAPlaceOfTheBound) {
 }
 
 TEST(RecoveryByTimestamp, OwesWhatIsNumberedLaterWithinTheMillisecond) {
-  const auto recovery = by_time(5, {"e", 0, {kept("a", {5000})}});
-  EXPECT_EQ(recovery.next.programs, (std::vector<Sealed>{{"a", 0, 5000}}));
+  const auto from = [](const Kept& kept) {
+    return by_time(5, {"e", 0, {kept}}).next.programs.at(0).from;
+  };
+  EXPECT_EQ(from(kept("a", {5000})), 5000U);
+  EXPECT_EQ(from(kept("a", {6000}, 4000)), 5999U) << "the whole millisecond was before";
+  EXPECT_EQ(from(kept("a", {}, 3000)), 4999U) << "not what was before the millisecond";
 }
 
 TEST(RecoveryByTimestamp, NeverRepeatsAPid) {

@@ -270,7 +270,10 @@ void Programs::claims_heard() {
     if (sids.empty()) return;
     parts_.history.fences(
         sids, [this, sids](const Result<std::vector<history::Fence>, history::StoreError>& fences) {
-          if (!fences) return;  // then the store is lost, and this comes again
+          if (!fences) {
+            ask_fences_at_ = parts_.worker.now() + options_.retry;
+            return;
+          }
           for (std::size_t i = 0; i < sids.size(); ++i) claimed(sids[i], (*fences)[i]);
         });
     sids.clear();
@@ -304,9 +307,14 @@ void Programs::tick(TimePoint now) {
     if (pending != nullptr) perform(waiting.session, pending->machine.tick());
   }
   look_up_wanted();
+  if (ask_fences_at_ > now) return;
+  ask_fences_at_ = never;
+  claims_heard();
 }
 
-TimePoint Programs::deadline() const { return waits_.empty() ? never : waits_.begin()->first; }
+TimePoint Programs::deadline() const {
+  return waits_.empty() ? ask_fences_at_ : std::min(ask_fences_at_, waits_.begin()->first);
+}
 
 // Sockets.
 

@@ -90,6 +90,7 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   std::map<std::string, LookUps> look_ups_;  ///< By user.
   std::vector<std::string> wanted_;          ///< Users to look up at the end of the turn.
   std::uint64_t serial_ = 0;
+  TimePoint ask_fences_at_ = never;  ///< Again, because the store did not answer.
   /// By a hash of the socket's id: who has a pid, and who is claiming one.
   std::unordered_multimap<std::size_t, Owner> owners_;
   std::unordered_multimap<std::size_t, Waiting> claiming_;

@@ -59,6 +59,8 @@ class SlowHistory final : public history::HistoryStore {
   void fences(
       std::vector<std::string> sids,
       std::function<void(Result<std::vector<history::Fence>, history::StoreError>)> done) override {
+    ++fences_asked;
+    if (!up) return done(Unexpected{history::StoreError::unavailable});
     store.fences(std::move(sids), std::move(done));
   }
 
@@ -66,6 +68,7 @@ class SlowHistory final : public history::HistoryStore {
   history::MemoryStore store{{}, [this] { return clock += 1000; }, Random::seeded(7)};
   bool up = true;
   std::size_t asked = 0;
+  std::size_t fences_asked = 0;
   std::deque<std::pair<std::vector<history::ReadRequest>, Read>> open;
 };
 
@@ -242,6 +245,30 @@ TEST_F(ProgramsTest, OfTwoThatClaimAtOnceTheLaterStays) {
   while (answer()) {
   }
   EXPECT_THAT(second->read_frame(), HasSubstr(pid));
+}
+
+TEST_F(ProgramsTest, ClaimsThatWereMissedAreAskedForUntilTheStoreAnswers) {
+  std::string pid;
+  const auto client = member(pid);
+  const auto asked_fences = [this] { return on_loop([this] { return history.fences_asked; }); };
+  const std::size_t before = asked_fences();
+  on_loop([this] {
+    history.up = false;
+    history.store.listen_again();
+    return true;
+  });
+  EXPECT_EQ(asked_fences(), before + 1);
+  on_loop([this] {
+    history.up = true;
+    programs.tick(programs.deadline());
+    return true;
+  });
+  EXPECT_EQ(asked_fences(), before + 2);
+  on_loop([this] {
+    programs.tick(TimePoint::max() - std::chrono::seconds(1));
+    return true;
+  });
+  EXPECT_EQ(asked_fences(), before + 2);
 }
 
 TEST_F(ProgramsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
