@@ -5,7 +5,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { API_KEY, crier, crierOnly, publication, repository, startServer, tokenFor } from "./support/server.mjs";
+import { TRANSPORTS } from "./support/client.mjs";
+import { crier, crierOnly, publication, repository, startServer, tokenFor } from "./support/server.mjs";
 import { until } from "./support/until.mjs";
 
 const folder = join(repository, "client");
@@ -104,4 +105,80 @@ describe("the client package", { skip: crierOnly }, () => {
     nobody.close();
   });
 
+  for (const [name, via] of Object.entries(TRANSPORTS)) {
+    test(`${name}: a new page gets what was missed between the two, each event once`, async () => {
+      const storage = new Storage();
+      const prefix = `page-${name}-`;
+      const first = page("ada", { storage, via });
+      await first.connected();
+      for (let n = 1; n <= 3; n += 1) await server.publish("alpha", `${prefix}${n}`);
+      await first.received(`${prefix}3`);
+      first.close();
+      await server.publish("alpha", `${prefix}4`);
+      await server.publish("alpha", `${prefix}5`);
+      const second = page("ada", { storage, via });
+      await second.connected();
+      await server.publish("alpha", `${prefix}6`);
+      await second.received(`${prefix}6`);
+      assert.deepEqual(first.told, ["everything"]);
+      assert.deepEqual(second.requestIds(), [`${prefix}4`, `${prefix}5`, `${prefix}6`]);
+      assert.deepEqual(second.told, [], "nothing is to be loaded");
+      second.close();
+    });
+
+    test(`${name}: a connection that breaks is recovered, and nothing is to be loaded`, async () => {
+      const prefix = `break-${name}-`;
+      const ada = page("ada", { via });
+      await ada.connected();
+      await server.publish("alpha", `${prefix}1`);
+      await ada.received(`${prefix}1`);
+      const again = new Promise((done) => ada.follower.socket.once("connect", done));
+      ada.follower.socket.io.engine.close();
+      await server.publish("alpha", `${prefix}2`);
+      await again;
+      await ada.received(`${prefix}2`);
+      await server.publish("alpha", `${prefix}3`);
+      await ada.received(`${prefix}3`);
+      assert.equal(ada.follower.socket.recovered, true);
+      assert.deepEqual(ada.requestIds(), [1, 2, 3].map((n) => `${prefix}${n}`));
+      assert.deepEqual(ada.told, ["everything"]);
+      ada.close();
+    });
+  }
+
+  test("memberships that came and went while away are told by program", async () => {
+    const ben = page("ben");
+    await ben.connected();
+    const again = new Promise((done) => ben.follower.socket.once("connect", done));
+    ben.follower.socket.disconnect();
+    crier("member", "remove", "gamma", "ben", "--store", server.store);
+    crier("member", "add", "delta", "ben", "--store", server.store);
+    ben.follower.socket.connect();
+    await again;
+    await until(() => ben.told.length >= 3, { what: () => `two verdicts; has ${ben.told}` });
+    assert.deepEqual(ben.told, ["everything", "delta joined", "gamma left"]);
+    ben.close();
+  });
+
+  test("a history that is gone is told by program, on the same page and on a new one", async () => {
+    const gone = await startServer();
+    const storage = new Storage();
+    const ben = page("ben", { on: gone, storage });
+    await ben.connected();
+    await gone.publish("alpha", "before");
+    await ben.received("before");
+    const kept = new Storage();
+    kept.setItem("crier:cursor", storage.getItem("crier:cursor"));
+    await gone.stop("SIGKILL");
+    const anew = await startServer({ port: gone.port, store: gone.store });
+    await until(() => ben.told.length >= 4);
+    const resets = ["alpha reset", "beta reset", "gamma reset"];
+    assert.deepEqual(ben.told, ["everything", ...resets]);
+    const fresh = page("ben", { on: anew, storage: kept });
+    await until(() => fresh.told.length >= 3);
+    assert.deepEqual(fresh.told, resets);
+    ben.close();
+    fresh.close();
+    await anew.stop();
+  });
 });
