@@ -440,7 +440,7 @@ bool Feed::is_covered(const Waiting& waiting) const {
 /// Takes what was heard of programs while they were not live.
 void Feed::replay_heard() {
   std::vector<Heard> all = std::exchange(held_, {});
-  std::ranges::stable_sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
+  std::ranges::sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
   for (auto& heard : all) {
     const auto at = programs_.find(heard.event.program);
     if (at == programs_.end() || heard.event.epoch != epoch_) continue;
