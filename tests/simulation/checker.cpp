@@ -29,7 +29,7 @@ void Checker::connecting(Client& client, std::string_view auth) {
                 : json::member(auth, "lastEventId")        ? CursorIs::id
                 : json::member(auth, "lastEventTimestamp") ? CursorIs::timestamp
                                                            : CursorIs::none;
-  view.timestamp_ms = client.stored_timestamp_ms;
+  if (view.cursor == CursorIs::timestamp) view.timestamp_ms = client.stored_timestamp_ms;
   view.cursor_id = client.stored_id;
   parts_.world.trace(client.name(), "connecting");
 }
@@ -105,7 +105,7 @@ void Checker::event(Client& client, std::string_view name,
 /// Events of the very millisecond that a cursor by timestamp names may come again, also later from
 /// a node that is behind.
 bool Checker::may_repeat(const View& view, history::Gid gid) const {
-  return view.cursor == CursorIs::timestamp && history::milliseconds(gid) == view.timestamp_ms;
+  return history::milliseconds(gid) == view.timestamp_ms;
 }
 
 void Checker::numbered(Client& client, View& view, const std::string& program,
@@ -240,7 +240,6 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
   const auto& entries = parts_.books.of(program);
   if (parts_.books.epoch_began(view.pid_from - node_lag_max, view.connected_at)) return true;
   const bool known = found != view.segments.end();
-  std::size_t missed = 0;
   for (std::size_t i = known && found->second.last ? *found->second.last + 1 : 0;
        i < entries.size(); ++i) {
     const Entry& entry = entries[i];
@@ -248,11 +247,13 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
     const bool before = !known || found->second.last
                             ? false
                             : entry.time + node_lag_max < found->second.admitted_from;
-    if (before) continue;
-    if (entry.trimmed || entry.event == 0) return true;
-    ++missed;
+    if (!before && (entry.trimmed || entry.event == 0)) return true;
   }
-  return view.cursor == CursorIs::timestamp && missed > replay_timestamp_max;
+  // The cursor's own millisecond counts against the bound when it has to be sent again.
+  return view.cursor == CursorIs::timestamp &&
+         std::ranges::count_if(entries, [&](const Entry& entry) {
+           return history::milliseconds(entry.gid) >= view.timestamp_ms;
+         }) > replay_timestamp_max;
 }
 
 void Checker::check_verdict(const Client& client, const View& view, const std::string& program,

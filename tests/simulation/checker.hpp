@@ -77,7 +77,7 @@ class Checker final : public Application {
     // This connection.
     CursorIs cursor = CursorIs::none;
     std::string cursor_id;
-    std::int64_t timestamp_ms = 0;
+    std::int64_t timestamp_ms = 0;  ///< Of the last cursor of that kind.
     TimePoint sent{};
     TimePoint connected_at{};
     bool connected = false;

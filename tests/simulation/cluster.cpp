@@ -85,6 +85,23 @@ void Cluster::kill_node(std::size_t index, bool silent, Duration down) {
   world_.after(down, [this] { start_node(); });
 }
 
+/// The load balancer knows at once; the process goes when its shutdown has had its time.
+void Cluster::stop_node(std::size_t index) {
+  std::unique_ptr<Running> victim = std::move(nodes_[index]);
+  nodes_.erase(nodes_.begin() + static_cast<std::ptrdiff_t>(index));
+  Running* const stopping = victim.get();
+  world_.trace(stopping->host->name, "shuts down");
+  stopping->node->begin_stop();
+  dead_.push_back(std::move(victim));
+  counts_.add("nodes shut down");
+  start_node();
+  world_.after(std::chrono::seconds(6), [this, stopping] {
+    world_.trace(stopping->host->name, "has shut down");
+    world_.network().kill(*stopping->host, false);
+    store_.remove(*stopping->link);
+  });
+}
+
 Cluster::Running* Cluster::pick(Dice& dice) {
   if (nodes_.empty()) return nullptr;
   return nodes_[dice.below(nodes_.size())].get();

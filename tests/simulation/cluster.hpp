@@ -56,6 +56,7 @@ class Cluster {
   void fail(const std::string& what);
   void start_node();
   void kill_node(std::size_t index, bool silent, Duration down);
+  void stop_node(std::size_t index);
   [[nodiscard]] std::uint16_t route(Dice& dice);
   Running* pick(Dice& dice);
 

@@ -25,6 +25,7 @@ void Cluster::hit(const Fault& fault) {
     case FaultKind::reload_page:
       return hit_network(fault.kind, dice);
     case FaultKind::kill_node:
+    case FaultKind::stop_node:
     case FaultKind::freeze_node:
     case FaultKind::node_clock:
       return hit_node(fault.kind, dice);
@@ -40,6 +41,7 @@ void Cluster::hit(const Fault& fault) {
     case FaultKind::cut_off:
     case FaultKind::drop_commands:
     case FaultKind::drop_subscriber:
+    case FaultKind::lose_message:
     case FaultKind::deafen:
       return hit_link(fault.kind, dice);
     case FaultKind::grant:
@@ -67,7 +69,7 @@ void Cluster::hit_network(FaultKind kind, Dice& dice) {
   if (wires.empty()) return;
   const auto& wire = wires[dice.below(wires.size())];
   if (kind == FaultKind::slow_wire) return wire->slow_down(milliseconds_between(dice, 50, 2'000));
-  const auto how = static_cast<Cut>(dice.below(3));
+  const auto how = static_cast<Cut>(dice.below(4));
   counts_.add("drop points");
   switch (dice.below(4)) {
     case 0:
@@ -86,6 +88,7 @@ void Cluster::hit_node(FaultKind kind, Dice& dice) {
   if (kind == FaultKind::kill_node) {
     return kill_node(index, dice.one_in(3), milliseconds_between(dice, 100, 8'000));
   }
+  if (kind == FaultKind::stop_node) return stop_node(index);
   if (kind == FaultKind::freeze_node) {
     const Duration time = milliseconds_between(dice, 100, 7'000);
     world_.trace(running.host->name, "stands still");
@@ -132,7 +135,13 @@ void Cluster::hit_link(FaultKind kind, Dice& dice) {
   if (running == nullptr) return;
   const Duration time = milliseconds_between(dice, 100, 9'000);
   store_trouble_ = std::max(store_trouble_, world_.now() + time);
+  const std::string program = "p" + std::to_string(dice.below(plan_.programs));
   switch (kind) {
+    case FaultKind::lose_message:
+      running->link->lose_next(program);
+      // The next one shows the hole at once, before anything of another program comes.
+      for (int i = 0; i < 5; ++i) publish(program);
+      return;
     case FaultKind::cut_off:
       return running->link->cut(time, dice.one_in(3));
     case FaultKind::drop_commands:

@@ -15,8 +15,11 @@ constexpr int other(int end) { return 1 - end; }
 
 Wire::Wire(World& world, Dice dice, Duration latency)
     : world_(world), dice_(dice), latency_(latency) {
-  // Small ones make short writes and backlogs; most are as large as a kernel's.
-  capacity_ = dice_.one_in(4) ? static_cast<std::size_t>(dice_.between(200, 3'000)) : 64 * 1024;
+  // Small ones make short writes and backlogs, but over a long way nothing would get through them;
+  // most are as large as a kernel's.
+  capacity_ = dice_.one_in(4) && latency < std::chrono::milliseconds(20)
+                  ? static_cast<std::size_t>(dice_.between(200, 3'000))
+                  : 64 * 1024;
 }
 
 bool Wire::can_read(const Side& side) const {
@@ -163,6 +166,10 @@ void Wire::cut(Cut how) {
   if (std::exchange(cut_, true)) return;
   world_.trace("net", "cut " + std::to_string(number));
   if (how == Cut::silent) {
+    silent_ = true;
+  } else if (how == Cut::roam) {
+    sides_[0].reset = true;
+    tell_readable(0);
     silent_ = true;
   } else if (how == Cut::fin) {
     send_fin(0);

@@ -33,6 +33,7 @@ enum class Cut : std::uint8_t {
   reset,   ///< Both ends see a reset; what is under way is lost.
   fin,     ///< Something between them closes both ways, after what is under way.
   silent,  ///< Nothing arrives any more, and nobody is told.
+  roam,    ///< The same, but end 0 knows at once: it has another network now.
 };
 
 /// One connection; its ends are 0 (who connected) and 1 (who accepted).

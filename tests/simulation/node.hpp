@@ -12,6 +12,7 @@
 #include "server/engine.hpp"
 #include "server/programs.hpp"
 #include "server/publisher.hpp"
+#include "server/shutdown.hpp"
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
 #include "world.hpp"
@@ -41,6 +42,8 @@ class Node {
   [[nodiscard]] Host& host() { return host_; }
   /// Of every socket that it has now.
   [[nodiscard]] std::vector<std::string> socket_ids() const;
+  /// Takes it down in order, as SIGTERM does.
+  void begin_stop();
   /// Publishes in a turn of its loop.
   void publish(std::string program, std::string body, std::string token,
                std::function<void(Result<Position>)> done);
@@ -62,6 +65,7 @@ class Node {
   server::Delivery delivery_;
   server::Programs programs_;
   server::Publisher publisher_;
+  server::Shutdown shutdown_;
 };
 
 }  // namespace crier::simulation

@@ -15,16 +15,16 @@ struct Kind {
 };
 
 constexpr std::array<Kind, fault_kinds> kinds = {{
-    {"cut", 40},        {"slow_wire", 4},     {"sleep_page", 6},
-    {"reload_page", 6}, {"kill_node", 4},     {"freeze_node", 4},
-    {"node_clock", 2},  {"burst", 6},         {"snapshot", 3},
-    {"restart", 1},     {"rollback", 2},      {"lose", 1},
-    {"flush", 1},       {"evict_numbers", 1}, {"evict_records", 2},
-    {"hang", 3},        {"store_clock", 2},   {"repeat", 3},
-    {"cut_off", 5},     {"drop_commands", 5}, {"drop_subscriber", 5},
-    {"deafen", 5},      {"grant", 5},         {"revoke", 5},
-    {"regrant", 4},     {"members_down", 2},  {"members_slow", 3},
-    {"lose_answer", 4},
+    {"cut", 40},         {"slow_wire", 4},     {"sleep_page", 6},
+    {"reload_page", 6},  {"kill_node", 4},     {"freeze_node", 4},
+    {"node_clock", 2},   {"burst", 6},         {"snapshot", 3},
+    {"restart", 1},      {"rollback", 2},      {"lose", 1},
+    {"flush", 1},        {"evict_numbers", 1}, {"evict_records", 2},
+    {"hang", 3},         {"store_clock", 2},   {"repeat", 3},
+    {"cut_off", 5},      {"drop_commands", 5}, {"drop_subscriber", 5},
+    {"lose_message", 3}, {"deafen", 5},        {"stop_node", 3},
+    {"grant", 5},        {"revoke", 5},        {"regrant", 4},
+    {"members_down", 2}, {"members_slow", 3},  {"lose_answer", 4},
 }};
 
 FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
@@ -44,6 +44,9 @@ GatewayOptions draw_options(Dice& dice) {
   GatewayOptions options;
   options.ping_interval = milliseconds(dice.between(1'000, 4'000));
   options.ping_timeout = milliseconds(dice.between(1'000, 4'000));
+  if (dice.one_in(4)) {  // what has gone silent stays long
+    options.ping_interval = options.ping_timeout = milliseconds(12'000);
+  }
   options.upgrade_timeout = milliseconds(3'000);
   options.keep_alive_timeout = milliseconds(dice.one_in(2) ? 4'000 : 75'000);
   options.admission_deadline = milliseconds(dice.between(2'000, 5'000));

@@ -35,7 +35,9 @@ enum class FaultKind : std::uint8_t {
   cut_off,        ///< One node cannot reach the store for a while.
   drop_commands,  ///< One node's calls to the store are lost, their answers too.
   drop_subscriber,
-  deafen,  ///< One node hears nothing for a while, and does not know.
+  lose_message,  ///< One node does not hear the first of several events.
+  deafen,        ///< One node hears nothing for a while, and does not know.
+  stop_node,     ///< A process shuts down in order; another comes.
   grant,
   revoke,
   regrant,       ///< A membership ends and begins anew.

@@ -57,6 +57,8 @@ class StoreLink final : public history::HistoryStore {
   /// The command connection breaks: what was answered may not have been heard.
   void drop_commands() { break_connection(commands_, false); }
   void drop_subscriber() { break_connection(subscriber_, false); }
+  /// The next event of the program is not heard.
+  void lose_next(const std::string& program) { unheard_ = program; }
   /// Nothing is heard, though the connection seems sound: it leads to a server that nobody writes
   /// to any more. It ends when that goes away.
   void deafen(Duration time);
@@ -119,6 +121,7 @@ class StoreLink final : public history::HistoryStore {
   Connection subscriber_;
   TimePoint cut_until_{};
   TimePoint deaf_until_{};
+  std::string unheard_;  ///< The program whose next event is not heard; empty: none.
   Appends appends_;
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t next_call_ = 1;
