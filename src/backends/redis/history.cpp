@@ -250,8 +250,13 @@ void RedisHistory::on_lost(const std::string& why) {
     const auto call = at++;
     if (!call->in_flight) waiting.splice(waiting.end(), calls_, call);
   }
-  for (Append& append : unsent) append.done(Unexpected{StoreError::unavailable});
-  for (Call& call : waiting) call.fail(StoreError::unavailable);
+  const std::weak_ptr<bool> mark = alive_;
+  for (Append& append : unsent) {
+    if (!mark.expired()) append.done(Unexpected{StoreError::unavailable});
+  }
+  for (Call& call : waiting) {
+    if (!mark.expired()) call.fail(StoreError::unavailable);
+  }
 }
 
 // Both connections must lead to one server, or what is published by one is not heard by the other.
@@ -510,7 +515,10 @@ void RedisHistory::give_up_overdue() {
     overdue.splice(overdue.end(), appends_, appends_.begin());
   }
   if (!appends_.empty() && !appends_.front().in_flight) deadline_.arm(appends_.front().deadline);
-  for (Append& append : overdue) append.done(Unexpected{StoreError::unknown});
+  const std::weak_ptr<bool> mark = alive_;
+  for (Append& append : overdue) {
+    if (!mark.expired()) append.done(Unexpected{StoreError::unknown});
+  }
 }
 
 }  // namespace

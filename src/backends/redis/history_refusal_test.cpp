@@ -263,6 +263,26 @@ TEST_F(RedisHistoryRefusal, KnowsThatWhatItHeldBackDidNotHappen) {
   EXPECT_NE(peer().received.find(":1:p:b\r\n"), std::string::npos) << "b was in flight";
 }
 
+TEST_F(RedisHistoryRefusal, AnswersNothingMoreOnceAnAnswerDestroyedIt) {
+  make_available();
+  for (int i = 0; i < 2; ++i) begin_append();
+  wait_calls(2);
+  answer("-NOSCRIPT no\r\n");
+  turn_until(loop, [] { return true; });
+  bool destroyed = false;
+  const auto destroy = [&](auto) {
+    store.reset();
+    destroyed = true;
+  };
+  store->append({"p", Bytes(std::string("{}")), ""}, destroy);
+  begin_append();
+  begin_read();
+  peer().close();
+  wait([&] { return destroyed; });
+  EXPECT_EQ(outcomes.size(), 1U) << "that of the append before";
+  EXPECT_TRUE(reads.empty());
+}
+
 TEST_F(RedisHistoryRefusal, TellsTheScriptTheGreatestNumberItKnows) {
   make_available();
   begin_append();
