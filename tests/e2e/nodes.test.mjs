@@ -166,7 +166,7 @@ describe("two nodes", { skip: crierOnly }, () => {
     });
   }
 
-  for (const via of ["polling", "websocket"]) {
+  for (const via of ["polling", "websocket", "upgrade"]) {
     test(`${via}: of two that claim one pid at once, on two nodes, exactly one stays`, async () => {
       const first = await new Client(nodes[0], { user: "ada", via, reconnection: false }).connected();
       const prefix = `claim-${via}-`;

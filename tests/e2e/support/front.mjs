@@ -4,6 +4,12 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
+/** Node 20 never closes the handle of a socket that is reset while it shuts down, and then does not exit. */
+function cut(socket) {
+  if (socket.writableEnded || socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 export class Front {
   #pairs = new Set();
   #sockets = new Set();
@@ -57,8 +63,8 @@ export class Front {
     this.#pairs.add(pair);
     const reset = () => {
       this.#pairs.delete(pair);
-      client.resetAndDestroy();
-      upstream.resetAndDestroy();
+      cut(client);
+      cut(upstream);
     };
     pair.reset = reset;
     for (const [from, to] of [[client, upstream], [upstream, client]]) {
