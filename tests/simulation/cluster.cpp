@@ -225,6 +225,13 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
   });
   while (!violation_ && world_.now() < end && world_.step()) {
   }
+  // Who has just lost its connection may come back.
+  const auto away = [this] {
+    return std::ranges::any_of(clients_,
+                               [](const auto& client) { return !client->is_connected(); });
+  };
+  while (!violation_ && away() && world_.now() < end + std::chrono::seconds(30) && world_.step()) {
+  }
   if (!violation_) check_end();
   const bool slow = plan_.latency_us_max > 20'000;  // some clients cannot keep pace
   if (!violation_ && faults.empty() && !slow && counts_.of["recovered"] != 0) {

@@ -75,6 +75,8 @@ Plan plan(std::uint64_t seed) {
   plan.latency_us_max = dice.one_in(3) ? 200'000 : 20'000;
   plan.bus_delay_us_max = dice.one_in(3) ? 400'000 : 600;
   plan.options = draw_options(dice);
+  // Silence may be noticed twice in a row: by the heartbeat, and when it comes back.
+  if (plan.options.ping_interval > std::chrono::seconds(5)) plan.calm_ms = 90'000;
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
   // A run suffers from some kinds of faults only, or every one would be the same mixture.
   std::array<bool, fault_kinds> allowed{};

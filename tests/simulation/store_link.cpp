@@ -112,7 +112,7 @@ void StoreLink::break_connection(Connection& connection, bool silent) {
     heard_at_store_.clear();
     claims_at_store_ = false;
   }
-  if (silent) {
+  if (silent && connection.up) {
     connection.silent = true;
     return;
   }
