@@ -55,7 +55,7 @@ std::uint64_t number_after(std::string_view text, std::string_view name) {
 void Client::start(std::uint32_t owed) {
   owed_ = owed;
   got = 0;
-  recovered = upgraded_ = joined_ = complete = false;
+  recovered = upgraded_ = joined_ = stalled_ = complete = false;
   rest_.clear();
   unsent_.clear();
   started = nanoseconds();
@@ -74,6 +74,7 @@ void Client::cut() {
 }
 
 void Client::read(bool on) {
+  stalled_ = true;
   if (open) shared_.loop.change(descriptor_, on ? EPOLLIN | EPOLLRDHUP : 0, *this);
 }
 
@@ -195,7 +196,7 @@ void Client::event(std::string_view text) {
     if (gid <= last_) ++disorders;
     last_ = gid;
   }
-  if (shared_.arrived) {
+  if (shared_.arrived && !stalled_) {
     if (const std::uint64_t at = number_after(text, R"("at":)"); at != 0) {
       shared_.arrived(nanoseconds() - static_cast<std::int64_t>(at));
     }

@@ -67,6 +67,8 @@ class Client final : public Ready {
   int descriptor_ = -1;
   bool upgraded_ = false;
   bool joined_ = false;
+  bool stalled_ =
+      false;  ///< In this connection, now or before: what arrives is late by its own doing.
   std::uint32_t owed_ = 0;
   std::uint64_t last_ = 0;  ///< The gid of the last event.
 };
