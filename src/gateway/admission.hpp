@@ -67,11 +67,11 @@ struct Admit {
   access::User user;
   history::Epoch epoch;
   Recovery recovery;
-  bool tell = false;    ///< The client gave a cursor: send `catchup`.
-  std::string claimed;  ///< The sid of the pid that was presented; empty: none was.
+  bool tell = false;         ///< The client gave a cursor: send `catchup`.
+  std::string claimed;       ///< The sid of the pid that was presented; empty: none was.
   history::Fence fence = 0;  ///< Of that claim.
-  std::string pid;      ///< To repeat, when recovered.
-  bool has_pid = true;  ///< False: the history could not be read, so nothing can be sealed.
+  std::string pid;           ///< To repeat, when recovered.
+  bool has_pid = true;       ///< False: the history could not be read, so nothing can be sealed.
 };
 
 using Command = std::variant<Refuse, LookUp, Claim, ReadHistory, Wait, GiveUp, Admit>;

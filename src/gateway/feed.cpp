@@ -182,6 +182,9 @@ void Feed::published(Published event, TimePoint now) {
     renew(event.epoch);
   }
   Program& program = at->second;
+  // Of a program that is yet to be read from its beginning the read will bring it.
+  const bool reading = busy_ != Busy::no && program.asked_serial == serial_;
+  if (program.state == State::unread && !program.known && !reading) return pump();
   if (stopped_ || program.state != State::live) {
     held_.push_back({std::move(event), serial_});
   } else {
@@ -377,13 +380,15 @@ void Feed::begin(Program& program, Kept kept) {
 /// Of a program whose members have had everything up to its top.
 void Feed::resume(const std::string& name, Program& program, Kept kept, bool absent_is_known) {
   const auto first = std::ranges::upper_bound(kept.records, program.ring.top(), {}, &Record::gid);
-  const bool whole = first == kept.records.end() ? kept.top <= program.ring.top()
-                                                 : first->prev <= program.ring.top();
-  if (!whole || (kept.top == 0 && !absent_is_known)) {
+  const bool some = first != kept.records.end();
+  const bool whole = some ? first->prev <= program.ring.top() : kept.top <= program.ring.top();
+  // One that the store had forgotten counts from the beginning again.
+  const bool forgotten = kept.top == 0 || (some && first->prev == 0);
+  if (!whole || (forgotten && !absent_is_known)) {
     say(CloseMembers{name, "gap"});
     return begin(program, std::move(kept));
   }
-  if (first != kept.records.end() && first->gid <= delivered_) {
+  if (some && first->gid <= delivered_) {
     tell_of_gap(name, "delivered beyond a hole");
     return begin(program, std::move(kept));
   }

@@ -118,6 +118,8 @@ class Feed {
   [[nodiscard]] bool stopped() const { return stopped_; }
   /// How often it found that it had heard less than the store has, without being told.
   [[nodiscard]] std::uint64_t times_deaf() const { return times_deaf_; }
+  /// Events that wait until a program has been read.
+  [[nodiscard]] std::size_t held_count() const { return held_.size(); }
   [[nodiscard]] std::size_t program_count() const { return programs_.size(); }
 
  private:

@@ -380,6 +380,21 @@ TEST_F(FeedTest, APredecessorThatTheStoreDoesNotKnowIsNoReasonToReadForEver) {
   EXPECT_THAT(commands(), ElementsAre("deliver p 10"));
 }
 
+TEST_F(FeedTest, HoldsNothingOfAProgramThatIsYetToBeRead) {
+  ask(1, {{"p", 5}});
+  feed.withdraw(1);
+  feed.subscribed("p");
+  commands();
+  hear("p", 10, 8);
+  EXPECT_EQ(feed.held_count(), 0U);
+  ask(2, {{"p", 5}});
+  hear("p", 12, 10);
+  EXPECT_EQ(feed.held_count(), 1U) << "the read may have been made before";
+  EXPECT_THAT(commands(), ElementsAre("read p>0"));
+  read({kept("p", {8, 10})});
+  EXPECT_THAT(commands(), ElementsAre("deliver p 12", "answer 2 p:12[8 10 12]"));
+}
+
 TEST_F(FeedTest, ARepeatIsNotDelivered) {
   live({{"p", 8}});
   hear("p", 10, 8);
@@ -553,6 +568,15 @@ TEST_F(FeedTest, AProgramThatTheStoreHasForgottenIsAGapForWhoKnewLess) {
   feed.subscribed("p");
   commands();
   read({top("p", 0)}, "e1", 20);
+  EXPECT_THAT(commands(), ElementsAre("close p gap"));
+}
+
+TEST_F(FeedTest, AProgramThatCountsFromTheBeginningAgainIsAGapForWhoKnewLess) {
+  live({{"p", 8}});
+  feed.lost();
+  feed.subscribed("p");
+  commands();
+  read({kept("p", {30})}, "e1", 20);
   EXPECT_THAT(commands(), ElementsAre("close p gap"));
 }
 

@@ -54,8 +54,11 @@ struct Part {
 };
 
 /// The floor for a cursor of the reply's epoch: of a program that the store still counts, every
-/// number since then is known.
-Gid floor_of(const Kept& kept, const ReadReply& reply) { return kept.top == 0 ? reply.floor : 0; }
+/// number since then is known. One that it had forgotten counts from the beginning again.
+Gid floor_of(const Kept& kept, const ReadReply& reply) {
+  const bool first_ever = !kept.records.empty() && kept.records.front().prev == 0;
+  return kept.top == 0 || first_ever ? reply.floor : 0;
+}
 
 /// The next pid owes what comes after the cursor, if that is an event's; `from` says where else.
 void judge(Part& part, Gid cursor, Gid floor, std::optional<Gid> from = std::nullopt) {
@@ -125,12 +128,20 @@ std::vector<Part> parts_of(const Cursor& cursor, const access::User& user, const
   return parts;
 }
 
-/// Where the client stands, in the reply's epoch; 0 if it cannot say.
+/// Where the client stands, in the reply's epoch, but not above what has been published: it may say
+/// what it likes, and its clock may be ahead. 0 if it cannot say.
 Gid position_of(const Cursor& cursor, const ReadReply& reply) {
-  const auto* by_pid = std::get_if<PidCursor>(&cursor);
-  if (by_pid != nullptr) return by_pid->pid.epoch == reply.epoch ? by_pid->gid : 0;
-  const auto* by_id = std::get_if<IdCursor>(&cursor);
-  return by_id != nullptr && by_id->id.epoch == reply.epoch ? by_id->id.gid : 0;
+  Gid position = 0;
+  if (const auto* by_pid = std::get_if<PidCursor>(&cursor)) {
+    if (by_pid->pid.epoch == reply.epoch) position = by_pid->gid;
+  } else if (const auto* by_id = std::get_if<IdCursor>(&cursor)) {
+    if (by_id->id.epoch == reply.epoch) position = by_id->id.gid;
+  } else if (const auto* by_time = std::get_if<TimestampCursor>(&cursor)) {
+    position = first_of(by_time->milliseconds) - 1;
+  }
+  Gid published = 0;
+  for (const Kept& kept : reply.programs) published = std::max(published, kept.top);
+  return std::min(position, published);
 }
 
 void add_left(Recovery& recovery, const Cursor& cursor, const access::User& user) {

@@ -102,6 +102,11 @@ TEST(RecoveryByTimestamp, OwesWhatIsNumberedLaterWithinTheMillisecond) {
   EXPECT_EQ(from(kept("a", {}, 3000)), 4999U) << "not what was before the millisecond";
 }
 
+TEST(RecoveryByTimestamp, SetsAFloorBelowItsMillisecondAndNoneAheadOfWhatWasPublished) {
+  EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5000, 9000})}}).floor, 4999U);
+  EXPECT_EQ(by_time(99, {"e", 0, {kept("a", {5000, 9000})}}).floor, 9000U);
+}
+
 TEST(RecoveryByTimestamp, NeverRepeatsAPid) {
   EXPECT_FALSE(by_time(5, {"e", 0, {kept("a", {5000})}}).recovered);
 }
@@ -162,6 +167,18 @@ TEST(RecoveryByPid, AMembershipOfAnotherGenerationIsJoined) {
   EXPECT_TRUE(recovery.events.empty());
 }
 
+TEST(RecoveryByPid, AProgramThatTheStoreHadForgottenIsAGapBelowTheFloor) {
+  const auto verdict = [](Gid cursor, const Kept& kept) {
+    return recover(pid_cursor(cursor, {{"a", 1, 0}}), user({"a"}, {1}), {"e", 500, {kept}}, 50)
+        .verdicts.at(0)
+        .second;
+  };
+  EXPECT_EQ(verdict(400, kept("a", {600})), Verdict::gap) << "it may have had one at 450";
+  EXPECT_EQ(verdict(500, kept("a", {600})), Verdict::recovered);
+  EXPECT_EQ(verdict(400, kept("a", {})), Verdict::gap);
+  EXPECT_EQ(verdict(400, kept("a", {600}, 300)), Verdict::recovered) << "it names its predecessor";
+}
+
 TEST(RecoveryByPid, AProgramThatIsNoLongerTheUsersIsLeftAndOwedNothing) {
   const auto cursor = pid_cursor(100, {{"a", 1, 0}, {"b", 2, 0}});
   const auto who = user({"a"}, {1});
@@ -208,6 +225,12 @@ TEST(RecoveryById, OfAnotherEpochIsAReset) {
       recover(IdCursor{{"x", 100}}, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_TRUE(recovery.events.empty());
+}
+
+TEST(RecoveryById, OneThatWasNeverGivenOutSetsNoFloorAboveWhatWasPublished) {
+  const auto recovery = recover(IdCursor{{"e", Gid{1} << 52U}}, user({"a", "b"}),
+                                {"e", 50, {kept("a", {}, 100), kept("b", {}, 300)}}, 50);
+  EXPECT_EQ(recovery.floor, 300U);
 }
 
 TEST(RecoveryOfAFirstConnect, OwesNothingThatWasBefore) {

@@ -44,9 +44,22 @@ void Delivery::withdraw(std::uint64_t question) {
   answers_.erase(question);
 }
 
-void Delivery::watch(const std::string& program) {
-  feed_.watch(program);
+void Delivery::admit_blindly(Key socket, const std::vector<std::string>& programs) {
+  blind_.push_back(socket);
+  for (const auto& program : programs) feed_.watch(program);
   run();
+}
+
+void Delivery::close_blind() {
+  for (const Key socket : std::exchange(blind_, {})) {
+    const Key session = parts_.sockets.session_of(socket);
+    if (session != 0) parts_.engine.close(session, engineio::CloseReason::forced_close, true);
+  }
+}
+
+void Delivery::forget(Key socket) {
+  floors_.erase(socket);
+  if (floors_.empty()) floor_max_ = 0;
 }
 
 void Delivery::subscribed(const std::string& program) {
@@ -100,6 +113,7 @@ void Delivery::perform(gateway::FeedCommand& command) {
     read(std::move(asked->reads));
   } else if (std::holds_alternative<gateway::ProbeStore>(command)) {
     parts_.history.probe([this](bool heard) {
+      if (heard) close_blind();
       feed_.probed(heard);
       run();
     });

@@ -55,8 +55,9 @@ class Delivery final : public history::Listener, public TurnUser {
   /// answer. A socket that joins its programs' rooms during the call misses nothing.
   std::uint64_t ask(gateway::Question question, Answer answer);
   void withdraw(std::uint64_t question);
-  /// Somebody is a member of the program without having asked.
-  void watch(const std::string& program);
+  /// The socket, a member of these programs, could not ask, and nobody can say what it will have
+  /// missed: it is closed as soon as the store answers.
+  void admit_blindly(Key socket, const std::vector<std::string>& programs);
 
   /// The event as clients get it, encoded; kept for who asks next. An empty message: the store
   /// holds what no gateway has written.
@@ -66,7 +67,7 @@ class Delivery final : public history::Listener, public TurnUser {
   void deliver_unnumbered(std::string program, Packet packet);
   /// The socket has everything up to `floor`, from a node that may have heard more than this one.
   void set_floor(Key socket, history::Gid floor);
-  void forget(Key socket) { floors_.erase(socket); }
+  void forget(Key socket);
 
   /// Hands what was heard since the last call to the members, in order.
   void deliver();
@@ -98,6 +99,7 @@ class Delivery final : public history::Listener, public TurnUser {
   void queue(const gateway::Deliver& event);
   void close(const gateway::CloseMembers& members);
   void deliver_late(const Live& live);
+  void close_blind();
 
   Parts parts_;
   gateway::Feed feed_;
@@ -109,6 +111,7 @@ class Delivery final : public history::Listener, public TurnUser {
   std::vector<Live> live_;
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
   history::Gid floor_max_ = 0;
+  std::vector<Key> blind_;  ///< Sockets that could not ask; also some that have gone.
   history::Epoch encoded_epoch_;
   std::unordered_map<history::Gid, Packet> encoded_;
   std::size_t encoded_bytes_ = 0;

@@ -194,8 +194,8 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
   parts_.delivery.set_floor(socket, admitted.recovery.floor);
   for (const auto& program : admitted.user.programs) {
     parts_.sockets.join(socket, room_of(program));
-    if (!admitted.has_pid) parts_.delivery.watch(program);
   }
+  if (!admitted.has_pid) parts_.delivery.admit_blindly(socket, admitted.user.programs);
   parts_.worker.log(LogLevel::debug, "socket admitted",
                     {{"user", admitted.user.id},
                      {"programs", std::to_string(admitted.user.programs.size())},

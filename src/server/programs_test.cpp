@@ -278,6 +278,25 @@ TEST_F(ProgramsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
   EXPECT_THAT(client->read_frame(), AllOf(StartsWith("40{\"sid\":"), Not(HasSubstr("pid"))));
 }
 
+TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
+  std::string pid;
+  const auto other = member(pid);
+  on_loop([this] { return history.up = false; });
+  const auto blind = asking("");
+  look_up();
+  EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
+  on_loop([this] {
+    history.up = true;
+    delivery.tick(worker.loop().now() + std::chrono::seconds(10));  // the next comparison
+    return true;
+  });
+  while (answer()) {
+  }
+  EXPECT_TRUE(blind->closed());
+  publish("new:one");
+  EXPECT_THAT(other->read_frame(), StartsWith(R"(42["new:one",)"));
+}
+
 TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {
   on_loop([this] { return history.up = false; });
   const auto blind = asking("");
