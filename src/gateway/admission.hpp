@@ -25,6 +25,7 @@ struct AdmissionOptions {
   std::chrono::milliseconds deadline{5'000};  ///< For a source or store that does not answer.
   std::chrono::milliseconds retry{250};       ///< Between attempts.
   std::uint32_t replay_timestamp_max = 50;
+  std::size_t pid_bytes_max = 64 * 1024;  ///< What a client can send back beside its token.
 };
 
 /// The five messages of a refusal, word for word; existing clients compare them.

@@ -42,7 +42,7 @@ std::optional<std::int64_t> read_timestamp(std::string_view auth) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   constexpr double latest = 8.64e15;  // the last Date of JavaScript
-  if (!(number > 0) || number > latest) return std::nullopt;
+  if (!(number >= 1) || number > latest) return std::nullopt;
   return static_cast<std::int64_t>(std::floor(number));
 }
 

@@ -66,12 +66,13 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   waiting.give_up_at = now + options_.patience;
   now_ = now;
   // Who comes from a node that knows more than this one may bring the first word of a new epoch.
-  const bool doubtful =
-      !epoch_.empty() && !what.epoch.empty() && (what.epoch != epoch_ || what.cursor > seen_);
+  const bool other_epoch = !what.epoch.empty() && what.epoch != epoch_;
+  const bool doubtful = !epoch_.empty() && (other_epoch || what.cursor > seen_);
   if (doubtful) waiting.fresh_serial = serial_ + 1;
   for (const auto& read : what.reads) {
     Program& program = want(read.program);
     ++program.questions;
+    if (read.after != after_everything) ++program.event_questions;
     const bool reading = busy_ == Busy::reading && program.asked_serial == serial_;
     const bool wants_all =
         program.known ? read.after < program.ring.start() : read.after != after_everything;
@@ -96,8 +97,11 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
 void Feed::withdraw(std::uint64_t question) {
   const auto waiting = questions_.find(question);
   if (waiting == questions_.end()) return;
-  for (const auto& read : waiting->second.what.reads)
-    --programs_.find(read.program)->second.questions;
+  for (const auto& read : waiting->second.what.reads) {
+    Program& program = programs_.find(read.program)->second;
+    --program.questions;
+    if (read.after != after_everything) --program.event_questions;
+  }
   questions_.erase(waiting);
 }
 
@@ -129,15 +133,6 @@ void Feed::answer_questions() {
       want_lacking(waiting->second);
     }
   }
-}
-
-/// Whether a question waits for more than the program's top.
-bool Feed::wants_events(const std::string& name) const {
-  return std::ranges::any_of(questions_, [&](const auto& question) {
-    return std::ranges::any_of(question.second.what.reads, [&](const history::ReadRequest& read) {
-      return read.program == name && read.after != after_everything;
-    });
-  });
 }
 
 /// A ring that was good enough when it was asked for may have been lost since.
@@ -287,7 +282,8 @@ void Feed::add_read(const std::string& name, Program& program) {
   if (program.asked_serial == serial_ + 1) return;
   history::ReadRequest read{name, after_everything, 0};
   if (program.state == State::unread && program.known) read.after = program.ring.top();
-  const bool lost_all = program.state == State::unread && !program.known && wants_events(name);
+  const bool lost_all =
+      program.state == State::unread && !program.known && program.event_questions > 0;
   if (std::exchange(program.want_all, false) || lost_all) read.after = 0;
   if (read.after != after_everything) ++whole_reads_;
   program.asked_serial = serial_ + 1;

@@ -140,6 +140,7 @@ class Feed {
     bool queued = false;  ///< In to_read_.
     bool want_all = false;
     std::uint32_t questions = 0;
+    std::uint32_t event_questions = 0;   ///< Of these, how many ask for more than the top.
     std::uint64_t asked_serial = 0;      ///< Of the latest read that asks, or asked, for it,
     std::uint64_t all_asked_serial = 0;  ///< and for all of it.
     std::uint64_t read_serial = 0;       ///< Of the latest read that covered it,
@@ -169,7 +170,6 @@ class Feed {
   [[nodiscard]] history::ReadReply answer(const Waiting& waiting) const;
   void answer_questions();
   void want_lacking(const Waiting& waiting);
-  [[nodiscard]] bool wants_events(const std::string& name) const;
   void fail_questions();
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
            Result<history::ReadReply, history::StoreError> reply);

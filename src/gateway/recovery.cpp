@@ -180,6 +180,8 @@ Question recovery_question(const Cursor& cursor, const access::User& user,
   } else if (const auto* by_id = std::get_if<IdCursor>(&cursor)) {
     question.epoch = by_id->id.epoch;
     question.cursor = by_id->id.gid;
+  } else if (const auto* by_time = std::get_if<TimestampCursor>(&cursor)) {
+    question.cursor = first_of(by_time->milliseconds);
   }
   return question;
 }

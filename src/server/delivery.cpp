@@ -9,6 +9,7 @@ namespace crier::server {
 
 namespace {
 
+constexpr std::size_t entry_bytes = 128;
 constexpr std::size_t encoded_bytes_max = 4 * 1024 * 1024;
 
 }  // namespace
@@ -175,8 +176,8 @@ const Packet& Delivery::encoded(const history::Epoch& epoch, const history::Reco
     parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
   } else {
     at->second = make_packet(main_namespace, arguments);
-    encoded_bytes_ += 2 * at->second.message.size();
   }
+  encoded_bytes_ += entry_bytes + 2 * at->second.message.size();
   return at->second;
 }
 

@@ -227,7 +227,7 @@ Gateway::Impl::Impl(GatewayOptions options, LogSink log)
       programs_({worker_, engine_, sockets_, *memberships_, *history_, delivery_, verifier_, seal_,
                  wall_now},
                 {options_.admission_deadline, std::chrono::milliseconds(250),
-                 options_.replay_timestamp_max}),
+                 options_.replay_timestamp_max, options_.payload_bytes_max / 2}),
       publisher_({worker_, *history_, delivery_, catalog_, random_, wall_now},
                  options_.outage_policy, options_.backlog_bytes_max),
       api_(worker_, publisher_, options_.api_key, options_.body_bytes_max),

@@ -190,8 +190,9 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
   }
   const Key socket = accept(ticket, admitted);
   if (parts_.sockets.session_of(socket) == 0) return;
-  catch_up(socket, admitted);
   parts_.delivery.set_floor(socket, admitted.recovery.floor);
+  catch_up(socket, admitted);
+  if (parts_.sockets.session_of(socket) == 0) return;
   for (const auto& program : admitted.user.programs) {
     parts_.sockets.join(socket, room_of(program));
   }
@@ -211,7 +212,11 @@ Key Programs::accept(const Ticket& ticket, const gateway::Admit& admitted) {
     gateway::Pid next = admitted.recovery.next;
     next.sid = id;
     pid = parts_.seal.seal(next);
-    if (pid.size() > gateway::PidSeal::bytes_max) pid.clear();
+    if (pid.size() > std::min(gateway::PidSeal::bytes_max, options_.pid_bytes_max)) {
+      parts_.worker.log(LogLevel::warning, "a pid would be too large: the client cannot recover",
+                        {{"user", admitted.user.id}, {"bytes", std::to_string(pid.size())}});
+      pid.clear();
+    }
   }
   const Key socket = parts_.sockets.accept(ticket, id, pid);
   if (!pid.empty() && parts_.sockets.session_of(socket) != 0) {

@@ -14,14 +14,21 @@ namespace {
 constexpr std::size_t encoding_bytes_max = 256;
 constexpr std::chrono::milliseconds settle_interval{500};
 constexpr std::size_t token_bytes_max = 259;  // a key of 255 and what tells it from others
-constexpr std::size_t untold_max = 10'000;
+constexpr std::size_t untold_max = 1'000;
+
+Error key_reused() {
+  return {409, "idempotency_key_reused", "The Idempotency-Key came with another body before.", ""};
+}
 
 }  // namespace
 
 Publisher::Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max)
     : parts_(parts), policy_(policy), event_bytes_max_(event_bytes_max) {
   parts.worker.add_turn_user(*this);
-  parts.delivery.set_gap_user([this](const std::string& program) { owe(program); });
+  parts.delivery.set_gap_user([this](const std::string& program) {
+    owe(program);
+    settle();  // before those who are closed for it come back
+  });
 }
 
 void Publisher::fail(const Done& done, Error error) {
@@ -50,10 +57,13 @@ void Publisher::publish(std::string_view program, std::string_view body, std::st
                 {413, "too_large", "The event is larger than a socket's backlog may be.", ""});
   }
   const auto sent = untold_.empty() ? untold_.end() : untold_.find({std::string(program), token});
-  if (sent != untold_.end() && !sent->second.empty()) {
+  if (sent != untold_.end() && sent->second.body.view() != checked->body.view()) {
+    return fail(done, key_reused());
+  }
+  if (sent != untold_.end() && !sent->second.timestamp.empty()) {
     Position position;
     position.recoverable = false;
-    position.timestamp = sent->second;
+    position.timestamp = sent->second.timestamp;
     position.repeated = true;
     return done(std::move(position));
   }
@@ -83,8 +93,7 @@ void Publisher::appended(const Publish& publish, const Outcome& outcome) {
 
 void Publisher::failed(const Publish& publish, history::StoreError error) {
   if (error == history::StoreError::token_taken) {
-    return fail(publish.done, {409, "idempotency_key_reused",
-                               "The Idempotency-Key came with another body before.", ""});
+    return fail(publish.done, key_reused());
   }
   // It may have its number and be with the members, so it must not be sent again without one.
   const bool unknown =
@@ -121,7 +130,7 @@ void Publisher::deliver_unnumbered(const Publish& publish) {
 void Publisher::remember(const Publish& publish, const std::string& timestamp) {
   if (publish.token.empty()) return;
   const std::pair key(publish.program, publish.token);
-  const auto [at, is_new] = untold_.insert_or_assign(key, timestamp);
+  const auto [at, is_new] = untold_.insert_or_assign(key, Untold{timestamp, publish.body});
   if (is_new) untold_order_.push_back(key);
   if (untold_order_.size() <= untold_max) return;
   untold_.erase(untold_order_.front());

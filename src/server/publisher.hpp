@@ -72,7 +72,11 @@ class Publisher final : public TurnUser {
   std::set<std::string> owed_;  ///< Programs whose history needs a gap marker.
   /// What became of publishes with a token that the store did not take, by program and token: the
   /// timestamp of one that went out without a number; empty: it may have been stored.
-  std::map<std::pair<std::string, std::string>, std::string> untold_;
+  struct Untold {
+    std::string timestamp;
+    Bytes body;
+  };
+  std::map<std::pair<std::string, std::string>, Untold> untold_;
   std::deque<std::pair<std::string, std::string>> untold_order_;  ///< The oldest goes first.
   TimePoint settle_at_ = never;
   std::size_t in_flight_ = 0;

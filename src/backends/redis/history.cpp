@@ -24,6 +24,14 @@ using history::StoreError;
 constexpr const char* senseless = "an answer that makes no sense";
 constexpr const char* two_servers = "the connections lead to two servers";
 
+constexpr history::Gid far_ahead = std::chrono::microseconds(std::chrono::hours(24)).count();
+
+history::Gid wall_now() {
+  return static_cast<history::Gid>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                       std::chrono::system_clock::now().time_since_epoch())
+                                       .count());
+}
+
 /// Errors that say that the server, not the call, is the trouble.
 constexpr std::array<std::string_view, 15> refusals = {
     "LOADING",   "READONLY",   "OOM",   "NOAUTH",     "NOPERM",
@@ -309,6 +317,8 @@ void RedisHistory::probe(std::function<void(bool)> done) {
 }
 
 void RedisHistory::published(history::Published event) {
+  // Anybody may publish: a number from the far future must not become what all others are above.
+  if (event.record.gid > wall_now() + far_ahead) return;
   note(event.epoch, event.record.gid);
   listener_->published(std::move(event));
 }

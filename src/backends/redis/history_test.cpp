@@ -389,6 +389,20 @@ TEST_F(RedisServerOutage, FailsOneProgramWhoseKeyIsSomethingElse) {
   EXPECT_THAT(log.lines, testing::ElementsAre("Redis failed a call code=WRONGTYPE"));
 }
 
+TEST_F(RedisServerOutage, ReadsTheOthersWhenOneProgramsKeyIsSomethingElse) {
+  open();
+  ASSERT_TRUE(append("odd").has_value());
+  ASSERT_TRUE(append("even").has_value());
+  server.command({"DEL", "socket:events:program:odd"});
+  server.command({"SET", "socket:events:program:odd", "x"});
+  const auto reply = read({{"odd", 0, 0}, {"even", 0, 0}, {"odd", 0, 5}});
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->programs[0].records.size(), 0U);
+  EXPECT_NE(reply->programs[0].top, 0U) << "what is not there shows as a gap";
+  EXPECT_EQ(reply->programs[1].records.size(), 1U);
+  EXPECT_EQ(reply->programs[2].records.size(), 0U);
+}
+
 TEST_F(RedisServerOutage, PassesOverEntriesThatAreNotEvents) {
   open();
   const Outcome first = append();

@@ -237,6 +237,20 @@ TEST_F(RedisServerListening, IsLostWhenItReadsTooSlowly) {
   EXPECT_THAT(one.heard.seqs(), testing::ElementsAre("p1"));
 }
 
+TEST_F(RedisServerListening, PassesOverANumberOfTheFarFuture) {
+  open_hearing();
+  const Appended first = append();
+  const std::string forged =
+      "{\"epoch\":\"" + first.position.epoch +
+      "\",\"program\":\"p\",\"seq\":2,\"prev\":" + std::to_string(first.position.gid) +
+      ",\"gid\":9007199254740991,\"envelope\":{}}";
+  server->command({"PUBLISH", channel, forged});
+  const Appended second = append();
+  EXPECT_TRUE(probe(one));
+  EXPECT_EQ(second.position.epoch, first.position.epoch) << "nothing is above all numbers";
+  EXPECT_THAT(one.heard.seqs(), testing::ElementsAre("p1", "p2"));
+}
+
 TEST_F(RedisServerListening, SharesEventsAndClaimsAmongNodes) {
   open_hearing();
   open_hearing(two, quick());

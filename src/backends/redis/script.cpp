@@ -117,10 +117,11 @@ for i = 2, #KEYS do
   if tonumber(top) > after then
     local from = after < oldest and text(oldest) or '(' .. text(after)
     if newest_max == '0' then
-      members = redis.call('ZRANGEBYSCORE', KEYS[i], from, '+inf')
+      members = redis.pcall('ZRANGEBYSCORE', KEYS[i], from, '+inf')
     else
-      members = redis.call('ZREVRANGEBYSCORE', KEYS[i], '+inf', from, 'LIMIT', 0, newest_max)
+      members = redis.pcall('ZREVRANGEBYSCORE', KEYS[i], '+inf', from, 'LIMIT', 0, newest_max)
     end
+    if members.err then members = {} end -- a key of another type is this program's gap only
   end
   reply[i + 1] = {top, members}
 end
