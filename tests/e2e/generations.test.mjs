@@ -105,7 +105,7 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
     await ben.connected(2);
     await ben.received(`${round}-beta`);
     assert.deepEqual(ben.requestIds, [`${round}-seen`, `${round}-beta`]);
-    assert.equal(ben.notices.at(-1).programs.alpha, "left");
+    assert.equal((await ben.notice()).programs.alpha, "left");
     add();
   });
 });

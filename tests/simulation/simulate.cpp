@@ -38,9 +38,11 @@ constexpr std::array must_happen = {
     "events without a number",
     "publish answers lost",
     "socket ids taken over",
-    "repeats of a cursor's millisecond",
 };
 constexpr std::uint64_t seeds_that_must_have_seen_it_all = 300;
+/// Seldom, and then often: of many seeds only.
+constexpr const char* must_happen_seldom = "repeats of a cursor's millisecond";
+constexpr std::uint64_t many_seeds = 2000;
 
 struct Arguments {
   std::uint64_t first = 1;
@@ -178,6 +180,10 @@ bool run_many(const Arguments& arguments) {
       std::printf("nothing of this happened: %s\n", what);
       ++failed;
     }
+  }
+  if (arguments.count >= many_seeds && total.of[must_happen_seldom] == 0) {
+    std::printf("nothing of this happened: %s\n", must_happen_seldom);
+    ++failed;
   }
   std::printf("%" PRIu64 " seeds, %" PRIu64 " failed\n", arguments.count, failed);
   return failed == 0;

@@ -5,7 +5,6 @@
 #include "tests/contract/heard.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -305,7 +304,7 @@ TEST_F(RedisServerListening, SubscribesToManyProgramsAtOnce) {
 }
 
 TEST_F(RedisServerListening, NeedsNoMoreThanOperationsMdSays) {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../../docs/operations.md");
+  std::ifstream file(CRIER_OPERATIONS_PAGE);
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   const std::size_t begin = page.find("`~socket:events:*");
   ASSERT_NE(begin, std::string::npos);

@@ -72,6 +72,12 @@ export class Client {
     return this;
   }
 
+  /** What the latest `catchup` says, once there have been so many. */
+  async notice(count = 1) {
+    await until(() => this.notices.length >= count, { what: () => `${this.user} to get its catchup` });
+    return this.notices.at(-1);
+  }
+
   /** The private id that the official client keeps for its recovery. */
   get pid() {
     return this.socket._pid;
