@@ -58,7 +58,12 @@ void Feed::queue(const std::string& name, Program& program) {
   to_read_.push_back(name);
 }
 
-void Feed::watch(const std::string& program) { want(program); }
+void Feed::watch(const std::string& name) {
+  Program& program = want(name);
+  if (program.state != State::unread) return;
+  queue(name, program);
+  pump();
+}
 
 void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   Waiting waiting;

@@ -98,7 +98,7 @@ class Feed {
 
   /// Follows a program of which somebody is a member without having asked: it is closed when the
   /// program is known, because nobody can say what it has missed.
-  void watch(const std::string& program);
+  void watch(const std::string& name);
 
   /// Answered by an Answered with the same number, once, unless it is withdrawn.
   void ask(std::uint64_t question, Question what, TimePoint now);

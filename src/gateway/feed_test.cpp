@@ -344,6 +344,23 @@ TEST_F(FeedTest, FollowsWhatSomebodyIsAMemberOfBlindly) {
   EXPECT_THAT(commands(), ElementsAre("close p unknown"));
 }
 
+TEST_F(FeedTest, FollowsBlindlyAProgramThatLingered) {
+  live({{"p", 8}});
+  members.clear();
+  feed.lost();
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), IsEmpty());
+  members.insert("p");
+  feed.watch("p");
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  feed.store_read(Unexpected{StoreError::unavailable}, now);
+  now += options.retry;
+  feed.tick(now);
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  read({top("p", 10)});
+  EXPECT_THAT(commands(), ElementsAre("close p unknown"));
+}
+
 TEST_F(FeedTest, AHoleOfAProgramWithoutMembersHoldsUpNobody) {
   live({{"p", 8}});
   members.clear();
