@@ -334,16 +334,6 @@ TEST_F(FeedTest, MembersOfWhomNothingIsKnownAreClosedWhenTheStoreIsThere) {
   EXPECT_THAT(commands(), ElementsAre("close p unknown"));
 }
 
-TEST_F(FeedTest, FollowsWhatSomebodyIsAMemberOfBlindly) {
-  members.insert("p");
-  feed.watch("p");
-  feed.watch("p");
-  feed.subscribed("p");
-  EXPECT_THAT(commands(), ElementsAre("subscribe p", "read p"));
-  read({top("p", 4)});
-  EXPECT_THAT(commands(), ElementsAre("close p unknown"));
-}
-
 TEST_F(FeedTest, FollowsBlindlyAProgramThatLingered) {
   live({{"p", 8}});
   members.clear();
