@@ -365,8 +365,11 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   }
   if (program.state != State::unread) return;
   program.state = State::read;
-  if (program.known) return resume(name, program, std::move(kept), absent_are_known);
-  if (has_members_(name)) say(CloseMembers{name, "unknown"});
+  // Whose last member has gone since the hole has nobody who could have missed anything, though
+  // others may have gone on meanwhile.
+  const bool members = has_members_(name);
+  if (program.known && members) return resume(name, program, std::move(kept), absent_are_known);
+  if (members) say(CloseMembers{name, "unknown"});
   begin(program, std::move(kept));
 }
 

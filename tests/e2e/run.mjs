@@ -20,11 +20,7 @@ if (target === "crier" && !existsSync(crierBinary)) {
   console.error(`no daemon at ${crierBinary}: build the release preset, or set CRIER_BIN`);
   process.exit(1);
 }
-// Chaos takes other turns each time; what it finds is for whoever runs the long versions.
-function isWanted(name) {
-  return name.endsWith(".test.mjs") && (name !== "chaos.test.mjs" || process.env.CRIER_E2E_FULL === "1");
-}
-const files = (wanted.length > 0 ? wanted : readdirSync(here).filter(isWanted).sort()).map((name) =>
+const files = (wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith(".test.mjs")).sort()).map((name) =>
   join(here, name),
 );
 // One file at a time: the tests measure time and memory, and share two cores with the server.
