@@ -23,7 +23,6 @@ class RedisTls : public testing::Test, public TestUser {
   static void TearDownTestSuite() { certificates.reset(); }
 
   void SetUp() override {
-    if (!TestServer::installed()) GTEST_SKIP() << "no redis-server here";
     options.ca_file = path("ca.crt");
   }
   void start(const std::string& certificate, const std::string& auth_clients = "no") {

@@ -214,9 +214,6 @@ TEST_F(RedisDiscovery, SaysThatNobodyServesTheSlot) {
 
 class RedisSentinel : public RedisDiscovery {
  protected:
-  void SetUp() override {
-    if (!TestServer::installed()) GTEST_SKIP() << "no redis-server here";
-  }
   /// For servers that first have to agree.
   template <class Predicate>
   bool wait_long(Predicate holds) {
