@@ -22,9 +22,7 @@ class RedisTls : public testing::Test, public TestUser {
   static void SetUpTestSuite() { certificates = std::make_unique<net::TestCertificates>(); }
   static void TearDownTestSuite() { certificates.reset(); }
 
-  void SetUp() override {
-    options.ca_file = path("ca.crt");
-  }
+  void SetUp() override { options.ca_file = path("ca.crt"); }
   void start(const std::string& certificate, const std::string& auth_clients = "no") {
     port = free_port();
     server = std::make_unique<TestServer>(std::vector<std::string>{

@@ -563,8 +563,8 @@ TEST(RedisHistory, RefusesAUrlWithoutRepeatingIt) {
 }  // namespace
 }  // namespace crier::redis
 
-/// Tests that need a server are named RedisServer…, RedisTls, RedisSentinel or RedisCluster; without
-/// redis-server the others run, and the line below says so.
+/// Tests that need a server are named RedisServer…, RedisTls, RedisSentinel or RedisCluster;
+/// without redis-server the others run, and the line below says so.
 int main(int argc, char** argv) {
   testing::InitGoogleMock(&argc, argv);
   if (!crier::redis::TestServer::installed()) {
