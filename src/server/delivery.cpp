@@ -161,6 +161,16 @@ void Delivery::close(const gateway::CloseMembers& members) {
 
 // Events.
 
+/// An empty packet if the store holds what no gateway has written.
+Packet Delivery::encode(const history::Epoch& epoch, const history::Record& record) {
+  const auto id = history::event_id(epoch, record.gid);
+  const auto arguments =
+      catalog::event_arguments(record.body.view(), history::milliseconds(record.gid), id);
+  if (!arguments.empty()) return make_packet(main_namespace, arguments);
+  parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
+  return {};
+}
+
 const Packet& Delivery::encoded(const history::Epoch& epoch, const history::Record& record) {
   if (encoded_epoch_ != epoch || encoded_bytes_ > encoded_bytes_max) {
     encoded_.clear();
@@ -169,29 +179,16 @@ const Packet& Delivery::encoded(const history::Epoch& epoch, const history::Reco
   }
   const auto [at, is_new] = encoded_.try_emplace(record.gid);
   if (!is_new) return at->second;
-  const auto id = history::event_id(epoch, record.gid);
-  const auto arguments =
-      catalog::event_arguments(record.body.view(), history::milliseconds(record.gid), id);
-  if (arguments.empty()) {
-    parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
-  } else {
-    at->second = make_packet(main_namespace, arguments);
-  }
+  at->second = encode(epoch, record);
   encoded_bytes_ += entry_bytes + 2 * at->second.message.size();
   return at->second;
 }
 
 void Delivery::queue(const gateway::Deliver& event) {
   if (parts_.sockets.member_count(main_namespace, room_of(event.program)) == 0) return;
-  const auto& record = event.record;
-  const auto id = history::event_id(event.epoch, record.gid);
-  const auto arguments =
-      catalog::event_arguments(record.body.view(), history::milliseconds(record.gid), id);
-  if (arguments.empty()) {  // the store holds what no gateway has written
-    parts_.worker.log(LogLevel::warning, "a published event cannot be read", {{"id", id}});
-    return;
-  }
-  live_.push_back({event.program, record.gid, make_packet(main_namespace, arguments)});
+  Packet packet = encode(event.epoch, event.record);
+  if (packet.message.view().empty()) return;
+  live_.push_back({event.program, event.record.gid, std::move(packet)});
 }
 
 void Delivery::deliver_unnumbered(std::string program, Packet packet) {

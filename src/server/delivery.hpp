@@ -96,6 +96,7 @@ class Delivery final : public history::Listener, public TurnUser {
   void run();
   void perform(gateway::FeedCommand& command);
   void read(std::vector<history::ReadRequest> reads);
+  Packet encode(const history::Epoch& epoch, const history::Record& record);
   void queue(const gateway::Deliver& event);
   void close(const gateway::CloseMembers& members);
   void deliver_late(const Live& live);
