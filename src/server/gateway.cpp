@@ -6,6 +6,7 @@
 #include "base/json_text.hpp"
 #include "history/memory_store.hpp"
 #include "server/door.hpp"
+#include "server/options.hpp"
 #include "server/programs.hpp"
 #include "server/publish_api.hpp"
 #include "server/publisher.hpp"
@@ -88,38 +89,6 @@ GatewayOptions checked(GatewayOptions options) {
   return options;
 }
 
-server::WorkerOptions worker_options(const GatewayOptions& options) {
-  server::WorkerOptions worker;
-  worker.endpoint = {options.address, options.port};
-  worker.cors.origins = options.origins;
-  worker.http.header_bytes_max = options.header_bytes_max;
-  worker.http.headers_max = options.headers_max;
-  worker.request_timeout = options.request_timeout;
-  worker.keep_alive_timeout = options.keep_alive_timeout;
-  worker.connections_max = options.connections_max;
-  return worker;
-}
-
-engineio::SessionOptions session_options(const GatewayOptions& options) {
-  engineio::SessionOptions session;
-  session.ping_interval = options.ping_interval;
-  session.ping_timeout = options.ping_timeout;
-  session.upgrade_timeout = options.upgrade_timeout;
-  session.payload_bytes_max = options.payload_bytes_max;
-  session.backlog_bytes_max = options.backlog_bytes_max;
-  return session;
-}
-
-socketio::ClientOptions client_options(const GatewayOptions& options) {
-  socketio::ClientOptions client;
-  client.connect_timeout = options.connect_timeout;
-  client.reassembly_bytes_max = options.payload_bytes_max;
-  client.namespaces_max = options.namespaces_max;
-  client.packet.attachments_max = options.attachments_max;
-  client.packet.json_depth_max = options.json_depth_max;
-  return client;
-}
-
 history::Retention retention(const GatewayOptions& options) {
   return {options.history_ttl, options.history_events_max, options.history_bytes_max};
 }
@@ -148,15 +117,6 @@ access::TokenPolicy policy(const GatewayOptions& options) {
   policy.leeway = options.jwt_leeway;
   policy.token_bytes_max = options.token_bytes_max;
   return policy;
-}
-
-gateway::FeedOptions feed_options(const GatewayOptions& options) {
-  gateway::FeedOptions feed;
-  feed.ring.events_max = options.history_events_max;
-  feed.ring.bytes_max = options.history_bytes_max;
-  feed.ring.age_max = options.history_ttl;
-  feed.patience = options.admission_deadline;
-  return feed;
 }
 
 /// Apart from those of the HTTP API, whose tokens hold no colon.
@@ -214,16 +174,17 @@ class Gateway::Impl {
 Gateway::Impl::Impl(GatewayOptions options, LogSink log)
     : options_(checked(std::move(options))),
       log_(std::move(log)),
-      worker_(worker_options(options_), log_),
+      worker_(server::worker_options(options_), log_),
       door_(std::make_shared<server::Door>(worker_.loop())),
-      client_options_(client_options(options_)),
+      client_options_(server::client_options(options_)),
       sockets_(worker_, client_options_, random_),
-      engine_(worker_, session_options(options_), options_.fragments_max, sockets_, random_),
+      engine_(worker_, server::session_options(options_), options_.fragments_max, sockets_,
+              random_),
       memberships_(sqlite::open_memberships(options_.store)),
       history_(open_history(options_, worker_.loop(), log_)),
       verifier_(keys(options_), policy(options_)),
       seal_(options_.jwt_secret),
-      delivery_({worker_, engine_, sockets_, *history_}, feed_options(options_)),
+      delivery_({worker_, engine_, sockets_, *history_}, server::feed_options(options_)),
       programs_({worker_, engine_, sockets_, *memberships_, *history_, delivery_, verifier_, seal_,
                  wall_now},
                 {options_.admission_deadline, std::chrono::milliseconds(250),

@@ -1,6 +1,7 @@
 #include "node.hpp"
 
 #include "base/assert.hpp"
+#include "server/options.hpp"
 
 #include <utility>
 
@@ -9,29 +10,14 @@ namespace crier::simulation {
 namespace {
 
 server::WorkerOptions worker_options(const GatewayOptions& options) {
-  server::WorkerOptions worker;
+  server::WorkerOptions worker = server::worker_options(options);
   worker.endpoint = {"127.0.0.1", 0};
-  worker.request_timeout = options.request_timeout;
-  worker.keep_alive_timeout = options.keep_alive_timeout;
   return worker;
-}
-
-engineio::SessionOptions session_options(const GatewayOptions& options) {
-  engineio::SessionOptions session;
-  session.ping_interval = options.ping_interval;
-  session.ping_timeout = options.ping_timeout;
-  session.upgrade_timeout = options.upgrade_timeout;
-  session.backlog_bytes_max = options.backlog_bytes_max;
-  return session;
 }
 
 gateway::FeedOptions feed_options(const GatewayOptions& options,
                                   std::chrono::milliseconds check_interval) {
-  gateway::FeedOptions feed;
-  feed.ring.events_max = options.history_events_max;
-  feed.ring.bytes_max = options.history_bytes_max;
-  feed.ring.age_max = options.history_ttl;
-  feed.patience = options.admission_deadline;
+  gateway::FeedOptions feed = server::feed_options(options);
   feed.check_interval = check_interval;
   return feed;
 }
@@ -61,7 +47,7 @@ Node::Node(World& world, Host& host, const GatewayOptions& options, const Parts&
       random_(Random::seeded(world.dice().fork("node", host.index).next())),
       worker_(worker_options(options), log_to(world, host)),
       sockets_(worker_, client_options_, random_),
-      engine_(worker_, session_options(options), options.fragments_max, sockets_, random_),
+      engine_(worker_, server::session_options(options), options.fragments_max, sockets_, random_),
       memberships_(parts.memberships(worker_.loop())),
       history_(parts.history(worker_.loop())),
       verifier_({{std::string(jwt_secret), {access::Algorithm::hs256}, {}}}, {}),

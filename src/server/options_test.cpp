@@ -1,0 +1,38 @@
+#include "server/options.hpp"
+
+#include <gtest/gtest.h>
+
+namespace crier::server {
+namespace {
+
+TEST(Options, RingsAreBoundedAsTheHistoryIs) {
+  GatewayOptions options;
+  options.history_events_max = 7;
+  options.history_bytes_max = 2048;
+  options.history_ttl = std::chrono::seconds(9);
+  const auto feed = feed_options(options);
+  EXPECT_EQ(feed.ring.events_max, 7U);
+  EXPECT_EQ(feed.ring.bytes_max, 2048U);
+  EXPECT_EQ(feed.ring.age_max, std::chrono::seconds(9));
+}
+
+TEST(Options, OneBoundOfWhatAClientSendsHoldsForPayloadsAndForWhatIsPutTogether) {
+  GatewayOptions options;
+  options.payload_bytes_max = 4096;
+  EXPECT_EQ(session_options(options).payload_bytes_max, 4096U);
+  EXPECT_EQ(client_options(options).reassembly_bytes_max, 4096U);
+}
+
+TEST(Options, TheListenersAreTheGateways) {
+  GatewayOptions options;
+  options.address = "127.0.0.1";
+  options.port = 4711;
+  options.connections_max = 3;
+  const auto worker = worker_options(options);
+  EXPECT_EQ(worker.endpoint.address, "127.0.0.1");
+  EXPECT_EQ(worker.endpoint.port, 4711);
+  EXPECT_EQ(worker.connections_max, 3U);
+}
+
+}  // namespace
+}  // namespace crier::server
