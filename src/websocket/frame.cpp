@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
+#include "websocket/deflate.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,9 @@ constexpr std::size_t control_bytes_max = 125;
 constexpr std::size_t header_bytes_max = 14;
 constexpr std::uint64_t length_16 = 126;  // 7-bit lengths that announce a longer one
 constexpr std::uint64_t length_64 = 127;
+constexpr unsigned char final_bit = 0x80;
+constexpr unsigned char compressed_bit = 0x40;  // RSV1, RFC 7692 section 6
+constexpr unsigned char reserved_bits = 0x70;
 
 using Key = std::array<char, 4>;
 
@@ -45,11 +49,15 @@ void unmask(std::span<char> data, const Key& key) {
   for (; done < data.size(); ++done) data[done] ^= key[done % key.size()];
 }
 
-// Sections 5.2 and 5.5: what the first byte says must be allowed by itself and in its place.
-bool is_legal_start(unsigned char first, bool in_message) {
-  const bool fin = (first & 0x80U) != 0;
-  const bool reserved_bits = (first & 0x70U) != 0;
-  if (reserved_bits) return false;
+// Sections 5.2 and 5.5: what the first byte says must be allowed by itself and in its place. Only
+// the first frame of a message may say that it is compressed (RFC 7692 section 6.1).
+bool is_legal_start(unsigned char first, bool in_message, bool deflates) {
+  const bool fin = (first & final_bit) != 0;
+  if ((first & reserved_bits & ~compressed_bit) != 0) return false;
+  const bool compressed = (first & compressed_bit) != 0;
+  if (compressed && (!deflates || in_message || is_control(static_cast<Opcode>(first & 0x0FU)))) {
+    return false;
+  }
   switch (static_cast<Opcode>(first & 0x0FU)) {
     case Opcode::continuation:
       return in_message;
@@ -81,6 +89,11 @@ Result<std::optional<Message>, CloseCode> close_message(std::string_view payload
   return std::optional(Message{Opcode::close, reason, static_cast<CloseCode>(code)});
 }
 
+/// How long it may be as sent: what does not compress grows by some bytes a block.
+std::size_t wire_bytes_max(std::size_t message_bytes_max, bool compressed) {
+  return compressed ? message_bytes_max + message_bytes_max / 256 + 64 : message_bytes_max;
+}
+
 /// Of one frame that is a message by itself.
 Result<std::optional<Message>, CloseCode> message(Opcode opcode, std::string_view payload) {
   if (opcode == Opcode::close) return close_message(payload);
@@ -88,13 +101,10 @@ Result<std::optional<Message>, CloseCode> message(Opcode opcode, std::string_vie
   return std::optional(Message{opcode, payload});
 }
 
-}  // namespace
-
-std::string frame(Opcode opcode, std::string_view payload) {
-  CRIER_ASSERT(!is_control(opcode) || payload.size() <= control_bytes_max);
+std::string write_frame(unsigned first, std::string_view payload) {
   std::string out;
   out.reserve(header_bytes_max + payload.size());
-  out.push_back(static_cast<char>(0x80U | static_cast<std::uint8_t>(opcode)));
+  out.push_back(static_cast<char>(first));
   if (payload.size() < length_16) {
     out.push_back(static_cast<char>(payload.size()));
   } else if (payload.size() <= 0xFFFF) {
@@ -106,6 +116,18 @@ std::string frame(Opcode opcode, std::string_view payload) {
   }
   out.append(payload);
   return out;
+}
+
+}  // namespace
+
+std::string frame(Opcode opcode, std::string_view payload) {
+  CRIER_ASSERT(!is_control(opcode) || payload.size() <= control_bytes_max);
+  return write_frame(final_bit | static_cast<unsigned>(opcode), payload);
+}
+
+std::string compressed_frame(Opcode opcode, std::string_view payload) {
+  CRIER_ASSERT(opcode == Opcode::text || opcode == Opcode::binary);
+  return write_frame(final_bit | compressed_bit | static_cast<unsigned>(opcode), payload);
 }
 
 std::string close_frame(CloseCode code, std::string_view reason) {
@@ -125,6 +147,7 @@ std::string close_frame(CloseCode code, std::string_view reason) {
 struct Reader::Frame {
   Opcode opcode = Opcode::continuation;
   bool fin = false;
+  bool compressed = false;
   Key key{};
   std::uint64_t left = 0;  ///< Payload bytes still to come.
   bool started = false;    ///< Part of the payload is held.
@@ -133,6 +156,7 @@ struct Reader::Frame {
 struct Reader::Held {
   std::string message;                           ///< All fragments so far.
   Opcode message_opcode = Opcode::continuation;  ///< continuation: no message is half-read.
+  bool compressed = false;                       ///< The message.
   std::size_t fragments = 0;
   Utf8Checker utf8;
   std::optional<Frame> frame;  ///< Half-read.
@@ -154,7 +178,8 @@ struct Reader::Held {
   }
 };
 
-Reader::Reader(const ReaderLimits& limits) : limits_(&limits) {}
+Reader::Reader(const ReaderLimits& limits, Inflater* inflater)
+    : limits_(&limits), inflater_(inflater) {}
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
@@ -213,8 +238,10 @@ Result<std::optional<Reader::Frame>, CloseCode> Reader::parse_header(std::string
   constexpr Unexpected protocol_error{CloseCode::protocol_error};
   const auto first = static_cast<unsigned char>(bytes[0]);
   const bool in_message = held_ && held_->message_opcode != Opcode::continuation;
-  if (!is_legal_start(first, in_message)) return protocol_error;
-  Frame frame{.opcode = static_cast<Opcode>(first & 0x0FU), .fin = (first & 0x80U) != 0};
+  if (!is_legal_start(first, in_message, deflates())) return protocol_error;
+  Frame frame{.opcode = static_cast<Opcode>(first & 0x0FU),
+              .fin = (first & final_bit) != 0,
+              .compressed = (first & compressed_bit) != 0};
   const bool control = is_control(frame.opcode);
   const std::size_t fragments = in_message ? held_->fragments : 0;
   if (!control && fragments >= limits_->fragments_max) return Unexpected{CloseCode::policy};
@@ -234,7 +261,8 @@ Result<std::optional<Reader::Frame>, CloseCode> Reader::parse_header(std::string
     if (top_bit || frame.left <= shorter_max) return protocol_error;
   }
   const std::size_t already = in_message ? held_->message.size() : 0;
-  if (!control && frame.left > limits_->message_bytes_max - already) {
+  const bool compressed = in_message ? held_->compressed : frame.compressed;
+  if (!control && frame.left > wire_bytes_max(limits_->message_bytes_max, compressed) - already) {
     return Unexpected{CloseCode::too_big};
   }
 
@@ -255,7 +283,9 @@ Reader::Outcome Reader::read_payload(Frame frame, std::span<char>& input) {
   const bool at_once = !frame.started && frame.left == 0;
   const bool alone =
       is_control(frame.opcode) || (frame.fin && frame.opcode != Opcode::continuation);
-  if (at_once && alone) return message(frame.opcode, piece);
+  if (at_once && alone) {
+    return frame.compressed ? inflate(frame.opcode, piece) : message(frame.opcode, piece);
+  }
   if (at_once || !piece.empty()) {
     if (!keep(frame, piece)) return Unexpected{CloseCode::invalid_data};
     frame.started = true;
@@ -268,9 +298,16 @@ Reader::Outcome Reader::read_payload(Frame frame, std::span<char>& input) {
     return message(frame.opcode, {held_->control.data(), held_->control_size});
   }
   if (!frame.fin) return std::optional<Message>();
-  if (!held_->utf8.complete()) return Unexpected{CloseCode::invalid_data};
   const Opcode opcode = std::exchange(held_->message_opcode, Opcode::continuation);
+  if (held_->compressed) return inflate(opcode, held_->message);
+  if (!held_->utf8.complete()) return Unexpected{CloseCode::invalid_data};
   return std::optional(Message{opcode, held_->message});
+}
+
+Reader::Outcome Reader::inflate(Opcode opcode, std::string_view data) {
+  const auto inflated = inflater_->inflate(data, limits_->message_bytes_max);
+  if (!inflated) return Unexpected{inflated.error()};
+  return message(opcode, inflated.value());
 }
 
 // False if that makes text that is not UTF-8.
@@ -283,11 +320,14 @@ bool Reader::keep(const Frame& frame, std::string_view piece) {
     return true;
   }
   if (!frame.started) {
-    if (frame.opcode != Opcode::continuation) held.message_opcode = frame.opcode;
+    if (frame.opcode != Opcode::continuation) {
+      held.message_opcode = frame.opcode;
+      held.compressed = frame.compressed;
+    }
     ++held.fragments;
   }
   held.message.append(piece);
-  return held.message_opcode != Opcode::text || held.utf8.feed(piece);
+  return held.message_opcode != Opcode::text || held.compressed || held.utf8.feed(piece);
 }
 
 }  // namespace crier::websocket

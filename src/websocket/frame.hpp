@@ -14,6 +14,8 @@
 
 namespace crier::websocket {
 
+class Inflater;
+
 enum class Opcode : std::uint8_t {
   continuation = 0,
   text = 1,
@@ -36,20 +38,23 @@ enum class CloseCode : std::uint16_t {
 
 /// A final, unmasked frame: header and payload. Encoded once for all receivers.
 std::string frame(Opcode opcode, std::string_view payload);
+/// The same of what a Deflater has made of a text or binary message, RFC 7692 section 6.
+std::string compressed_frame(Opcode opcode, std::string_view payload);
 /// A close frame; `reason` is cut to fit 123 bytes at a character boundary, and left out where
 /// there is no code. The code may be any that may be sent, an application's (3000 … 4999) too.
 std::string close_frame(CloseCode code, std::string_view reason = {});
 
 /// One whole message, or one control frame.
 struct Message {
-  Opcode opcode;          ///< text, binary, close, ping or pong
-  std::string_view data;  ///< Good until the next call of the reader, or the input goes away. Of a
-                          ///< close frame, the reason.
+  Opcode opcode;  ///< text, binary, close, ping or pong
+  std::string_view
+      data;  ///< Good until the next call of the reader (or, of a compressed message,
+             ///< of its inflater), or the input goes away. Of a close frame, the reason.
   CloseCode close_code = CloseCode::none;  ///< What the peer sent, not only those named above.
 };
 
 struct ReaderLimits {
-  std::size_t message_bytes_max = 1'000'000;  ///< All fragments together, in bytes.
+  std::size_t message_bytes_max = 1'000'000;  ///< All fragments together, in bytes, inflated.
   std::size_t fragments_max = 4096;           ///< Frames of one message.
 };
 
@@ -57,8 +62,9 @@ struct ReaderLimits {
 /// of the bytes does not depend on how they are cut into pieces.
 class Reader {
  public:
-  explicit Reader(const ReaderLimits& limits);  ///< `limits` outlives it.
-  explicit Reader(const ReaderLimits&&) = delete;
+  /// `limits` and `inflater` outlive it. Without an inflater, the peer may not compress.
+  explicit Reader(const ReaderLimits& limits, Inflater* inflater = nullptr);
+  explicit Reader(const ReaderLimits&&, Inflater* = nullptr) = delete;
   ~Reader();
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;
@@ -72,6 +78,8 @@ class Reader {
 
   /// Bytes of heap held for a half-read message.
   [[nodiscard]] std::size_t held_bytes() const;
+  /// Whether permessage-deflate was negotiated.
+  [[nodiscard]] bool deflates() const { return inflater_ != nullptr; }
 
  private:
   struct Frame;
@@ -84,9 +92,11 @@ class Reader {
                                                        std::size_t& size) const;
   Outcome read_payload(Frame frame, std::span<char>& input);
   bool keep(const Frame& frame, std::string_view piece);
+  Outcome inflate(Opcode opcode, std::string_view data);
   Held& held();
 
   const ReaderLimits* limits_;  ///< Null once spent.
+  Inflater* inflater_;
   std::unique_ptr<Held> held_;
 };
 static_assert(sizeof(Reader) <= 32, "what an idle connection costs");

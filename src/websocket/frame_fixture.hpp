@@ -2,6 +2,7 @@
 
 // A client's frames, and what a reader makes of them however they are cut.
 
+#include "websocket/deflate.hpp"
 #include "websocket/frame.hpp"
 
 #include <algorithm>
@@ -63,7 +64,8 @@ inline std::string_view name(Opcode opcode) {
 // Messages, and the code of the failure that ended them, as one line.
 class Feed {
  public:
-  explicit Feed(const ReaderLimits& limits) : reader_(limits) {}
+  explicit Feed(const ReaderLimits& limits, Inflater* inflater = nullptr)
+      : reader_(limits, inflater) {}
 
   void piece(std::string_view bytes) {
     std::vector<char> own(bytes.begin(), bytes.end());  // so that ASan sees its edges
@@ -94,15 +96,16 @@ class Feed {
   bool failed_ = false;
 };
 
-inline std::string outcome(std::string_view bytes, const ReaderLimits& limits = {}) {
-  Feed whole(limits);
+inline std::string outcome(std::string_view bytes, const ReaderLimits& limits = {},
+                           Inflater* inflater = nullptr) {
+  Feed whole(limits, inflater);
   whole.piece(bytes);
-  Feed single(limits);
+  Feed single(limits, inflater);
   for (std::size_t i = 0; i < bytes.size(); ++i) single.piece(bytes.substr(i, 1));
   EXPECT_EQ(single.outcome(), whole.outcome()) << "byte by byte";
   const std::size_t step = std::max<std::size_t>(1, bytes.size() / 512);
   for (std::size_t split = 0; split <= bytes.size(); split += step) {
-    Feed halves(limits);
+    Feed halves(limits, inflater);
     halves.piece(bytes.substr(0, split));
     halves.piece(bytes.substr(split));
     EXPECT_EQ(halves.outcome(), whole.outcome()) << "split at " << split;
@@ -116,10 +119,11 @@ struct Case {
   std::string outcome;
 };
 
-inline void check(const std::vector<Case>& cases, const ReaderLimits& limits = {}) {
+inline void check(const std::vector<Case>& cases, const ReaderLimits& limits = {},
+                  Inflater* inflater = nullptr) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.why);
-    EXPECT_EQ(outcome(c.bytes, limits), c.outcome);
+    EXPECT_EQ(outcome(c.bytes, limits, inflater), c.outcome);
   }
 }
 

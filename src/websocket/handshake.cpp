@@ -2,6 +2,7 @@
 
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
+#include "websocket/token.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,10 +14,6 @@ namespace {
 
 constexpr std::string_view blanks = " \t";
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 // Section 4.2.1: 16 bytes in base64 are 22 characters and the padding.
 bool is_key(std::string_view key) {
   constexpr std::string_view padding = "==";
@@ -26,13 +23,7 @@ bool is_key(std::string_view key) {
                              [](char c) { return is_letter_or_digit(c) || c == '+' || c == '/'; });
 }
 
-// RFC 9110 section 5.6.2.
-bool is_token(std::string_view text) {
-  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_letter_or_digit(c) || marks.find(c) != std::string_view::npos;
-  });
-}
+bool is_token(std::string_view text) { return !text.empty() && token_size(text) == text.size(); }
 
 std::string_view first_in_list(std::string_view list) {
   list = list.substr(0, list.find(','));

@@ -1,0 +1,56 @@
+#pragma once
+
+// Compressed messages, RFC 7692 section 7.2, without context takeover: no message refers to an
+// earlier one, so that one Inflater and one Deflater serve all connections of a thread. Neither
+// takes memory before its first message.
+
+#include "crier/result.hpp"
+#include "websocket/frame.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct z_stream_s;
+
+namespace crier::websocket {
+
+class Inflater {
+ public:
+  Inflater();
+  ~Inflater();
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  /// The message that `data` holds compressed; good until the next call. Fails with too_big as
+  /// soon as more than `bytes_max` come out, and with invalid_data if `data` is not DEFLATE or ends
+  /// too soon.
+  Result<std::string_view, CloseCode> inflate(std::string_view data, std::size_t bytes_max);
+
+ private:
+  bool feed(std::string_view piece, std::size_t bytes_max);
+
+  std::unique_ptr<z_stream_s, void (*)(z_stream_s*)> stream_;
+  std::string out_;
+};
+
+class Deflater {
+ public:
+  /// Messages shorter than `bytes_min` are not compressed.
+  explicit Deflater(std::size_t bytes_min);
+  ~Deflater();
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+
+  /// A final, unmasked frame for a peer that has negotiated the extension; nothing if a plain
+  /// frame is no longer. `opcode` is text or binary.
+  std::optional<std::string> frame(Opcode opcode, std::string_view payload);
+
+ private:
+  std::size_t bytes_min_;
+  std::unique_ptr<z_stream_s, void (*)(z_stream_s*)> stream_;
+};
+
+}  // namespace crier::websocket
