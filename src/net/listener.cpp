@@ -26,13 +26,17 @@ bool turn_on(int descriptor, int level, int option, int value = 1) {
 }
 
 /// Binds and listens; false with errno if that fails.
-bool listen_on(int descriptor, const tcp::endpoint& endpoint) {
+bool listen_on(int descriptor, const tcp::endpoint& endpoint, Sharing sharing) {
   if (!turn_on(descriptor, SOL_SOCKET, SO_REUSEADDR)) return false;
   // "::" takes IPv4 too, whatever the system's default is.
   if (endpoint.address().is_v6() && !turn_on(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0))
     return false;
-  return ::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
-         ::listen(descriptor, SOMAXCONN) == 0;
+  // The first binds without the option: another process that shares its port must not have it.
+  if (sharing == Sharing::joining && !turn_on(descriptor, SOL_SOCKET, SO_REUSEPORT)) return false;
+  if (::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
+    return false;
+  if (sharing == Sharing::first && !turn_on(descriptor, SOL_SOCKET, SO_REUSEPORT)) return false;
+  return ::listen(descriptor, SOMAXCONN) == 0;
 }
 
 std::string listen_error(int error) {
@@ -52,7 +56,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
       : loop(on), handler(std::move(call)), socket(context_of(on)), pause(on, [this] { wait(); }) {}
 
   /// Returns an errno, 0 for success.
-  int listen(const tcp::endpoint& endpoint) {
+  int listen(const tcp::endpoint& endpoint, Sharing sharing) {
     const int descriptor =
         ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return errno;
@@ -61,7 +65,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
       ::close(descriptor);
       return error.value();
     }
-    if (!listen_on(descriptor, endpoint)) return errno;
+    if (!listen_on(descriptor, endpoint, sharing)) return errno;
     tcp::endpoint bound;
     auto size = static_cast<socklen_t>(bound.capacity());
     if (::getsockname(descriptor, bound.data(), &size) != 0) return errno;
@@ -129,7 +133,7 @@ Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const 
   if (error) return Unexpected{what + "that is not an IPv4 or IPv6 address"};
   std::unique_ptr<Listener> listener(
       new Listener(std::make_shared<State>(loop, std::move(handler))));
-  const int failed = listener->state_->listen({address, endpoint.port});
+  const int failed = listener->state_->listen({address, endpoint.port}, endpoint.sharing);
   if (failed != 0) return Unexpected{what + listen_error(failed)};
   return listener;
 }

@@ -9,9 +9,18 @@
 
 namespace crier::net {
 
+/// Whether several listeners of this process, on several loops, have one address and port. The
+/// system then spreads new connections over them.
+enum class Sharing : std::uint8_t {
+  none,
+  first,   ///< Others may join. Nobody else may have the port.
+  joining  ///< Joins a first one, with its address and port.
+};
+
 struct Endpoint {
   std::string address;     ///< IPv4 or IPv6 literal.
   std::uint16_t port = 0;  ///< 0: any free port.
+  Sharing sharing = Sharing::none;
 };
 
 /// Accepts TCP connections on one address and hands each to a handler, on the loop's thread, with

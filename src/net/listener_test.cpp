@@ -127,6 +127,41 @@ TEST(Listener, MayBeDestroyedByItsOwnHandler) {
   EXPECT_EQ(accepted, 1);
 }
 
+TEST(Listener, SharesItsPortWithThoseWhoJoin) {
+  Loop loop;
+  Loop other;
+  std::vector<Stream> accepted;
+  std::vector<Stream> accepted_there;
+  auto first = Listener::open(loop, {"127.0.0.1", 0, Sharing::first},
+                              [&](Stream stream) { accepted.push_back(std::move(stream)); });
+  ASSERT_TRUE(first) << first.error();
+  const std::uint16_t port = (*first)->port();
+  auto second = Listener::open(other, {"127.0.0.1", port, Sharing::joining},
+                               [&](Stream stream) { accepted_there.push_back(std::move(stream)); });
+  ASSERT_TRUE(second) << second.error();
+  EXPECT_EQ((*second)->port(), port);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 100; ++i) clients.push_back(std::make_unique<Client>(port));
+  run_ready(loop);
+  run_ready(other);
+  EXPECT_EQ(accepted.size() + accepted_there.size(), clients.size());
+  EXPECT_GT(accepted.size(), 0U);
+  EXPECT_GT(accepted_there.size(), 0U);
+}
+
+TEST(Listener, HasItsPortAloneThoughItShares) {
+  Loop loop;
+  const auto ignore = [](const Stream&) {};
+  auto first = Listener::open(loop, {"127.0.0.1", 0, Sharing::first}, ignore);
+  ASSERT_TRUE(first) << first.error();
+  const std::uint16_t port = (*first)->port();
+  for (const Sharing sharing : {Sharing::none, Sharing::first}) {
+    EXPECT_FALSE(Listener::open(loop, {"127.0.0.1", port, sharing}, ignore));
+  }
+  const auto alone = listen(loop, ignore);
+  EXPECT_FALSE(Listener::open(loop, {"127.0.0.1", alone->port(), Sharing::joining}, ignore));
+}
+
 /// Lets the process have no more descriptors than it has now, until destroyed.
 class NoMoreDescriptors {
  public:

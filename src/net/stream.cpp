@@ -60,7 +60,7 @@ in6_addr address_of(const sockaddr* peer) {
 }  // namespace
 
 struct Stream::State : std::enable_shared_from_this<Stream::State> {
-  State(Loop& loop, const sockaddr* from) : socket(context_of(loop)), peer(address_of(from)) {}
+  State(Loop& loop, const in6_addr& from) : socket(context_of(loop)), peer(from) {}
 
   using Readiness = asio::posix::descriptor_base::wait_type;
 
@@ -102,7 +102,7 @@ static_assert(sizeof(Stream::State) <= 88);
 namespace {
 
 struct SecuredState final : Stream::State {
-  SecuredState(Loop& loop, const sockaddr* from, std::unique_ptr<TlsSession> session)
+  SecuredState(Loop& loop, const in6_addr& from, std::unique_ptr<TlsSession> session)
       : State(loop, from), tls(std::move(session)) {
     secured = true;
   }
@@ -142,13 +142,7 @@ SecuredState& secured(const std::shared_ptr<Stream::State>& state) {
   return static_cast<SecuredState&>(*state);
 }
 
-}  // namespace
-
-std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer) {
-  return adopt(loop, descriptor, peer, nullptr);
-}
-
-std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer,
+std::optional<Stream> adopt(Loop& loop, int descriptor, const in6_addr& peer,
                             std::unique_ptr<TlsSession> tls) {
   auto state = tls ? std::make_shared<SecuredState>(loop, peer, std::move(tls))
                    : std::make_shared<Stream::State>(loop, peer);
@@ -158,6 +152,44 @@ std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer,
     return std::nullopt;
   }
   return Stream(std::move(state));
+}
+
+}  // namespace
+
+std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer) {
+  return adopt(loop, descriptor, address_of(peer), nullptr);
+}
+
+std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer,
+                            std::unique_ptr<TlsSession> tls) {
+  return adopt(loop, descriptor, address_of(peer), std::move(tls));
+}
+
+struct Detached::State {
+  int descriptor;
+  in6_addr peer;
+  std::unique_ptr<TlsSession> tls;
+};
+
+Detached::Detached(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Detached::Detached(Detached&&) noexcept = default;
+
+Detached& Detached::operator=(Detached&& other) noexcept {
+  Detached previous(std::move(other));
+  std::swap(state_, previous.state_);
+  return *this;
+}
+
+Detached::~Detached() {
+  if (!state_) return;
+  if (state_->tls) state_->tls->say_goodbye();
+  ::close(state_->descriptor);
+}
+
+std::optional<Stream> attach(Loop& loop, Detached detached) {
+  CRIER_ASSERT(detached.state_);
+  const std::unique_ptr<Detached::State> state = std::move(detached.state_);
+  return adopt(loop, state->descriptor, state->peer, std::move(state->tls));
 }
 
 std::string reason_of(int error) {
@@ -250,6 +282,15 @@ std::string Stream::peer_address() const {
     ::inet_ntop(AF_INET6, &peer, text.data(), text.size());
   }
   return text.data();
+}
+
+Detached Stream::detach() && {
+  const std::shared_ptr<State> state = std::move(state_);
+  state->user = nullptr;
+  auto tls = state->secured ? std::move(secured(state).tls) : nullptr;
+  const int descriptor = state->socket.release();
+  return Detached(
+      std::make_unique<Detached::State>(Detached::State{descriptor, state->peer, std::move(tls)}));
 }
 
 IoResult send_now(int descriptor, std::string_view bytes) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <sys/uio.h>
@@ -33,6 +34,22 @@ class StreamUser {
 
  protected:
   ~StreamUser() = default;
+};
+
+/// A connected stream between two loops: nobody watches it. May go to another thread. Closes the
+/// connection if it is dropped.
+class Detached {
+ public:
+  struct State;  // implementation
+
+  explicit Detached(std::unique_ptr<State> state);
+  Detached(Detached&&) noexcept;
+  Detached& operator=(Detached&&) noexcept;
+  ~Detached();
+
+ private:
+  friend std::optional<class Stream> attach(Loop& loop, Detached detached);
+  std::unique_ptr<State> state_;
 };
 
 /// One connected byte stream over TCP, or TLS where Connecting was asked for it; non-blocking, and
@@ -81,9 +98,17 @@ class Stream {
   /// `127.0.0.1` or `::1`; taken at accept.
   [[nodiscard]] std::string peer_address() const;
 
+  /// Takes the connection from its loop, on that loop's thread: waits end without telling anybody,
+  /// and no handler runs any more. Bytes that were not read are not lost.
+  Detached detach() &&;
+
  private:
   std::shared_ptr<State> state_;
 };
+
+/// Puts the connection on `loop`, on that loop's thread; it has no user yet. If the loop cannot
+/// watch it, closes it and returns nothing.
+std::optional<Stream> attach(Loop& loop, Detached detached);
 
 /// One non-blocking send without a Stream, as the fan-out uses it (MSG_NOSIGNAL).
 IoResult send_now(int descriptor, std::string_view bytes);

@@ -4,12 +4,14 @@
 
 #include <array>
 #include <fcntl.h>
+#include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <numeric>
 #include <sys/socket.h>
+#include <thread>
 #include <vector>
 
 namespace crier::net {
@@ -271,6 +273,81 @@ TEST_F(StreamTest, IsClosedWhenDestroyed) {
   near->wait_readable();
   near.reset();
   EXPECT_EQ(::fcntl(descriptor, F_GETFD), -1);
+}
+
+/// Another loop, on a thread of its own.
+class OtherLoop {
+ public:
+  ~OtherLoop() {
+    loop.stop();
+    thread.join();
+  }
+  /// Waits until `task` has run there.
+  void run(const std::function<void()>& task) {
+    std::promise<void> ran;
+    loop.post([&] {
+      task();
+      ran.set_value();
+    });
+    ran.get_future().get();
+  }
+
+  Loop loop;
+  std::thread thread{[this] { loop.run(); }};
+};
+
+TEST_F(StreamTest, GoesOnOnAnotherLoopWhereItWas) {
+  far->write("before ");
+  near->wait_readable();
+  near->wait_writable();
+  Detached detached = std::move(*near).detach();
+  near.reset();
+  run_ready(loop);
+  EXPECT_EQ(near_user.readable + near_user.writable, 0);
+  far->write("after");
+  OtherLoop other;
+  std::optional<Stream> moved;
+  std::promise<std::string> told;
+  Recorder user;
+  user.when_readable = [&] { told.set_value(std::string(text(read(*moved).bytes))); };
+  other.run([&] {
+    moved = attach(other.loop, std::move(detached));
+    moved->set_user(user);
+    EXPECT_EQ(moved->peer_address(), "127.0.0.1");
+    moved->wait_readable();
+  });
+  EXPECT_EQ(told.get_future().get(), "before after");
+  other.run([&] {
+    EXPECT_EQ(moved->write("back").status, IoStatus::done);
+    moved.reset();
+  });
+  ASSERT_TRUE(wait_readable(*far, far_user));
+  EXPECT_EQ(text(read(*far).bytes), "back");
+}
+
+TEST_F(StreamTest, IsTakenFromItsLoopByTheHandlerThatIsTold) {
+  std::optional<Detached> detached;
+  near_user.when_readable = [&] {
+    near->wait_readable();
+    detached = std::move(*near).detach();
+    near.reset();
+  };
+  near->wait_readable();
+  far->write("x");
+  ASSERT_TRUE(run_until(loop, [&] { return detached.has_value(); }));
+  run_ready(loop);
+  EXPECT_EQ(near_user.readable, 1);
+  near = attach(loop, std::move(*detached));
+  near->set_user(near_user);
+  EXPECT_EQ(read(*near).bytes, 1U);
+}
+
+TEST_F(StreamTest, EndsWhenItIsDroppedBetweenTwoLoops) {
+  {
+    const Detached dropped = std::move(*near).detach();
+  }
+  ASSERT_TRUE(wait_readable(*far, far_user));
+  EXPECT_EQ(read(*far).status, IoStatus::closed);
 }
 
 TEST(StreamAddress, IsWrittenAsALiteral) {

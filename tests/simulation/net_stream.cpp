@@ -1,7 +1,6 @@
 // net/stream.hpp and net/listener.hpp over the simulated network.
 
 #include "base/assert.hpp"
-#include "net/listener.hpp"
 #include "net_loop.hpp"
 #include "network.hpp"
 
@@ -85,6 +84,38 @@ void Stream::reset_on_close() { state_->reset = true; }
 int Stream::descriptor() const { return static_cast<int>(state_->wire->descriptor); }
 std::string Stream::peer_address() const { return "127.0.0.1"; }
 
+struct Detached::State {
+  std::shared_ptr<Wire> wire;
+  int end;
+  bool reset;
+};
+
+Detached::Detached(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Detached::Detached(Detached&&) noexcept = default;
+Detached& Detached::operator=(Detached&& other) noexcept {
+  Detached previous(std::move(other));
+  std::swap(state_, previous.state_);
+  return *this;
+}
+Detached::~Detached() {
+  if (state_) state_->wire->close(state_->end, state_->reset);
+}
+
+Detached Stream::detach() && {
+  const std::shared_ptr<State> state = std::move(state_);
+  state->user = nullptr;
+  state->wire->set_user(state->end, nullptr);
+  return Detached(
+      std::make_unique<Detached::State>(Detached::State{state->wire, state->end, state->reset}));
+}
+
+std::optional<Stream> attach(Loop& loop, Detached detached) {
+  const std::unique_ptr<Detached::State> from = std::move(detached.state_);
+  auto state = std::make_shared<Stream::State>(loop.backend().state, from->wire, from->end);
+  state->reset = from->reset;
+  return Stream(std::move(state));
+}
+
 IoResult send_now(int descriptor, std::string_view bytes) {
   const auto wire = World::current().network().find(descriptor);
   if (!wire) return {IoStatus::failed};
@@ -103,7 +134,7 @@ Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const 
   state->handler = std::move(handler);
   std::unique_ptr<Listener> listener(new Listener(state));
   state->port = on->world.network().listen(
-      on->host, endpoint.port,
+      on->host, endpoint, state.get(),
       [on, weak = std::weak_ptr<State>(state)](std::shared_ptr<Wire> wire) {
         on->enqueue([on, weak, wire = std::move(wire)] {
           if (wire->closed(1)) return;
@@ -115,7 +146,7 @@ Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const 
 }
 
 Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}
-Listener::~Listener() { World::current().network().stop_listening(state_->port); }
+Listener::~Listener() { World::current().network().stop_listening(state_->port, state_.get()); }
 std::uint16_t Listener::port() const { return state_->port; }
 
 }  // namespace crier::net

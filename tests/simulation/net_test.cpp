@@ -185,6 +185,63 @@ TEST_F(WireTest, TellsNobodyOfASilentCut) {
   EXPECT_FALSE(ended.has_value());
 }
 
+TEST_F(WireTest, GoesOnOnAnotherLoop) {
+  wire->write(0, "before ");
+  auto detached = std::make_shared<net::Detached>(std::move(*stream).detach());
+  stream.reset();
+  run();
+  EXPECT_EQ(server_got, "");
+  net::Loop other;
+  other.post([&] {
+    stream = net::attach(other, std::move(*detached));
+    stream->set_user(*this);
+    stream->wait_readable();
+  });
+  wire->write(0, "after");
+  run();
+  EXPECT_EQ(server_got, "before after");
+  stream->write(std::string_view("back"));
+  run();
+  EXPECT_EQ(client_got(), "back");
+}
+
+TEST_F(WireTest, EndsWhenItIsDroppedBetweenTwoLoops) {
+  {
+    const auto dropped = std::move(*stream).detach();
+  }
+  std::array<char, 1> byte;
+  run();
+  EXPECT_EQ(wire->read(0, byte).status, net::IoStatus::closed);
+}
+
+TEST_F(NetTest, SharesAPortAmongListeners) {
+  std::vector<net::Stream> accepted[2];
+  std::vector<std::unique_ptr<net::Listener>> listeners;
+  const auto listen = [&](std::size_t which, std::uint16_t port, net::Sharing sharing) {
+    auto opened = net::Listener::open(loop, {"127.0.0.1", port, sharing}, [&, which](auto stream) {
+      accepted[which].push_back(std::move(stream));
+    });
+    listeners.push_back(std::move(opened).value());
+    return listeners.back()->port();
+  };
+  const std::uint16_t port = listen(0, 0, net::Sharing::first);
+  EXPECT_EQ(listen(1, port, net::Sharing::joining), port);
+  const auto connect = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      world.network().connect(port, milliseconds(100), [](const auto& wire) { EXPECT_TRUE(wire); });
+    }
+    run();
+  };
+  connect(50);
+  EXPECT_EQ(accepted[0].size() + accepted[1].size(), 50U);
+  EXPECT_GT(accepted[0].size(), 5U);
+  EXPECT_GT(accepted[1].size(), 5U);
+  listeners.erase(listeners.begin());
+  const std::size_t before = accepted[1].size();
+  connect(5);
+  EXPECT_EQ(accepted[1].size(), before + 5);
+}
+
 TEST_F(WireTest, GivesADescriptorToTheNextWhenItIsFree) {
   const int descriptor = stream->descriptor();
   stream.reset();

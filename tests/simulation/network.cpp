@@ -22,6 +22,12 @@ Wire::Wire(World& world, Dice dice, Duration latency)
                   : 64 * 1024;
 }
 
+void Wire::set_user(int end, EndUser* user) {
+  Side& side = sides_[end];
+  side.user = user;
+  if (user == nullptr) side.waits_readable = side.waits_writable = false;
+}
+
 bool Wire::can_read(const Side& side) const {
   return side.reset || side.fin || !side.received.empty();
 }
@@ -206,15 +212,22 @@ void Wire::kill(int end, bool silent) {
 Network::Network(World& world) : world_(world), dice_(world.dice().fork("network")) {}
 Network::~Network() = default;
 
-std::uint16_t Network::listen(Host& host, std::uint16_t port, Accept accept) {
-  if (port == 0) port = next_port_++;
-  ports_[port] = {&host, std::move(accept), false};
+std::uint16_t Network::listen(Host& host, const net::Endpoint& endpoint, const void* listener,
+                              Accept accept) {
+  const std::uint16_t port = endpoint.port == 0 ? next_port_++ : endpoint.port;
+  Port& listening = ports_[port];
+  if (endpoint.sharing != net::Sharing::joining) listening = {&host};
+  CRIER_ASSERT(listening.host == &host);
+  listening.listeners.emplace_back(listener, std::move(accept));
   return port;
 }
 
-void Network::stop_listening(std::uint16_t port) {
+void Network::stop_listening(std::uint16_t port, const void* listener) {
   const auto found = ports_.find(port);
-  if (found != ports_.end() && !found->second.vanished) ports_.erase(found);
+  if (found == ports_.end() || found->second.vanished) return;
+  std::erase_if(found->second.listeners,
+                [&](const auto& candidate) { return candidate.first == listener; });
+  if (found->second.listeners.empty()) ports_.erase(found);
 }
 
 void Network::connect(std::uint16_t port, Duration timeout, Connected done) {
@@ -241,7 +254,9 @@ void Network::connect(std::uint16_t port, Duration timeout, Connected done) {
     wire->host = &host;
     descriptors_[descriptor] = wire;
     wires_[number] = wire;
-    found->second.accept(wire);
+    const auto& listeners = found->second.listeners;
+    const std::size_t lot = listeners.size() == 1 ? 0 : Dice(dice).below(listeners.size());
+    listeners[lot].second(wire);
     world_.after(latency, [done, wire] { done(wire); });
   });
 }

@@ -3,7 +3,7 @@
 // TCP as both the server and the clients of a simulation see it: bytes in order, late, in any
 // pieces, and cut wherever a fault says.
 
-#include "net/stream.hpp"
+#include "net/listener.hpp"
 #include "world.hpp"
 
 #include <array>
@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace crier::simulation {
@@ -41,7 +42,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
  public:
   Wire(World& world, Dice dice, Duration latency);
 
-  void set_user(int end, EndUser* user) { sides_[end].user = user; }
+  /// Without one, what it was to be told is forgotten.
+  void set_user(int end, EndUser* user);
   /// One call to the user when a read (write) would make progress.
   void wait_readable(int end);
   void wait_writable(int end);
@@ -115,9 +117,11 @@ class Network {
   using Accept = std::function<void(std::shared_ptr<Wire>)>;
   using Connected = std::function<void(std::shared_ptr<Wire>)>;
 
-  /// A port is one host's; 0 chooses one.
-  std::uint16_t listen(Host& host, std::uint16_t port, Accept accept);
-  void stop_listening(std::uint16_t port);
+  /// A port is one host's; 0 chooses one. Each connection goes to one of those `listener`s that
+  /// have it, by lot.
+  std::uint16_t listen(Host& host, const net::Endpoint& endpoint, const void* listener,
+                       Accept accept);
+  void stop_listening(std::uint16_t port, const void* listener);
   /// Calls `done` with a connection, or null when nobody listens. A host that has vanished with its
   /// machine answers nothing: then after `timeout`.
   void connect(std::uint16_t port, Duration timeout, Connected done);
@@ -137,7 +141,7 @@ class Network {
  private:
   struct Port {
     Host* host = nullptr;
-    Accept accept;
+    std::vector<std::pair<const void*, Accept>> listeners = {};
     bool vanished = false;
   };
 
