@@ -26,17 +26,23 @@ const BODY_MAX = 1024 * 1024;
 const { PORT = "3000", JWT_ACCESS_SECRET, CLIENT_URL, REDIS_URL, CRIER_API_KEY, CRIER_STORE } = process.env;
 const dev = process.argv.includes("--dev");
 
-// Users and memberships. The file is parsed again only when it has changed: figures beside Crier must not
-// be those of a JSON parser.
+// Users and memberships. The file is parsed again only when it has changed, and looked up by key: figures
+// beside Crier must not be those of a JSON parser or of a search.
 let known = { changed: -1 };
 const people = () => {
   const changed = statSync(CRIER_STORE).mtimeMs;
-  if (changed !== known.changed) known = { changed, ...JSON.parse(readFileSync(CRIER_STORE, "utf8")) };
+  if (changed === known.changed) return known;
+  const { users, members } = JSON.parse(readFileSync(CRIER_STORE, "utf8"));
+  known = { changed, users: new Map(users.map((user) => [user.id, user])), programs: new Map() };
+  for (const { userId, programId, active } of members) {
+    if (active === false) continue;
+    if (!known.programs.has(userId)) known.programs.set(userId, []);
+    known.programs.get(userId).push(programId);
+  }
   return known;
 };
-const findUser = (id) => people().users.find((user) => user.id === id);
-const programsOf = (id) =>
-  people().members.filter((m) => m.userId === id && m.active !== false).map((m) => m.programId);
+const findUser = (id) => people().users.get(id);
+const programsOf = (id) => people().programs.get(id) ?? [];
 
 // --- history: a sorted list of [score, envelope] for each program
 
@@ -76,7 +82,7 @@ const history = REDIS_URL ? await redisHistory(REDIS_URL) : memoryHistory();
 
 // --- publishing
 
-let io;
+export let io;
 
 async function emitToProgram(programId, body) {
   const { event, requestId, data, performedBy } = body;
@@ -159,7 +165,7 @@ async function devRoutes(req, res, path) {
     return res.end(await readFile(join(page, files[path])));
   }
   if (path === "/dev/state") {
-    const users = people().users.map(({ id, name, role }) => ({ id, name, role, programs: programsOf(id) }));
+    const users = [...people().users.values()].map(({ id, name, role }) => ({ id, name, role, programs: programsOf(id) }));
     return answer(res, 200, { users, events: EVENTS });
   }
   if (path === "/dev/token") {

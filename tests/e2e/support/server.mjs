@@ -103,7 +103,8 @@ export function writePeople(store, people, kind = target) {
 
 /**
  * A running server. `options`: people, redisUrl, dev, env, store (an existing store's path; nothing is
- * written to it), port, core (to pin it to), waitReady (default true), kind ("crier" or "reference").
+ * written to it), port, core (to pin it to), waitReady (default true), kind ("crier" or "reference"),
+ * command (what to run instead of either, with its arguments).
  */
 export async function startServer(options = {}) {
   const kind = options.kind ?? target;
@@ -123,10 +124,11 @@ export async function startServer(options = {}) {
     ...options.env,
   };
   const dev = options.dev ? ["--dev"] : [];
-  const [command, args] =
-    kind === "reference"
-      ? [process.execPath, [join(here, "../reference/server.mjs"), ...dev]]
-      : [crierBinary, ["serve", ...dev]];
+  const [command, ...args] =
+    options.command ??
+    (kind === "reference"
+      ? [process.execPath, join(here, "../reference/server.mjs"), ...dev]
+      : [crierBinary, "serve", ...dev]);
   if (!existsSync(command)) throw new Error(`no server at ${command}: build it, or set CRIER_BIN`);
   const pinned =
     options.core === undefined ? [command, args] : ["taskset", ["-c", String(options.core), command, ...args]];
