@@ -1,0 +1,232 @@
+#include "server/shared_history.hpp"
+
+#include "history/memory_store.hpp"
+#include "net/loopback.hpp"
+#include "tests/contract/history_contract.hpp"
+
+#include <atomic>
+#include <future>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <thread>
+
+namespace crier::server {
+namespace {
+
+using history::Heard;
+using history::Retention;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// A store in memory on a thread of its own.
+class Home {
+ public:
+  explicit Home(const Retention& retention)
+      : store_(
+            retention, [this] { return clock.load(); }, Random::seeded(7)),
+        shared(worker_, store_),
+        thread_([this] { worker_.run(); }) {}
+  ~Home() {
+    worker_.stop();
+    thread_.join();
+  }
+  Home(const Home&) = delete;
+  Home& operator=(const Home&) = delete;
+
+  /// Runs `task` on the home's thread, and returns when it has.
+  void run(const std::function<void()>& task) {
+    std::promise<void> done;
+    worker_.loop().post([&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  history::MemoryStore& store() { return store_; }
+
+  std::atomic<WallTime> clock = 1'700'000'000'000'000;
+
+ private:
+  Worker worker_{{}, {}};
+  history::MemoryStore store_;
+
+ public:
+  SharedHistory shared;
+
+ private:
+  std::thread thread_;
+};
+
+/// The store as the contract suite sees it: through a link.
+struct LinkSubject {
+  static constexpr std::chrono::milliseconds ttl{50};
+
+  void open(const Retention& retention) {
+    kept_ttl = retention.ttl;
+    home.emplace(retention);
+    link.emplace(home->shared, worker);
+  }
+  void close() { link.reset(); }
+  history::HistoryStore& store() { return *link; }
+  template <class Predicate>
+  void wait(Predicate holds) {
+    ASSERT_TRUE(net::run_until(worker.loop(), holds));
+  }
+  template <class Predicate>
+  bool eventually_expired(Predicate holds) {
+    home->clock += std::chrono::microseconds(kept_ttl).count();
+    const bool early = holds();
+    home->clock += 1'000'000;
+    return !early && holds();
+  }
+  ~LinkSubject() {
+    link.reset();
+    home.reset();
+  }
+
+  std::chrono::milliseconds kept_ttl{};
+  Worker worker{{}, {}};
+  std::optional<Home> home;
+  std::optional<HistoryLink> link;
+};
+
+}  // namespace
+}  // namespace crier::server
+
+namespace crier::history {
+INSTANTIATE_TYPED_TEST_SUITE_P(Shared, HistoryContract, server::LinkSubject);
+}  // namespace crier::history
+
+namespace crier::server {
+namespace {
+
+class SharedHistoryTest : public testing::Test {
+ protected:
+  /// What one worker has.
+  struct End {
+    explicit End(Home& home) : link(home.shared, worker) { link.listen(heard); }
+    void subscribe(const std::string& program) {
+      const std::string word = "subscribed " + program;
+      const auto before = heard.count(word);
+      link.subscribe(program);
+      ASSERT_TRUE(net::run_until(worker.loop(), [&] { return heard.count(word) > before; }));
+    }
+    /// Until all that was published before has come.
+    void catch_up() {
+      std::optional<bool> heard_all;
+      link.probe([&](bool all) { heard_all = all; });
+      ASSERT_TRUE(net::run_until(worker.loop(), [&] { return heard_all.has_value(); }));
+      EXPECT_TRUE(*heard_all);
+    }
+    Worker worker{{}, {}};
+    Heard heard;
+    HistoryLink link;
+  };
+
+  void publish(const std::string& program) {
+    home.run([&] { home.store().append({program, Bytes(std::string("{}")), ""}, [](auto) {}); });
+  }
+
+  Home home{Retention()};
+};
+
+TEST_F(SharedHistoryTest, EachWorkerHearsWhatItSubscribedTo) {
+  End one(home);
+  End two(home);
+  one.subscribe("a");
+  one.subscribe("b");
+  two.subscribe("b");
+  for (const char* program : {"a", "b", "c", "b", "a"}) publish(program);
+  one.catch_up();
+  two.catch_up();
+  EXPECT_THAT(one.heard.seqs(), ElementsAre("a1", "b1", "b2", "a2"));
+  EXPECT_THAT(two.heard.seqs(), ElementsAre("b1", "b2"));
+}
+
+TEST_F(SharedHistoryTest, OneWorkerMayLeaveAProgramThatAnotherOneKeeps) {
+  End one(home);
+  End two(home);
+  one.subscribe("a");
+  two.subscribe("a");
+  one.link.unsubscribe("a");
+  publish("a");
+  one.catch_up();
+  two.catch_up();
+  EXPECT_THAT(one.heard.seqs(), IsEmpty());
+  EXPECT_THAT(two.heard.seqs(), ElementsAre("a1"));
+  two.link.unsubscribe("a");
+  publish("a");
+  two.subscribe("a");
+  publish("a");
+  two.catch_up();
+  EXPECT_THAT(two.heard.seqs(), ElementsAre("a1", "a3"));
+}
+
+TEST_F(SharedHistoryTest, WhatIsPostedForAnEarlierSubscriptionIsNotHeardByALaterOne) {
+  End one(home);
+  one.subscribe("a");
+  publish("a");  // under way to the worker, whose loop does not run
+  one.link.unsubscribe("a");
+  one.subscribe("a");
+  publish("a");
+  one.catch_up();
+  EXPECT_THAT(one.heard.seqs(), ElementsAre("a2"));
+}
+
+TEST_F(SharedHistoryTest, AllHearWhenSomethingMayBeMissingAndAreSubscribedAnew) {
+  End one(home);
+  End two(home);
+  one.subscribe("a");
+  two.subscribe("a");
+  home.run([&] { home.store().listen_again(); });
+  one.catch_up();
+  two.catch_up();
+  for (const End* end : {&one, &two}) {
+    EXPECT_THAT(end->heard.words,
+                ElementsAre("claims", "subscribed a", "lost", "claims", "subscribed a"));
+  }
+}
+
+TEST_F(SharedHistoryTest, AClaimIsHeardByEveryWorker) {
+  End one(home);
+  End two(home);
+  std::optional<history::Fence> fence;
+  one.link.claim("sid", [&](auto result) { fence = result.value(); });
+  ASSERT_TRUE(net::run_until(one.worker.loop(), [&] { return fence.has_value(); }));
+  two.catch_up();
+  EXPECT_THAT(two.heard.claims, ElementsAre(testing::Pair("sid", *fence)));
+}
+
+TEST_F(SharedHistoryTest, IsIdleOnlyWhenWhatWasPostedHasArrived) {
+  End one(home);
+  one.subscribe("a");
+  one.catch_up();
+  EXPECT_TRUE(one.link.idle());
+  publish("a");
+  EXPECT_FALSE(one.link.idle());
+  net::run_ready(one.worker.loop());
+  EXPECT_TRUE(one.link.idle());
+  EXPECT_THAT(one.heard.seqs(), ElementsAre("a1"));
+}
+
+TEST_F(SharedHistoryTest, ALinkThatHasGoneIsToldNothing) {
+  auto one = std::make_unique<End>(home);
+  one->subscribe("a");
+  End two(home);
+  two.subscribe("a");
+  bool answered = false;
+  {
+    HistoryLink brief(home.shared, two.worker);
+    brief.read({{"a", 0, 0}}, [&](auto) { answered = true; });
+  }
+  publish("a");
+  two.catch_up();
+  EXPECT_FALSE(answered);
+  EXPECT_THAT(two.heard.seqs(), ElementsAre("a1"));
+  // The worker of a link outlives the home's thread, as in a gateway.
+}
+
+}  // namespace
+}  // namespace crier::server
