@@ -31,6 +31,10 @@ struct GatewayOptions {
       {};  ///< Origins that browsers may call from, with credentials; `*`
            ///< alone allows all of them, without. None by default.
 
+  /// Loops that serve clients, each on a thread of its own; at most 64. 0: one for each core that
+  /// the process may run on.
+  std::uint32_t workers = 0;
+
   // Who may connect.
   std::string jwt_secret = {};                       ///< Shared secret of the tokens; required.
   std::vector<std::string> jwt_algorithms{"HS256"};  ///< Of HS256, HS384 and HS512.

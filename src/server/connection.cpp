@@ -29,7 +29,49 @@ Connection::Connection(Worker& worker, Key key, net::Stream stream)
   stream_.wait_readable();
 }
 
+Connection::Connection(Worker& worker, Key key, net::Stream stream, Parcel& parcel)
+    : worker_(worker),
+      key_(key),
+      stream_(std::move(stream)),
+      http_(std::move(parcel.http)),
+      backlog_(std::move(parcel.backlog)) {
+  stream_.set_user(*this);
+}
+
 Connection::~Connection() = default;
+
+// Moving. Nothing is read or parsed between move_to() and arrived(), on the other side.
+
+void Connection::move_to(Worker& other) {
+  CRIER_ASSERT(http_ && http_->phase == Phase::body);
+  moving_to_ = &other;
+  worker_.loop().post([&worker = worker_, key = key_] {
+    if (Connection* connection = worker.find(key)) connection->leave();
+  });
+}
+
+void Connection::leave() {
+  if (closed_ || closing_) return;
+  auto parcel = std::make_shared<Parcel>(
+      Parcel{std::move(stream_).detach(), std::move(http_), std::move(backlog_)});
+  moving_to_->loop().post([&to = *moving_to_, parcel] { to.receive(*parcel); });
+  close();
+}
+
+void Connection::arrived() {
+  if (backlog_ && backlog_->waiting) {
+    stream_.wait_writable();
+  } else if (backlog_) {
+    backlog_->dirty = true;
+    worker_.mark_dirty(key_);
+  }
+  head_seen();
+  complete_empty_body();
+  set_deadline();
+  resume();
+  if (closed_ || (http_ && http_->paused)) return;
+  stream_.wait_readable();
+}
 
 // Reading. While a request is in hand, or answers pile up, what comes behind it is held, and when
 // that is much nothing more is read.
@@ -47,13 +89,13 @@ void Connection::on_readable() {
     }
     if (!draining_) read_input(scratch.first(result.bytes));
     if (closed_) return;
-    if (result.bytes < scratch.size() || holds_much()) break;
+    if (result.bytes < scratch.size() || holds_much() || moving_to_ != nullptr) break;
   }
   if (holds_much()) {
     http_->paused = true;  // resume() asks again
     return;
   }
-  stream_.wait_readable();
+  if (moving_to_ == nullptr) stream_.wait_readable();
 }
 
 bool Connection::holds_much() const {
@@ -94,7 +136,8 @@ std::span<char> Connection::parse(std::span<char> bytes) {
 }
 
 void Connection::resume() {
-  if (closed_ || closing_ || !http_ || http_->phase == Phase::in_hand) return;
+  if (closed_ || closing_ || moving_to_ != nullptr) return;
+  if (!http_ || http_->phase == Phase::in_hand) return;
   if (!http_->held.empty()) {
     std::string held = std::exchange(http_->held, {});
     const std::size_t begin = std::exchange(http_->held_begin, 0);
@@ -105,7 +148,7 @@ void Connection::resume() {
       http_->held = std::move(held);
     }
   }
-  if (http_->paused && !holds_much()) {
+  if (http_->paused && moving_to_ == nullptr && !holds_much()) {
     http_->paused = false;
     stream_.wait_readable();
   }
@@ -113,6 +156,7 @@ void Connection::resume() {
 
 bool Connection::parse_step(std::string_view& input) {
   if (closed_ || closing_ || reader_ || http_->phase == Phase::in_hand) return false;
+  if (moving_to_ != nullptr) return false;
   if (input.empty() || backlog_bytes() > answers_bytes_max) return false;
   switch (http_->parser.receive(input)) {
     case http::Progress::more:
@@ -120,13 +164,7 @@ bool Connection::parse_step(std::string_view& input) {
       return false;
     case http::Progress::head:
       head_seen();
-      // The body may be complete already without another byte of input.
-      if (!closed_ && !closing_ && http_->phase == Phase::body && input.empty()) {
-        std::string_view none;
-        const auto progress = http_->parser.receive(none);
-        if (progress == http::Progress::complete) request_complete();
-        if (progress == http::Progress::failed) request_failed();
-      }
+      if (input.empty()) complete_empty_body();
       return true;
     case http::Progress::complete:
       request_complete();
@@ -136,6 +174,15 @@ bool Connection::parse_step(std::string_view& input) {
       return false;
   }
   return false;
+}
+
+// The body may be complete already without another byte of input.
+void Connection::complete_empty_body() {
+  if (closed_ || closing_ || moving_to_ != nullptr || http_->phase != Phase::body) return;
+  std::string_view none;
+  const auto progress = http_->parser.receive(none);
+  if (progress == http::Progress::complete) request_complete();
+  if (progress == http::Progress::failed) request_failed();
 }
 
 void Connection::head_seen() {
@@ -148,7 +195,7 @@ void Connection::head_seen() {
   http_->origin = request.header("origin");
   endpoint_ = worker_.endpoint_for(request.path());
   const std::size_t body_max = endpoint_->head(*this, request);
-  if (closed_ || closing_) return;
+  if (closed_ || closing_ || moving_to_ != nullptr) return;
   if (http_->phase != Phase::body) {  // answered: the body is not wanted
     close_after_flush();
     return;

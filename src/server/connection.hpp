@@ -42,6 +42,9 @@ class Connection final : public net::StreamUser {
   void close_after_answer();
   /// Closes without an answer, by a reset.
   void abort();
+  /// For Endpoint::head(): the request, and with it the connection, belongs to another worker's
+  /// endpoint. It goes there with all that has come and is unsent, after this handler.
+  void move_to(Worker& other);
   /// The Origin header of the request in hand.
   [[nodiscard]] std::string_view origin() const;
   /// What the endpoint wants to remember about the connection, 0 at first.
@@ -73,6 +76,13 @@ class Connection final : public net::StreamUser {
   /// A deadline that the worker set for this connection has passed.
   void expired();
 
+  /// A connection between two workers.
+  struct Parcel;
+  /// One that comes from another worker, at the head of a request.
+  Connection(Worker& worker, Key key, net::Stream stream, Parcel& parcel);
+  /// Goes on with that request.
+  void arrived();
+
  private:
   struct Backlog {
     std::vector<Bytes> pieces;
@@ -98,12 +108,14 @@ class Connection final : public net::StreamUser {
     bool answered = false;  ///< Since the last request, and nothing has come after it.
   };
 
+  void leave();
   void read_input(std::span<char> bytes);
   /// Parses and serves as many requests as can be now; returns what is left.
   std::span<char> parse(std::span<char> bytes);
   [[nodiscard]] bool holds_much() const;
   bool parse_step(std::string_view& input);
   void head_seen();
+  void complete_empty_body();
   void request_complete();
   void request_failed();
   void resume();
@@ -127,12 +139,19 @@ class Connection final : public net::StreamUser {
   std::unique_ptr<Http> http_;
   std::unique_ptr<websocket::Reader> reader_;
   std::unique_ptr<Backlog> backlog_;
+  Worker* moving_to_ = nullptr;
   TimePoint request_deadline_ = never;
   bool disowned_ = false;
   bool closing_ = false;   ///< What is queued is sent, then it closes.
   bool draining_ = false;  ///< All is sent; waits for the peer's end so that no reset hits it.
   bool closed_ = false;
   bool half_closed_ = false;  ///< The peer has ended its sending half.
+};
+
+struct Connection::Parcel {
+  net::Detached stream;
+  std::unique_ptr<Http> http;
+  std::unique_ptr<Backlog> backlog;
 };
 
 }  // namespace crier::server

@@ -191,8 +191,8 @@ void Delivery::queue(const gateway::Deliver& event) {
   live_.push_back({event.program, event.record.gid, std::move(packet)});
 }
 
-void Delivery::deliver_unnumbered(std::string program, Packet packet) {
-  live_.push_back({std::move(program), 0, std::move(packet)});
+void Delivery::deliver_unnumbered(const std::string& program, const Packet& packet) {
+  live_.push_back({program, 0, packet});
 }
 
 void Delivery::set_floor(Key socket, history::Gid floor) {

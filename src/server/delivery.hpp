@@ -14,7 +14,6 @@
 
 namespace crier::server {
 
-constexpr std::string_view main_namespace = "/";
 std::string room_of(std::string_view program);
 
 /// Takes events from the store to the members of their programs: carries out the commands of
@@ -64,7 +63,7 @@ class Delivery final : public history::Listener, public TurnUser {
   const Packet& encoded(const history::Epoch& epoch, const history::Record& record);
 
   /// An event without a number: goes to this node's members with the next ones.
-  void deliver_unnumbered(std::string program, Packet packet);
+  void deliver_unnumbered(const std::string& program, const Packet& packet);
   /// The socket has everything up to `floor`, from a node that may have heard more than this one.
   void set_floor(Key socket, history::Gid floor);
   void forget(Key socket);

@@ -54,7 +54,7 @@ std::string Engine::make_sid(Key session) {
   bytes[0] = static_cast<std::byte>(slot >> 16U);
   bytes[1] = static_cast<std::byte>(slot >> 8U);
   bytes[2] = static_cast<std::byte>(slot);
-  bytes[3] = std::byte{0};
+  bytes[3] = static_cast<std::byte>(worker_.index());
   return base64url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
@@ -68,15 +68,31 @@ Engine::Entry* Engine::find_sid(std::string_view sid) const {
   return entry != nullptr && equal_in_constant_time(entry->session.sid(), sid) ? entry : nullptr;
 }
 
+Worker* Engine::other_owner(const http::Request& request) const {
+  const auto workers = worker_.workers();
+  if (workers.size() == 1 || request.method == http::Method::options) return nullptr;
+  const http::Query query(request.query());
+  const auto sid = as_view(query.get("sid"));
+  if (sid.size() != 20) return nullptr;
+  const auto head = base64url_decode(sid.substr(0, 8));
+  if (!head || head->size() != 6) return nullptr;
+  const auto index = static_cast<unsigned char>((*head)[3]);
+  return index == worker_.index() || index >= workers.size() ? nullptr : workers[index];
+}
+
 Engine::Entry& Engine::create(Key& key) {
   key = sessions_.reserve();
+  ++worker_.totals().sessions;
   return sessions_.emplace(key, std::make_unique<Entry>(key, options_, make_sid(key)));
 }
 
 void Engine::finished(Entry& entry) {
   entry.gone = true;
   wheel_.cancel(slot_of(entry.key));
-  if (auto gone = sessions_.erase(entry.key)) forgotten_.push_back(std::move(gone));
+  if (auto gone = sessions_.erase(entry.key)) {
+    forgotten_.push_back(std::move(gone));
+    --worker_.totals().sessions;
+  }
 }
 
 std::vector<Key> Engine::open_sessions(std::size_t count) const {
@@ -106,6 +122,10 @@ engineio::Attempt attempt_of(const http::Request& request, const http::Query& qu
 }  // namespace
 
 std::size_t Engine::head(Connection& connection, const http::Request& request) {
+  if (Worker* owner = other_owner(request)) {
+    connection.move_to(*owner);
+    return 0;
+  }
   if (request.method != http::Method::post) return options_.payload_bytes_max;
   const http::Query query(request.query());
   Entry* entry = find_sid(as_view(query.get("sid")));
@@ -181,19 +201,14 @@ void Engine::refuse(Connection& connection, const http::Request& request,
   connection.answer(response);
 }
 
-void Engine::limit_handshakes(std::uint32_t per_second, std::uint32_t burst) {
-  handshakes_.reset();
-  if (per_second > 0) handshakes_.emplace(per_second, burst, worker_.now());
-}
-
 /// Why no new session may begin now.
 std::optional<Error> Engine::handshake_problem() {
   if (refusing_) return Error{503, "shutting_down", "The server is shutting down.", ""};
   // A session over polling needs no connection of its own, but counts as one.
-  if (sessions_.size() >= worker_.options().connections_max) {
+  if (worker_.totals().sessions >= worker_.options().connections_max) {
     return Error{503, "full", "No more sessions may be open.", ""};
   }
-  if (handshakes_ && !handshakes_->take(worker_.now())) {
+  if (!worker_.totals().take_handshake(worker_.now())) {
     ++worker_.metrics().handshakes_deferred;
     return Error{503, "too_many_handshakes", "Too many clients connect at once; come back.", ""};
   }

@@ -2,7 +2,6 @@
 
 #include "base/random.hpp"
 #include "base/timer_wheel.hpp"
-#include "base/token_bucket.hpp"
 #include "crier/result.hpp"
 #include "engineio/session.hpp"
 #include "server/endpoint.hpp"
@@ -34,6 +33,8 @@ class MessageLayer {
 };
 
 /// Serves one path with Engine.IO: requests and WebSockets go in, messages come out to the layer.
+/// Handshakes beyond the rate of the worker's Totals are deferred (503, come back soon); requests
+/// of sessions that exist never are.
 class Engine final : public Endpoint, public TurnUser {
  public:
   /// All outlive the engine. `fragments_max`: frames of one WebSocket message.
@@ -66,9 +67,6 @@ class Engine final : public Endpoint, public TurnUser {
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }
-  /// Defers handshakes beyond this rate: 503, come back soon. Requests of sessions that exist are
-  /// never deferred. No bound before it is set, or with 0 `per_second`.
-  void limit_handshakes(std::uint32_t per_second, std::uint32_t burst);
   /// Up to `count` sessions that are not closing yet, for a paced shutdown.
   [[nodiscard]] std::vector<Key> open_sessions(std::size_t count) const;
 
@@ -83,6 +81,8 @@ class Engine final : public Endpoint, public TurnUser {
   void add_cors(http::Response& response, const Connection& connection) const;
   void refuse(Connection& connection, const http::Request& request, engineio::ErrorCode code);
   [[nodiscard]] Entry* find_sid(std::string_view sid) const;
+  /// Whose session the request is about, if not this one's; null: this worker's, or nobody's.
+  [[nodiscard]] Worker* other_owner(const http::Request& request) const;
   std::string make_sid(Key session);
   Entry& create(Key& key);
   void handshake(Connection& connection, bool upgrade, const http::Request& request);
@@ -112,7 +112,6 @@ class Engine final : public Endpoint, public TurnUser {
   TimerWheel wheel_;
   std::vector<TimerWheel::Slot> due_;
   bool refusing_ = false;
-  std::optional<TokenBucket> handshakes_;
 };
 
 }  // namespace crier::server

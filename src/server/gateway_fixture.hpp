@@ -52,6 +52,8 @@ class GatewayFixture : public testing::Test {
     options.jwt_secret = secret;
     options.store = path;
     options.api_key = "key";
+    const char* workers = std::getenv("CRIER_TEST_WORKERS");  // CTest runs these tests with both
+    options.workers = workers == nullptr ? 1 : static_cast<std::uint32_t>(std::atoi(workers));
     options.shutdown_timeout = std::chrono::milliseconds(500);  // sessions whose client never polls
     return options;
   }

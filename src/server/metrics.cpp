@@ -37,6 +37,21 @@ void Metrics::count(std::map<std::string, std::uint64_t, std::less<>>& counts,
   }
 }
 
+Metrics& Metrics::operator+=(const Metrics& other) {
+  for (const auto counter :
+       {&Metrics::connections_accepted, &Metrics::connections_refused, &Metrics::publishes,
+        &Metrics::publishes_unrecoverable, &Metrics::deliveries, &Metrics::replayed,
+        &Metrics::client_events_dropped, &Metrics::history_reads, &Metrics::membership_reads,
+        &Metrics::handshakes_deferred, &Metrics::deaf}) {
+    this->*counter += other.*counter;
+  }
+  for (const auto counts :
+       {&Metrics::refusals, &Metrics::closes, &Metrics::publish_errors, &Metrics::verdicts}) {
+    for (const auto& [label, count] : other.*counts) (this->*counts)[label] += count;
+  }
+  return *this;
+}
+
 std::string exposition(const Metrics& m, const Gauges& g) {
   std::string out;
   one(out, "crier_connections", "gauge", "Open TCP connections.", g.connections);

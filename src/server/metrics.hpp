@@ -26,6 +26,8 @@ struct Metrics {
   std::map<std::string, std::uint64_t, std::less<>> publish_errors;  ///< By code.
   std::map<std::string, std::uint64_t, std::less<>> verdicts;        ///< A program of a catch-up.
 
+  Metrics& operator+=(const Metrics& other);
+
   /// Adds one under `label`.
   static void count(std::map<std::string, std::uint64_t, std::less<>>& counts,
                     std::string_view label);

@@ -1,5 +1,7 @@
 #include "server/options.hpp"
 
+#include <utility>
+
 namespace crier::server {
 
 WorkerOptions worker_options(const GatewayOptions& options) {
@@ -32,6 +34,48 @@ socketio::ClientOptions client_options(const GatewayOptions& options) {
   client.packet.attachments_max = options.attachments_max;
   client.packet.json_depth_max = options.json_depth_max;
   return client;
+}
+
+gateway::AdmissionOptions admission_options(const GatewayOptions& options) {
+  return {options.admission_deadline, std::chrono::milliseconds(250), options.replay_timestamp_max,
+          options.payload_bytes_max / 2};
+}
+
+history::Retention retention_options(const GatewayOptions& options) {
+  return {options.history_ttl, options.history_events_max, options.history_bytes_max};
+}
+
+redis::Options redis_options(const GatewayOptions& options) {
+  redis::Options redis;
+  redis.url = options.redis_url;
+  redis.ca_file = options.redis_ca_file;
+  redis.certificate_file = options.redis_certificate_file;
+  redis.key_file = options.redis_key_file;
+  redis.sentinel_user = options.redis_sentinel_user;
+  redis.sentinel_password = options.redis_sentinel_password;
+  return redis;
+}
+
+std::optional<access::Algorithm> algorithm(std::string_view name) {
+  if (name == "HS256") return access::Algorithm::hs256;
+  if (name == "HS384") return access::Algorithm::hs384;
+  if (name == "HS512") return access::Algorithm::hs512;
+  return std::nullopt;
+}
+
+std::vector<access::Key> key_options(const GatewayOptions& options) {
+  access::Key key{options.jwt_secret, {}, {}};
+  for (const auto& name : options.jwt_algorithms) key.algorithms.push_back(algorithm(name).value());
+  return {std::move(key)};
+}
+
+access::TokenPolicy token_options(const GatewayOptions& options) {
+  access::TokenPolicy policy;
+  policy.issuer = options.jwt_issuer;
+  policy.audience = options.jwt_audience;
+  policy.leeway = options.jwt_leeway;
+  policy.token_bytes_max = options.token_bytes_max;
+  return policy;
 }
 
 gateway::FeedOptions feed_options(const GatewayOptions& options) {

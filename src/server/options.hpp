@@ -2,17 +2,32 @@
 
 // What a gateway is told, as its parts take it.
 
+#include "access/jwt.hpp"
+#include "backends/redis/connection.hpp"
 #include "crier/gateway.hpp"
 #include "engineio/session.hpp"
+#include "gateway/admission.hpp"
 #include "gateway/feed.hpp"
+#include "history/store.hpp"
 #include "server/worker.hpp"
 #include "socketio/client.hpp"
+
+#include <optional>
+#include <string_view>
+#include <vector>
 
 namespace crier::server {
 
 WorkerOptions worker_options(const GatewayOptions& options);
 engineio::SessionOptions session_options(const GatewayOptions& options);
 socketio::ClientOptions client_options(const GatewayOptions& options);
+gateway::AdmissionOptions admission_options(const GatewayOptions& options);
+history::Retention retention_options(const GatewayOptions& options);
+redis::Options redis_options(const GatewayOptions& options);
+std::optional<access::Algorithm> algorithm(std::string_view name);
+/// Asserts that the algorithms are known.
+std::vector<access::Key> key_options(const GatewayOptions& options);
+access::TokenPolicy token_options(const GatewayOptions& options);
 /// Rings are bounded as the history is, a program.
 gateway::FeedOptions feed_options(const GatewayOptions& options);
 

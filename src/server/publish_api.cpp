@@ -60,10 +60,10 @@ http::Response publish_response(const Result<Position>& result) {
   return response;
 }
 
-PublishApi::PublishApi(Worker& worker, Publisher& publisher, std::string api_key,
+PublishApi::PublishApi(Worker& worker, Publish publish, std::string api_key,
                        std::size_t body_bytes_max)
     : worker_(worker),
-      publisher_(publisher),
+      publish_(std::move(publish)),
       api_key_(std::move(api_key)),
       body_bytes_max_(body_bytes_max) {
   if (!api_key_.empty()) token_hmac_.emplace(access::Algorithm::hs256, api_key_);
@@ -141,13 +141,13 @@ void PublishApi::request(Connection& connection, http::Request& request) {
     refuse(connection, target.error());
     return;
   }
-  publisher_.publish(target->program, request.body, std::move(target->token),
-                     [&worker = worker_, key = connection.key()](const Result<Position>& result) {
-                       Connection* waiting = worker.find(key);
-                       if (waiting != nullptr && waiting->awaits_answer()) {
-                         waiting->answer(publish_response(result));
-                       }
-                     });
+  publish_(std::move(target->program), std::move(request.body), std::move(target->token),
+           [&worker = worker_, key = connection.key()](const Result<Position>& result) {
+             Connection* waiting = worker.find(key);
+             if (waiting != nullptr && waiting->awaits_answer()) {
+               waiting->answer(publish_response(result));
+             }
+           });
 }
 
 void PublishApi::body_failed(Connection& connection, int status) {

@@ -5,6 +5,7 @@
 #include "server/publisher.hpp"
 #include "server/worker.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,8 +18,11 @@ class PublishApi final : public Endpoint {
  public:
   static constexpr std::string_view prefix = "/api/v1/";
 
-  /// Both outlive it. An empty key admits nobody.
-  PublishApi(Worker& worker, Publisher& publisher, std::string api_key, std::size_t body_bytes_max);
+  /// Publisher::publish(), on whatever loop that runs; `done` is called on this worker's.
+  using Publish = std::function<void(std::string program, std::string body, std::string token,
+                                     Publisher::Done done)>;
+  /// The worker outlives it. An empty key admits nobody.
+  PublishApi(Worker& worker, Publish publish, std::string api_key, std::size_t body_bytes_max);
 
   std::size_t head(Connection& connection, const http::Request& request) override;
   void request(Connection& connection, http::Request& request) override;
@@ -39,7 +43,7 @@ class PublishApi final : public Endpoint {
   void refuse(Connection& connection, const Error& error);
 
   Worker& worker_;
-  Publisher& publisher_;
+  Publish publish_;
   std::string api_key_;
   std::optional<access::Hmac> token_hmac_;  ///< With the API key.
   std::size_t body_bytes_max_;

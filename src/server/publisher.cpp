@@ -25,10 +25,6 @@ Error key_reused() {
 Publisher::Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max)
     : parts_(parts), policy_(policy), event_bytes_max_(event_bytes_max) {
   parts.worker.add_turn_user(*this);
-  parts.delivery.set_gap_user([this](const std::string& program) {
-    owe(program);
-    settle();  // before those who are closed for it come back
-  });
 }
 
 void Publisher::fail(const Done& done, Error error) {
@@ -119,7 +115,7 @@ void Publisher::deliver_unnumbered(const Publish& publish) {
   owe(publish.program);
   const std::int64_t timestamp_ms = parts_.wall_clock() / 1000;
   const auto arguments = catalog::event_arguments(publish.body.view(), timestamp_ms, std::string());
-  parts_.delivery.deliver_unnumbered(publish.program, make_packet(main_namespace, arguments));
+  parts_.deliver(publish.program, make_packet(main_namespace, arguments));
   Position position;
   position.recoverable = false;
   position.timestamp = iso8601(timestamp_ms);

@@ -4,7 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"
 #include "history/store.hpp"
-#include "server/delivery.hpp"
+#include "server/sockets.hpp"
 #include "server/worker.hpp"
 
 #include <deque>
@@ -24,10 +24,11 @@ class Publisher final : public TurnUser {
   struct Parts {
     Worker& worker;
     history::HistoryStore& history;
-    Delivery& delivery;
     const catalog::Catalog& catalog;
     Random& random;
     std::function<WallTime()> wall_clock;
+    /// Takes an event without a number to the members of its program on this node.
+    std::function<void(const std::string& program, const Packet& packet)> deliver;
   };
   /// The parts outlive it.
   Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max);
@@ -38,9 +39,12 @@ class Publisher final : public TurnUser {
   void publish(std::string_view program, std::string_view body, std::string token, Done done);
   void refuse_publishes() { refusing_ = true; }
   /// An event of the program may have been lost: whoever has a cursor from before is to be told.
-  void mark_gap(const std::string& program) { owe(program); }
-  /// Whether everything accepted has been stored and handed to its members here.
-  [[nodiscard]] bool idle() const { return in_flight_ == 0 && parts_.delivery.idle(); }
+  void mark_gap(const std::string& program) {
+    owe(program);
+    settle();  // before those who are closed for it come back
+  }
+  /// Whether the outcome of everything accepted is known.
+  [[nodiscard]] bool idle() const { return in_flight_ == 0; }
 
   // TurnUser.
   void turn_end() override {}

@@ -54,9 +54,12 @@ class FailingHistory final : public history::HistoryStore {
 class PublisherTest : public testing::Test {
  protected:
   void make(OutagePolicy policy, std::size_t event_bytes_max = 65'536) {
-    publisher.emplace(Publisher::Parts{worker, history, delivery, catalog, random,
-                                       [] { return WallTime{5'000'000}; }},
-                      policy, event_bytes_max);
+    publisher.emplace(
+        Publisher::Parts{worker, history, catalog, random, [] { return WallTime{5'000'000}; },
+                         [this](const std::string& program, const Packet& packet) {
+                           delivered.push_back(program + " " + std::string(packet.message.view()));
+                         }},
+        policy, event_bytes_max);
   }
   /// `id seq`, `unnumbered`, or status and code.
   std::string publish(std::string token = {}, std::string_view body = event,
@@ -75,12 +78,9 @@ class PublisherTest : public testing::Test {
 
   Worker worker{{}, {}};
   Random random = Random::seeded(1);
-  socketio::ClientOptions client_options;
-  Sockets sockets{worker, client_options, random};
-  Engine engine{worker, {}, 4096, sockets, random};
   FailingHistory history;
   catalog::Catalog catalog = catalog::Catalog::built_in();
-  Delivery delivery{{worker, engine, sockets, history}, {}};
+  std::vector<std::string> delivered;
   std::optional<Publisher> publisher;
 };
 
@@ -99,6 +99,8 @@ TEST_F(PublisherTest, WhileTheHistoryIsAwayEventsGoOutUnnumberedAndLeaveAMarker)
   history.failure = StoreError::unavailable;
   EXPECT_EQ(publish(), "unnumbered");
   EXPECT_EQ(publish(), "unnumbered");
+  EXPECT_THAT(delivered, testing::SizeIs(2));
+  EXPECT_THAT(delivered.front(), testing::StartsWith("p 42[\"request:created\","));
   publisher->tick(publisher->deadline());
   EXPECT_THAT(history.appended, IsEmpty());
   history.failure.reset();

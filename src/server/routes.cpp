@@ -89,10 +89,15 @@ void Routes::request(Connection& connection, http::Request& request) {
         target->answer(to_wire(std::move(response)));
     });
   };
+  call(worker_, route->handler, plain, reply);
+}
+
+void call(Worker& worker, const HttpHandler& handler, const HttpRequest& request,
+          const HttpReply& reply) {
   try {
-    route->handler(plain, reply);
+    handler(request, reply);
   } catch (...) {
-    worker_.log(LogLevel::error, "a route's handler threw", {{"path", plain.path}});
+    worker.log(LogLevel::error, "a route's handler threw", {{"path", request.path}});
     reply({500, "text/plain; charset=utf-8", "The handler failed.", {}});
   }
 }

@@ -12,6 +12,10 @@
 
 namespace crier::server {
 
+/// Calls a handler of the application's, whose exceptions become an answer.
+void call(Worker& worker, const HttpHandler& handler, const HttpRequest& request,
+          const HttpReply& reply);
+
 /// Routes with handlers: the application's own and the operational ones. GET routes answer HEAD.
 class Routes final : public Endpoint {
  public:

@@ -16,6 +16,9 @@
 
 namespace crier::server {
 
+/// The only namespace of a gateway.
+constexpr std::string_view main_namespace = "/";
+
 /// A CONNECT that awaits its answer.
 struct Ticket {
   Key session = 0;

@@ -26,6 +26,17 @@ class NotFound final : public Endpoint {
 
 }  // namespace
 
+void Totals::limit_handshakes(std::uint32_t per_second, std::uint32_t burst, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  handshakes_.reset();
+  if (per_second > 0) handshakes_.emplace(per_second, burst, now);
+}
+
+bool Totals::take_handshake(TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  return !handshakes_ || handshakes_->take(now);
+}
+
 Worker::Worker(WorkerOptions options, LogSink log)
     : options_(std::move(options)),
       log_(std::move(log)),
@@ -48,8 +59,14 @@ void Worker::route(std::string prefix, Endpoint& endpoint) {
 
 void Worker::add_turn_user(TurnUser& user) { turn_users_.push_back(&user); }
 
-Result<void, std::string> Worker::listen() {
-  auto listener = net::Listener::open(loop_, options_.endpoint,
+void Worker::join(std::size_t index, std::span<Worker* const> workers, Totals& totals) {
+  index_ = index;
+  workers_ = workers;
+  totals_ = &totals;
+}
+
+Result<void, std::string> Worker::listen(const net::Endpoint& endpoint) {
+  auto listener = net::Listener::open(loop_, endpoint,
                                       [this](net::Stream stream) { accept(std::move(stream)); });
   if (!listener) return Unexpected{listener.error()};
   listener_ = std::move(listener).value();
@@ -69,18 +86,32 @@ Endpoint* Worker::endpoint_for(std::string_view path) const {
 
 void Worker::accept(net::Stream stream) {
   update_now();
-  if (connections_.size() >= options_.connections_max) {
+  if (totals_->connections >= options_.connections_max) {
     ++metrics_.connections_refused;
     return;
   }
   ++metrics_.connections_accepted;
   const Key key = connections_.reserve();
   connections_.emplace(key, std::make_unique<Connection>(*this, key, std::move(stream)));
+  ++totals_->connections;
+}
+
+void Worker::receive(Connection::Parcel& parcel) {
+  update_now();
+  auto stream = net::attach(loop_, std::move(parcel.stream));
+  if (!stream) return;
+  const Key key = connections_.reserve();
+  connections_.emplace(key, std::make_unique<Connection>(*this, key, std::move(*stream), parcel))
+      .arrived();
+  ++totals_->connections;
 }
 
 void Worker::forget(Key connection) {
   wheel_.cancel(slot_of(connection));
-  if (auto gone = connections_.erase(connection)) forgotten_.push_back(std::move(gone));
+  if (auto gone = connections_.erase(connection)) {
+    forgotten_.push_back(std::move(gone));
+    --totals_->connections;
+  }
 }
 
 void Worker::set_deadline(Key connection, TimePoint deadline) {

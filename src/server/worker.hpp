@@ -2,6 +2,7 @@
 
 #include "base/time.hpp"
 #include "base/timer_wheel.hpp"
+#include "base/token_bucket.hpp"
 #include "crier/log.hpp"
 #include "http/parser.hpp"
 #include "http/response.hpp"
@@ -11,8 +12,11 @@
 #include "server/metrics.hpp"
 #include "server/slot_table.hpp"
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +32,22 @@ struct WorkerOptions {
   std::chrono::milliseconds keep_alive_timeout{75'000};
   std::size_t connections_max = 100'000;
   std::size_t backlog_bytes_max = 1024 * 1024;
+};
+
+/// What several workers of one process count together. From any thread.
+class Totals {
+ public:
+  std::atomic<std::size_t> connections = 0;
+  std::atomic<std::size_t> sessions = 0;
+
+  /// No bound before it is set, or with 0 `per_second`.
+  void limit_handshakes(std::uint32_t per_second, std::uint32_t burst, TimePoint now);
+  /// Whether one more session may begin.
+  bool take_handshake(TimePoint now);
+
+ private:
+  std::mutex mutex_;
+  std::optional<TokenBucket> handshakes_;
 };
 
 /// What happens at the end of each turn of the loop, besides flushing connections.
@@ -52,7 +72,11 @@ class Worker {
   /// Requests whose path begins with `prefix` go to `endpoint`, the longest prefix first.
   void route(std::string prefix, Endpoint& endpoint);
   void add_turn_user(TurnUser& user);
-  Result<void, std::string> listen();
+  /// The workers of this process, of which this is number `index`; `workers` and `totals` outlive
+  /// it. By default it is the only one.
+  void join(std::size_t index, std::span<Worker* const> workers, Totals& totals);
+  Result<void, std::string> listen() { return listen(options_.endpoint); }
+  Result<void, std::string> listen(const net::Endpoint& endpoint);
   [[nodiscard]] std::uint16_t port() const;
 
   void run() { loop_.run(); }
@@ -67,6 +91,12 @@ class Worker {
   [[nodiscard]] Endpoint* endpoint_for(std::string_view path) const;
   [[nodiscard]] Connection* find(Key connection) const { return connections_.find(connection); }
   [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
+  [[nodiscard]] std::size_t index() const { return index_; }
+  /// All of the process, by index.
+  [[nodiscard]] std::span<Worker* const> workers() const { return workers_; }
+  [[nodiscard]] Totals& totals() { return *totals_; }
+  /// Takes over a connection that another worker had.
+  void receive(Connection::Parcel& parcel);
   void set_deadline(Key connection, TimePoint deadline);
   void mark_dirty(Key connection) { dirty_.push_back(connection); }
   /// Destroys it at the end of the turn; its key finds nothing from now on.
@@ -99,6 +129,11 @@ class Worker {
   std::vector<std::pair<std::string, Endpoint*>> routes_;
   std::unique_ptr<Endpoint> not_found_;
   std::vector<TurnUser*> turn_users_;
+  std::size_t index_ = 0;
+  Worker* const self_ = this;
+  std::span<Worker* const> workers_{&self_, 1};
+  Totals own_totals_;
+  Totals* totals_ = &own_totals_;
   SlotTable<Connection> connections_;
   std::vector<std::unique_ptr<Connection>> forgotten_;
   std::vector<Key> dirty_;

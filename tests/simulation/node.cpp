@@ -43,27 +43,24 @@ LogSink log_to(World& world, const Host& host) {
 Node::Node(World& world, Host& host, const GatewayOptions& options, const Parts& parts)
     : world_(world),
       host_(enter(world, host)),
-      options_(options),
       random_(Random::seeded(world.dice().fork("node", host.index).next())),
       worker_(worker_options(options), log_to(world, host)),
-      sockets_(worker_, client_options_, random_),
-      engine_(worker_, server::session_options(options), options.fragments_max, sockets_, random_),
-      memberships_(parts.memberships(worker_.loop())),
       history_(parts.history(worker_.loop())),
       verifier_({{std::string(jwt_secret), {access::Algorithm::hs256}, {}}}, {}),
       seal_(jwt_secret),
-      delivery_({worker_, engine_, sockets_, *history_},
-                feed_options(options, parts.check_interval)),
-      programs_({worker_, engine_, sockets_, *memberships_, *history_, delivery_, verifier_, seal_,
-                 parts.wall_clock},
-                {options.admission_deadline, std::chrono::milliseconds(250),
-                 options.replay_timestamp_max}),
-      publisher_({worker_, *history_, delivery_, catalog_, random_, parts.wall_clock},
+      front_(options, feed_options(options, parts.check_interval),
+             {worker_, *history_, parts.memberships(worker_.loop()), verifier_, seal_,
+              parts.wall_clock, Random::seeded(random_.number())}),
+      publisher_({worker_, *history_, catalog_, random_, parts.wall_clock,
+                  [this](const std::string& program, const server::Packet& packet) {
+                    front_.delivery().deliver_unnumbered(program, packet);
+                  }},
                  options.outage_policy, options.backlog_bytes_max),
-      shutdown_(worker_, {&engine_}, [this] { return publisher_.idle(); },
+      shutdown_(worker_, {&front_.engine()},
+                [this] { return publisher_.idle() && front_.delivery().idle(); },
                 {500, std::chrono::milliseconds(10), std::chrono::seconds(5)}) {
-  sockets_.attach(engine_, programs_);
-  worker_.route(options_.path, engine_);
+  front_.delivery().set_gap_user(
+      [this](const std::string& program) { publisher_.mark_gap(program); });
   CRIER_ASSERT(worker_.listen().has_value());
 }
 
@@ -79,7 +76,8 @@ void Node::begin_stop() {
 
 std::vector<std::string> Node::socket_ids() const {
   std::vector<std::string> ids;
-  for (const server::Key key : sockets_.all("/")) ids.emplace_back(sockets_.id(key));
+  for (const server::Key key : front_.sockets().all("/"))
+    ids.emplace_back(front_.sockets().id(key));
   return ids;
 }
 

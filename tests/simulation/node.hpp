@@ -8,12 +8,9 @@
 #include "crier/gateway.hpp"
 #include "gateway/pid.hpp"
 #include "history/store.hpp"
-#include "server/delivery.hpp"
-#include "server/engine.hpp"
-#include "server/programs.hpp"
+#include "server/front.hpp"
 #include "server/publisher.hpp"
 #include "server/shutdown.hpp"
-#include "server/sockets.hpp"
 #include "server/worker.hpp"
 #include "world.hpp"
 
@@ -51,19 +48,13 @@ class Node {
  private:
   World& world_;
   Host& host_;
-  GatewayOptions options_;
   Random random_;
   server::Worker worker_;
-  socketio::ClientOptions client_options_;
-  server::Sockets sockets_;
-  server::Engine engine_;
-  std::unique_ptr<access::MembershipSource> memberships_;
   std::unique_ptr<history::HistoryStore> history_;
   access::Verifier verifier_;
   catalog::Catalog catalog_ = catalog::Catalog::built_in();
   gateway::PidSeal seal_;
-  server::Delivery delivery_;
-  server::Programs programs_;
+  server::Front front_;
   server::Publisher publisher_;
   server::Shutdown shutdown_;
 };

@@ -128,6 +128,10 @@ const Setting all_settings[] = {
      }},
     {"http", "shutdown_timeout", "", "\"10s\"", "For open connections to end at shutdown.",
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.shutdown_timeout, t); }},
+    {"server", "workers", "", "0", "Threads that serve clients, 64 at most; 0: one a core.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.workers, t, 0, 64);
+     }},
     {"auth", "secret", "JWT_ACCESS_SECRET", "\"\"", "Shared secret of the tokens. Required.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_secret, t); }},
     {"auth", "algorithms", "", "[\"HS256\"]", "Of HS256, HS384 and HS512.",

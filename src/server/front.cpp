@@ -1,0 +1,23 @@
+#include "server/front.hpp"
+
+#include "server/options.hpp"
+
+#include <utility>
+
+namespace crier::server {
+
+Front::Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Parts parts)
+    : random_(std::move(parts.random)),
+      client_options_(client_options(options)),
+      sockets_(parts.worker, client_options_, random_),
+      engine_(parts.worker, session_options(options), options.fragments_max, sockets_, random_),
+      memberships_(std::move(parts.memberships)),
+      delivery_({parts.worker, engine_, sockets_, parts.history}, feed),
+      programs_({parts.worker, engine_, sockets_, *memberships_, parts.history, delivery_,
+                 parts.verifier, parts.seal, std::move(parts.wall_clock)},
+                admission_options(options)) {
+  sockets_.attach(engine_, programs_);
+  parts.worker.route(options.path, engine_);
+}
+
+}  // namespace crier::server

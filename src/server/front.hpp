@@ -1,0 +1,51 @@
+#pragma once
+
+#include "access/jwt.hpp"
+#include "access/membership.hpp"
+#include "crier/gateway.hpp"
+#include "gateway/feed.hpp"
+#include "gateway/pid.hpp"
+#include "server/delivery.hpp"
+#include "server/engine.hpp"
+#include "server/programs.hpp"
+#include "server/sockets.hpp"
+#include "server/worker.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace crier::server {
+
+/// What a gateway has on each worker between the connections and the history: sessions, sockets,
+/// admission and delivery. Serves the path of Engine.IO. On the worker's loop only.
+class Front {
+ public:
+  struct Parts {
+    Worker& worker;
+    history::HistoryStore& history;
+    std::unique_ptr<access::MembershipSource> memberships;
+    const access::Verifier& verifier;
+    const gateway::PidSeal& seal;
+    std::function<WallTime()> wall_clock;
+    Random random;
+  };
+  /// What `parts` refers to outlives it.
+  Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Parts parts);
+
+  [[nodiscard]] Engine& engine() { return engine_; }
+  [[nodiscard]] Sockets& sockets() { return sockets_; }
+  [[nodiscard]] const Sockets& sockets() const { return sockets_; }
+  [[nodiscard]] Delivery& delivery() { return delivery_; }
+  [[nodiscard]] access::MembershipSource& memberships() { return *memberships_; }
+
+ private:
+  Random random_;
+  socketio::ClientOptions client_options_;
+  Sockets sockets_;
+  Engine engine_;
+  std::unique_ptr<access::MembershipSource> memberships_;
+  Delivery delivery_;
+  Programs programs_;
+};
+
+}  // namespace crier::server

@@ -1,0 +1,381 @@
+#include "server/node.hpp"
+
+#include "backends/redis/history.hpp"
+#include "backends/sqlite/store.hpp"
+#include "history/memory_store.hpp"
+#include "server/front.hpp"
+#include "server/options.hpp"
+#include "server/publish_api.hpp"
+#include "server/routes.hpp"
+#include "server/shutdown.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <mutex>
+#include <pthread.h>
+#include <sched.h>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace crier::server {
+
+namespace {
+
+constexpr std::size_t workers_max = 64;
+
+thread_local const Node* current = nullptr;
+
+WallTime wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& options, net::Loop& loop,
+                                                    const LogSink& log) {
+  const auto retention = retention_options(options);
+  if (options.redis_url.empty()) {
+    return std::make_unique<history::MemoryStore>(retention, wall_now, Random::secure());
+  }
+  auto store = redis::open_history(loop, redis_options(options), retention, Random::secure(), log);
+  if (!store) throw std::invalid_argument("redis_url: " + store.error());
+  return std::move(store).value();
+}
+
+std::vector<std::unique_ptr<Worker>> make_workers(const GatewayOptions& options,
+                                                  const LogSink& log) {
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (std::size_t left = worker_count(options); left > 0; --left) {
+    workers.push_back(std::make_unique<Worker>(worker_options(options), log));
+  }
+  return workers;
+}
+
+std::unique_ptr<Worker> make_home(const GatewayOptions& options, std::size_t workers,
+                                  const LogSink& log) {
+  return workers == 1 ? nullptr : std::make_unique<Worker>(worker_options(options), log);
+}
+
+/// A thread that leaves the process's signals to others.
+std::thread quiet_thread(const std::string& name, std::function<void()> task) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread(std::move(task));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread.native_handle(), name.c_str());
+  return thread;
+}
+
+}  // namespace
+
+std::size_t worker_count(const GatewayOptions& options) {
+  if (options.workers != 0) return options.workers;
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(CPU_COUNT(&cores)), 1, workers_max);
+}
+
+/// What runs on one worker.
+struct Node::Lane {
+  Lane(Node& node, Worker& on, std::size_t count)
+      : worker(on),
+        door(std::make_shared<Door>(on.loop())),
+        link(node.shared_history_ ? std::make_unique<HistoryLink>(*node.shared_history_, on)
+                                  : nullptr),
+        front(node.options_, feed_options(node.options_),
+              {on, history(node), sqlite::open_memberships(node.options_.store), node.verifier_,
+               node.seal_, wall_now, Random::secure()}),
+        api(
+            on,
+            [this, &node](std::string program, std::string body, std::string token,
+                          Publisher::Done done) {
+              node.publish_from(*this, std::move(program), std::move(body), std::move(token),
+                                std::move(done));
+            },
+            node.options_.api_key, node.options_.body_bytes_max),
+        routes(on, door),
+        shutdown(on, {&front.engine()}, [this, &node] { return idle(node); },
+                 {500 / count + 1, std::chrono::milliseconds(10), node.options_.shutdown_timeout}) {
+  }
+
+  [[nodiscard]] history::HistoryStore& history(Node& node) {
+    if (link) return *link;
+    return *node.history_;
+  }
+  /// Whether all that was accepted anywhere has been handed to the members here.
+  [[nodiscard]] bool idle(const Node& node) {
+    if (node.under_way_.load(std::memory_order_acquire) > 0) return false;
+    if (link && !link->idle()) return false;
+    return unnumbered.load(std::memory_order_acquire) == 0 && front.delivery().idle();
+  }
+
+  Worker& worker;
+  std::shared_ptr<Door> door;
+  std::unique_ptr<HistoryLink> link;  ///< With several workers.
+  Front front;
+  PublishApi api;
+  Routes routes;
+  Shutdown shutdown;
+  std::atomic<std::size_t> unnumbered = 0;  ///< Events that were posted and have not arrived.
+};
+
+Node::Node(const GatewayOptions& options, const LogSink& log)
+    : options_(options),
+      verifier_(key_options(options), token_options(options)),
+      seal_(options.jwt_secret),
+      workers_(make_workers(options, log)),
+      home_of_its_own_(make_home(options, workers_.size(), log)),
+      home_(home_of_its_own_ ? *home_of_its_own_ : *workers_.front()),
+      home_door_(std::make_shared<Door>(home_.loop())),
+      history_(open_history(options, home_.loop(), log)),
+      publisher_({home_, *history_, catalog_, random_, wall_now,
+                  [this](const std::string& program, const Packet& packet) {
+                    deliver_unnumbered(program, packet);
+                  }},
+                 options.outage_policy, options.backlog_bytes_max) {
+  totals_.limit_handshakes(options.handshakes_per_second, options.handshakes_burst, home_.now());
+  if (has_home()) shared_history_.emplace(home_, *history_);
+  for (const auto& worker : workers_) siblings_.push_back(worker.get());
+  for (std::size_t index = 0; index < workers_.size(); ++index) {
+    workers_[index]->join(index, siblings_, totals_);
+    lanes_.push_back(std::make_unique<Lane>(*this, *workers_[index], workers_.size()));
+    connect(*lanes_.back());
+  }
+}
+
+Node::~Node() {
+  home_door_->close();
+  for (const auto& lane : lanes_) lane->door->close();
+}
+
+void Node::connect(Lane& lane) {
+  if (has_home()) {
+    lane.front.delivery().set_gap_user([this](const std::string& program) { mark_gap(program); });
+  } else {
+    lane.front.delivery().set_gap_user(
+        [this](const std::string& program) { publisher_.mark_gap(program); });
+  }
+  lane.worker.route(std::string(PublishApi::prefix), lane.api);
+  add_operational_routes(lane);
+}
+
+// Publishing.
+
+void Node::publish(std::string program, std::string body, std::string token, Publisher::Done done) {
+  auto shared = std::make_shared<Publisher::Done>(std::move(done));
+  ++under_way_;
+  const auto finish = [this, shared](Result<Position> result) {
+    (*shared)(std::move(result));
+    --under_way_;
+  };
+  const bool posted = home_door_->post([this, program = std::move(program), body = std::move(body),
+                                        token = std::move(token), finish] {
+    home_.update_now();
+    publisher_.publish(program, body, token, finish);
+  });
+  if (!posted) finish(Unexpected{Error{503, "not_running", "The gateway does not run.", ""}});
+}
+
+void Node::publish_from(Lane& lane, std::string program, std::string body, std::string token,
+                        Publisher::Done done) {
+  if (has_home()) {
+    publish(std::move(program), std::move(body), std::move(token),
+            [&lane, done = std::move(done)](Result<Position> result) {
+              lane.door->post([&lane, done, result = std::move(result)] {
+                lane.worker.update_now();
+                done(result);
+              });
+            });
+    return;
+  }
+  ++under_way_;
+  publisher_.publish(program, body, std::move(token),
+                     [this, done = std::move(done)](Result<Position> result) {
+                       --under_way_;
+                       done(std::move(result));
+                     });
+}
+
+void Node::mark_gap(std::string program) {
+  home_door_->post([this, program = std::move(program)] {
+    home_.update_now();
+    publisher_.mark_gap(program);
+  });
+}
+
+void Node::deliver_unnumbered(const std::string& program, const Packet& packet) {
+  if (!has_home()) {
+    lanes_.front()->front.delivery().deliver_unnumbered(program, packet);
+    return;
+  }
+  for (const auto& each : lanes_) {
+    Lane& lane = *each;
+    ++lane.unnumbered;
+    lane.door->post([&lane, program, packet] {
+      lane.front.delivery().deliver_unnumbered(program, packet);
+      --lane.unnumbered;
+    });
+  }
+}
+
+// HTTP.
+
+void Node::handle(std::string_view method, std::string_view path, const HttpHandler& handler) {
+  for (const auto& lane : lanes_) {
+    if (lane == lanes_.front()) {
+      lane->routes.add(method, path, handler);
+      continue;
+    }
+    lane->routes.add(method, path,
+                     [first = lanes_.front().get(), handler](const HttpRequest& request,
+                                                             const HttpReply& reply) {
+                       first->door->post([first, handler, request, reply] {
+                         first->worker.update_now();
+                         call(first->worker, handler, request, reply);
+                       });
+                     });
+  }
+}
+
+void Node::add_operational_routes(Lane& lane) {
+  lane.routes.add("GET", "/healthz", [](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain; charset=utf-8", "ok\n", {}});
+  });
+  lane.routes.add("GET", "/readyz", [this, &lane](const HttpRequest&, const HttpReply& reply) {
+    reply(ready(lane));
+  });
+  lane.routes.add("GET", "/metrics",
+                  [this](const HttpRequest&, const HttpReply& reply) { scrape(reply); });
+}
+
+HttpResponse Node::ready(Lane& lane) {
+  const bool store = lane.front.memberships().available();
+  const bool history = lane.history(*this).available();
+  const bool hears = lane.history(*this).hears();
+  const bool redis = !options_.redis_url.empty();
+  const auto word = [](bool up) { return up ? "\"up\"" : "\"down\""; };
+  std::string body = "{\"store\":";
+  body += word(store);
+  body += ",\"history\":";
+  body += word(history);
+  body += ",\"broker\":";
+  body += redis ? word(hears) : "\"none\"";
+  body += ",\"stopping\":";
+  body += lane.shutdown.begun() ? "true}\n" : "false}\n";
+  const bool ready = store && history && hears && !lane.shutdown.begun();
+  return {ready ? 200 : 503, "application/json", std::move(body), {}};
+}
+
+/// One answer to /metrics, to which every loop adds its part.
+struct Node::Scrape {
+  explicit Scrape(HttpReply to) : reply(std::move(to)) {}
+  ~Scrape() {  // the last part is there, or its loop has ended
+    reply({200, "text/plain; version=0.0.4; charset=utf-8", exposition(metrics, gauges), {}});
+  }
+  Scrape(const Scrape&) = delete;
+  Scrape& operator=(const Scrape&) = delete;
+
+  std::mutex mutex;
+  Metrics metrics;
+  Gauges gauges;
+  HttpReply reply;
+};
+
+void Node::scrape(const HttpReply& reply) {
+  const auto all = std::make_shared<Scrape>(reply);
+  for (const auto& each : lanes_) {
+    each->door->post([this, &lane = *each, all] {
+      const std::lock_guard lock(all->mutex);
+      all->metrics += lane.worker.metrics();
+      Gauges& gauges = all->gauges;
+      gauges.connections += lane.worker.connection_count();
+      gauges.sessions += lane.front.engine().session_count();
+      gauges.sockets += lane.front.sockets().count();
+      gauges.rooms += lane.front.sockets().room_count(main_namespace);
+      gauges.store_up = lane.front.memberships().available();
+      gauges.history_up = lane.history(*this).available();
+    });
+  }
+  if (!has_home()) return;
+  home_door_->post([this, all] {
+    const std::lock_guard lock(all->mutex);
+    all->metrics += home_.metrics();
+  });
+}
+
+// Running.
+
+Result<void, std::string> Node::listen() {
+  net::Endpoint endpoint{options_.address, options_.port};
+  if (has_home()) endpoint.sharing = net::Sharing::first;
+  for (const auto& worker : workers_) {
+    auto listening = worker->listen(endpoint);
+    if (!listening) return listening;
+    endpoint.port = worker->port();
+    endpoint.sharing = net::Sharing::joining;
+  }
+  return {};
+}
+
+std::uint16_t Node::port() const { return workers_.front()->port(); }
+
+bool Node::is_current() const { return current == this; }
+
+void Node::tell_what_is_missing() {
+  Lane& lane = *lanes_.front();
+  if (!lane.front.memberships().available()) {
+    lane.worker.log(LogLevel::warning, "the membership store cannot be read: nobody can connect",
+                    {{"path", options_.store}});
+  }
+  if (options_.api_key.empty()) {
+    lane.worker.log(LogLevel::warning, "no API key is set: nobody can publish over HTTP");
+  }
+}
+
+void Node::run_here(Worker& worker) {
+  const Node* const outer = std::exchange(current, this);
+  worker.run();
+  current = outer;
+}
+
+void Node::run() {
+  tell_what_is_missing();
+  std::vector<std::thread> threads;
+  for (std::size_t index = 1; index < workers_.size(); ++index) {
+    threads.push_back(quiet_thread("crier-" + std::to_string(index),
+                                   [this, index] { run_here(*workers_[index]); }));
+  }
+  std::thread home;
+  if (has_home()) home = quiet_thread("crier-home", [this] { run_here(home_); });
+  run_here(*workers_.front());
+  for (auto& thread : threads) thread.join();
+  // Whoever waits for a publish that was posted too late gets its answer.
+  home_door_->close();
+  home_.loop().post([this] { home_.stop(); });
+  if (has_home()) {
+    home.join();
+  } else {
+    run_here(home_);
+  }
+}
+
+void Node::stop() {
+  home_door_->post([this] {
+    home_.update_now();
+    publisher_.refuse_publishes();
+    for (const auto& each : lanes_) {
+      each->door->post([this, &lane = *each] { begin_stop(lane); });
+    }
+  });
+}
+
+void Node::begin_stop(Lane& lane) {
+  lane.worker.update_now();
+  lane.api.refuse_all();
+  lane.shutdown.begin();
+}
+
+}  // namespace crier::server

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "access/jwt.hpp"
+#include "base/random.hpp"
+#include "catalog/catalog.hpp"
+#include "crier/gateway.hpp"
+#include "crier/http.hpp"
+#include "gateway/pid.hpp"
+#include "history/store.hpp"
+#include "server/door.hpp"
+#include "server/publisher.hpp"
+#include "server/shared_history.hpp"
+#include "server/worker.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::server {
+
+/// How many workers `options` ask for; 0 means one for each core of this process, 64 at most.
+std::size_t worker_count(const GatewayOptions& options);
+
+/// One gateway process: its workers and their threads, the history and the publisher between them.
+/// With one worker all is on its loop; with several, the history and the publisher have a loop and
+/// a thread of their own, the home. Built and destroyed while nothing runs.
+class Node {
+ public:
+  /// Throws std::invalid_argument if the history cannot be opened as the options have it.
+  Node(const GatewayOptions& options, const LogSink& log);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Before run(). The handler runs on the first worker, whichever got the request.
+  void handle(std::string_view method, std::string_view path, const HttpHandler& handler);
+  Result<void, std::string> listen();
+  [[nodiscard]] std::uint16_t port() const;
+
+  /// The first worker runs on the calling thread, until a stop() has been carried out.
+  void run();
+
+  // From any thread.
+  void stop();
+  /// As Publisher::publish(); `done` runs on the home, or at once when it does not run.
+  void publish(std::string program, std::string body, std::string token, Publisher::Done done);
+  /// As Publisher::mark_gap().
+  void mark_gap(std::string program);
+  /// Whether the calling thread is one of this node's.
+  [[nodiscard]] bool is_current() const;
+
+ private:
+  struct Lane;
+  struct Scrape;
+
+  [[nodiscard]] bool has_home() const { return home_of_its_own_ != nullptr; }
+  void connect(Lane& lane);
+  void publish_from(Lane& lane, std::string program, std::string body, std::string token,
+                    Publisher::Done done);
+  void deliver_unnumbered(const std::string& program, const Packet& packet);
+  [[nodiscard]] HttpResponse ready(Lane& lane);
+  void scrape(const HttpReply& reply);
+  void add_operational_routes(Lane& lane);
+  void begin_stop(Lane& lane);
+  void tell_what_is_missing();
+  void run_here(Worker& worker);
+
+  GatewayOptions options_;
+  Totals totals_;
+  access::Verifier verifier_;
+  gateway::PidSeal seal_;
+  catalog::Catalog catalog_ = catalog::Catalog::built_in();
+  Random random_ = Random::secure();
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<Worker*> siblings_;
+  std::unique_ptr<Worker> home_of_its_own_;  ///< With several workers.
+  Worker& home_;
+  std::shared_ptr<Door> home_door_;
+  std::unique_ptr<history::HistoryStore> history_;
+  std::optional<SharedHistory> shared_history_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  Publisher publisher_;
+  std::atomic<std::size_t> under_way_ = 0;  ///< Publishes that were not answered yet.
+};
+
+}  // namespace crier::server
