@@ -124,14 +124,15 @@ class Gateway {
   static Result<void> check(const GatewayOptions& options);
 
   /// Adds a route for exactly this method and path; a path that ends in `*` matches what begins
-  /// with it. Before run() only.
+  /// with it. The handler runs on the thread that called run(), one at a time. Before run() only.
   void handle(std::string_view method, std::string_view path, HttpHandler handler);
 
   /// Binds the port. Fails with code `listen_failed` and a sentence that names it.
   Result<void> listen();
   [[nodiscard]] std::uint16_t port() const;  ///< After listen().
 
-  /// Serves on the calling thread; returns when a stop() has been carried out. Once.
+  /// Serves on the calling thread and, with several workers, on threads of its own, which take no
+  /// signals; returns when a stop() has been carried out. Once.
   void run();
 
   /// Refuses new work, finishes publishes in flight, closes the clients in steps, then returns from
@@ -143,14 +144,14 @@ class Gateway {
   void emit_to_program(std::string_view program, std::string_view event, Payload payload) noexcept;
 
   /// Publishes and waits for the position; between listen() and run() it waits for run(). From any
-  /// thread but the loop's own (handlers and
-  /// callbacks), where it fails with code `would_block`. Fails as the HTTP API does: 422 for what
-  /// breaks the catalogue, 503 `not_running` or `shutting_down`.
+  /// thread but those that serve (handlers and callbacks), where it fails with code `would_block`.
+  /// Fails as the HTTP API does: 422 for what breaks the catalogue, 503 `not_running` or
+  /// `shutting_down`.
   Result<Position> publish(std::string_view program, std::string_view event,
                            const Payload& payload);
 
-  /// Publishes a body as the HTTP API takes it, and calls `done` once, on the loop, or at once when
-  /// the gateway does not run. From any thread.
+  /// Publishes a body as the HTTP API takes it, and calls `done` once, on a thread that serves, or at
+  /// once when the gateway does not run. From any thread.
   void publish_json(std::string_view program, std::string body,
                     std::function<void(Result<Position>)> done);
 
