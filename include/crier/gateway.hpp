@@ -75,6 +75,9 @@ struct GatewayOptions {
   std::uint32_t handshakes_per_second = 10'000;  ///< New sessions; more are told to come back with
                                                  ///< 503 and Retry-After. 0: no bound.
   std::uint32_t handshakes_burst = 20'000;       ///< How many may come at once.
+  /// Whether a WebSocket gets permessage-deflate, if its client offers it; see docs/operations.md.
+  bool websocket_deflate = false;
+  std::size_t websocket_deflate_bytes_min = 1'024;  ///< Shorter messages are not compressed.
 
   // HTTP.
   std::size_t header_bytes_max = 16 * 1024;              ///< Request line and headers of a request.

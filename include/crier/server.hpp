@@ -35,6 +35,8 @@ struct ServerOptions {
   std::chrono::milliseconds connect_timeout{45'000};
   std::size_t payload_bytes_max = 1'000'000;
   std::size_t backlog_bytes_max = 1024 * 1024;
+  bool websocket_deflate = false;  ///< As in GatewayOptions.
+  std::size_t websocket_deflate_bytes_min = 1'024;
 };
 
 /// One client in one namespace. A value that names it: copy and keep it; calls on a socket that has

@@ -73,6 +73,16 @@ std::string_view Request::header(std::string_view name) const {
   return {};
 }
 
+std::string Request::joined(std::string_view name) const {
+  std::string list;
+  for (const auto& [header_name, value] : headers) {
+    if (header_name != name) continue;
+    if (!list.empty()) list += ',';
+    list += value;
+  }
+  return list;
+}
+
 bool Request::header_has(std::string_view name, std::string_view token) const {
   return std::ranges::any_of(headers, [&](const auto& header) {
     return header.first == name && list_has(header.second, token);

@@ -27,6 +27,9 @@ struct Request {
   /// The first header of that (lower-case) name; empty if there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const;
 
+  /// All headers of that name as one, joined by commas (RFC 9110 section 5.3).
+  [[nodiscard]] std::string joined(std::string_view name) const;
+
   /// Whether the comma-separated header has `token`, compared without case.
   [[nodiscard]] bool header_has(std::string_view name, std::string_view token) const;
 

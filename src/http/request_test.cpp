@@ -60,6 +60,14 @@ TEST(HttpRequest, FindsHeaders) {
   EXPECT_EQ(r.header("c"), "");
 }
 
+TEST(HttpRequest, JoinsHeadersOfOneName) {
+  const Request r = request({{"a", "x, y"}, {"b", "no"}, {"a", "z"}, {"c", ""}});
+  EXPECT_EQ(r.joined("a"), "x, y,z");
+  EXPECT_EQ(r.joined("b"), "no");
+  EXPECT_EQ(r.joined("c"), "");
+  EXPECT_EQ(r.joined("d"), "");
+}
+
 TEST(HttpRequest, FindsTokensInLists) {
   const Request r = request({{"a", "x, Y ,\tz"}, {"b", "no"}, {"a", "w"}, {"c", ",, ,"}});
   for (const std::string_view token : {"x", "y", "Z", "w"}) EXPECT_TRUE(r.header_has("a", token));

@@ -271,10 +271,11 @@ void Connection::abort() {
 
 // WebSocket.
 
-void Connection::open_websocket(std::string_view response, const websocket::ReaderLimits& limits) {
+void Connection::open_websocket(std::string_view response, const websocket::ReaderLimits& limits,
+                                websocket::Inflater* inflater) {
   CRIER_ASSERT(http_ && http_->phase == Phase::in_hand);
   http_->phase = Phase::idle;
-  reader_ = std::make_unique<websocket::Reader>(limits);
+  reader_ = std::make_unique<websocket::Reader>(limits, inflater);
   queue(Bytes(std::string(response)));
 }
 

@@ -51,9 +51,12 @@ class Connection final : public net::StreamUser {
   Key owner = 0;
 
   // WebSocket.
-  /// Answers the upgrade in hand; from now on messages go to the endpoint.
-  void open_websocket(std::string_view response, const websocket::ReaderLimits& limits);
+  /// Answers the upgrade in hand; from now on messages go to the endpoint. With an inflater, which
+  /// outlives the connection, permessage-deflate is negotiated.
+  void open_websocket(std::string_view response, const websocket::ReaderLimits& limits,
+                      websocket::Inflater* inflater);
   [[nodiscard]] bool is_websocket() const { return reader_ != nullptr; }
+  [[nodiscard]] bool deflates() const { return reader_ != nullptr && reader_->deflates(); }
 
   // Sending, in both.
   void queue(Bytes bytes);

@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "server/error_response.hpp"
+#include "websocket/extensions.hpp"
 #include "websocket/handshake.hpp"
 
 #include <algorithm>
@@ -260,7 +261,11 @@ bool Engine::open_websocket(Connection& connection, const http::Request& request
        http::cors_headers(worker_.options().cors, connection.origin())) {
     extra.append(name).append(": ").append(value).append("\r\n");
   }
-  connection.open_websocket(websocket::accept_response(headers, extra), reader_limits_);
+  std::optional<std::string_view> deflate;
+  if (deflater_) deflate = websocket::accept_deflate(request.joined("sec-websocket-extensions"));
+  if (deflate) extra.append("Sec-WebSocket-Extensions: ").append(*deflate).append("\r\n");
+  connection.open_websocket(websocket::accept_response(headers, extra), reader_limits_,
+                            deflate ? &inflater_ : nullptr);
   return true;
 }
 
@@ -387,6 +392,20 @@ int Engine::direct_descriptor(Key session) const {
   return entry == nullptr ? -1 : entry->descriptor;
 }
 
+bool Engine::deflates(Key session) const {
+  if (!deflater_) return false;
+  const Entry* entry = sessions_.find(session);
+  const Connection* connection = entry == nullptr ? nullptr : worker_.find(entry->session.wire());
+  return connection != nullptr && connection->deflates();
+}
+
+std::optional<std::string> Engine::deflated_frame(websocket::Opcode opcode,
+                                                  std::string_view message) {
+  auto frame = deflater_->frame(opcode, message);
+  if (frame) ++worker_.metrics().deflated;
+  return frame;
+}
+
 void Engine::finish_frame(Key session, Bytes frame, std::size_t sent) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr) return;
@@ -466,7 +485,10 @@ void Engine::write_message(Entry& entry, const engineio::SendMessage& message) {
     connection->queue(message.frame);
   } else {
     const auto opcode = message.binary ? websocket::Opcode::binary : websocket::Opcode::text;
-    connection->queue(Bytes(websocket::frame(opcode, message.data.view())));
+    const std::string_view data = message.data.view();
+    std::optional<std::string> deflated;
+    if (connection->deflates()) deflated = deflated_frame(opcode, data);
+    connection->queue(Bytes(deflated ? *std::move(deflated) : websocket::frame(opcode, data)));
   }
   check_backlog(entry, *connection);
 }

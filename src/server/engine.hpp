@@ -7,6 +7,7 @@
 #include "server/endpoint.hpp"
 #include "server/slot_table.hpp"
 #include "server/worker.hpp"
+#include "websocket/deflate.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -67,6 +68,12 @@ class Engine final : public Endpoint, public TurnUser {
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }
+  /// Negotiates permessage-deflate from now on, and compresses messages of at least `bytes_min`.
+  void enable_deflate(std::size_t bytes_min) { deflater_.emplace(bytes_min); }
+  /// Whether the session runs over a WebSocket that has negotiated it.
+  [[nodiscard]] bool deflates(Key session) const;
+  /// A message as a frame for such a session; nothing if a plain one serves as well.
+  std::optional<std::string> deflated_frame(websocket::Opcode opcode, std::string_view message);
   /// Up to `count` sessions that are not closing yet, for a paced shutdown.
   [[nodiscard]] std::vector<Key> open_sessions(std::size_t count) const;
 
@@ -112,6 +119,8 @@ class Engine final : public Endpoint, public TurnUser {
   TimerWheel wheel_;
   std::vector<TimerWheel::Slot> due_;
   bool refusing_ = false;
+  std::optional<websocket::Deflater> deflater_;
+  websocket::Inflater inflater_;
 };
 
 }  // namespace crier::server

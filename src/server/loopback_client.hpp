@@ -85,10 +85,11 @@ class LoopbackClient {
     return poll(&ready, 1, 0) == 1 && recv(descriptor_, &byte, 1, 0) <= 0;
   }
 
-  /// The payload of the next (unmasked) WebSocket frame.
-  std::string read_frame() {
+  /// The payload of the next (unmasked) WebSocket frame, and its first byte.
+  std::string read_frame(char* first = nullptr) {
     const std::string head = read(2);
     if (head.size() < 2) return {};
+    if (first != nullptr) *first = head[0];
     std::size_t length = static_cast<unsigned char>(head[1]) & 127U;
     if (length >= 126) {
       const std::string extended = read(length == 126 ? 2 : 8);
@@ -117,15 +118,17 @@ class LoopbackClient {
   }
   void write_text(std::string_view text) { write(frame(text)); }
 
-  static std::string upgrade_request(std::string_view target) {
+  /// `more`: header lines, each with its CRLF.
+  static std::string upgrade_request(std::string_view target, std::string_view more = "") {
     return "GET " + std::string(target) +
            " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+           std::string(more) + "\r\n";
   }
 
   /// Opens a WebSocket at `target`; returns the response's head.
-  std::string open_websocket(std::string_view target) {
-    write(upgrade_request(target));
+  std::string open_websocket(std::string_view target, std::string_view more = "") {
+    write(upgrade_request(target, more));
     return read_until("\r\n\r\n");
   }
 

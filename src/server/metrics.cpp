@@ -40,9 +40,9 @@ void Metrics::count(std::map<std::string, std::uint64_t, std::less<>>& counts,
 Metrics& Metrics::operator+=(const Metrics& other) {
   for (const auto counter :
        {&Metrics::connections_accepted, &Metrics::connections_refused, &Metrics::publishes,
-        &Metrics::publishes_unrecoverable, &Metrics::deliveries, &Metrics::replayed,
-        &Metrics::client_events_dropped, &Metrics::history_reads, &Metrics::membership_reads,
-        &Metrics::handshakes_deferred, &Metrics::deaf}) {
+        &Metrics::publishes_unrecoverable, &Metrics::deliveries, &Metrics::deflated,
+        &Metrics::replayed, &Metrics::client_events_dropped, &Metrics::history_reads,
+        &Metrics::membership_reads, &Metrics::handshakes_deferred, &Metrics::deaf}) {
     this->*counter += other.*counter;
   }
   for (const auto counts :
@@ -66,6 +66,8 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_publishes_unrecoverable_total", "counter",
       "Events delivered without a place in the history.", m.publishes_unrecoverable);
   one(out, "crier_deliveries_total", "counter", "Live events handed to sockets.", m.deliveries);
+  one(out, "crier_deflated_total", "counter", "Messages compressed, each once for all receivers.",
+      m.deflated);
   one(out, "crier_replayed_total", "counter", "Events sent again for catch-up.", m.replayed);
   one(out, "crier_client_events_dropped_total", "counter", "Events from clients, dropped.",
       m.client_events_dropped);

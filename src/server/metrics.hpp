@@ -15,6 +15,7 @@ struct Metrics {
   std::uint64_t publishes = 0;
   std::uint64_t publishes_unrecoverable = 0;
   std::uint64_t deliveries = 0;
+  std::uint64_t deflated = 0;
   std::uint64_t replayed = 0;
   std::uint64_t client_events_dropped = 0;
   std::uint64_t history_reads = 0;

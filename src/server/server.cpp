@@ -48,6 +48,7 @@ class Server::Impl {
         owner_(worker_, sockets_),
         shutdown_(worker_, {&engine_}, [] { return true; }, {}) {
     sockets_.attach(engine_, owner_);
+    if (options.websocket_deflate) engine_.enable_deflate(options.websocket_deflate_bytes_min);
     worker_.route(options.path, engine_);
   }
   ~Impl() { door_->close(); }

@@ -4,6 +4,7 @@
 #include "base/json_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace crier::server {
@@ -21,6 +22,14 @@ struct Sockets::Socket {
   std::string id;
   std::string nsp;
 };
+
+namespace {
+
+// Of a route's slot: the socket's WebSocket has negotiated permessage-deflate.
+constexpr std::uint32_t deflates_bit = std::uint32_t{1} << 31U;
+std::uint32_t slot_of(const socketio::Route& route) { return route.slot & ~deflates_bit; }
+
+}  // namespace
 
 Packet make_packet(std::string_view nsp, std::string_view arguments) {
   std::string message =
@@ -104,9 +113,13 @@ void Sockets::route_changed(Key session, int descriptor) {
     if (descriptor < 0) {
       rooms.set_route(slot_of(key), std::nullopt);
     } else {
-      rooms.set_route(slot_of(key), socketio::Route{slot_of(key), descriptor});
+      rooms.set_route(slot_of(key), route_of(key, session, descriptor));
     }
   }
+}
+
+socketio::Route Sockets::route_of(Key socket, Key session, int descriptor) const {
+  return {slot_of(socket) | (engine_->deflates(session) ? deflates_bit : 0U), descriptor};
 }
 
 void Sockets::run(Key session, socketio::ClientOutputs& outputs) {
@@ -158,7 +171,9 @@ Key Sockets::accept(const Ticket& ticket, std::string id, std::string_view pid) 
   client->sockets.push_back(key);
   socketio::Rooms& rooms = rooms_[ticket.nsp];
   const int descriptor = engine_->direct_descriptor(ticket.session);
-  if (descriptor >= 0) rooms.set_route(slot_of(key), socketio::Route{slot_of(key), descriptor});
+  if (descriptor >= 0) {
+    rooms.set_route(slot_of(key), route_of(key, ticket.session, descriptor));
+  }
   socketio::ClientOutputs outputs;
   client->protocol.accept(ticket.nsp, reply, outputs);
   run(ticket.session, outputs);
@@ -192,7 +207,8 @@ Key Sockets::session_of(Key socket) const {
 void Sockets::send(Key socket, const Packet& packet, bool owed) {
   const Socket* found = sockets_.find(socket);
   if (found == nullptr) return;
-  engine_->send(found->session, {false, packet.message, packet.frame, false, owed});
+  const Bytes& frame = engine_->deflates(found->session) ? deflated(packet) : packet.frame;
+  engine_->send(found->session, {false, packet.message, frame, false, owed});
 }
 
 void Sockets::send(Key socket, const std::vector<socketio::Send>& messages) {
@@ -240,7 +256,7 @@ std::vector<Key> Sockets::members(std::string_view nsp, std::string_view room) c
   const auto rooms = rooms_.find(nsp);
   const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
   if (members == nullptr) return keys;
-  for (const auto& route : members->direct) keys.push_back(sockets_.key_at(route.slot));
+  for (const auto& route : members->direct) keys.push_back(sockets_.key_at(slot_of(route)));
   for (const auto slot : members->others) keys.push_back(sockets_.key_at(slot));
   return keys;
 }
@@ -277,36 +293,54 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::string_view room,
   std::vector<Key> others;
   others.reserve(members->others.size());
   for (const auto slot : members->others) others.push_back(sockets_.key_at(slot));
-  if (packets.size() == 1) {
-    write_direct(*members, packets.front().frame);
-  } else if (!members->direct.empty()) {
-    std::string frames;
-    for (const auto& packet : packets) frames.append(packet.frame.view());
-    write_direct(*members, Bytes(std::move(frames)));
-  }
+  if (!members->direct.empty()) write_direct(*members, packets);
   for (const Key socket : others) {
     for (const auto& packet : packets) send(socket, packet);
   }
   return size;
 }
 
-void Sockets::write_direct(const socketio::Members& members, const Bytes& frames) {
+const Bytes& Sockets::deflated(const Packet& packet) {
+  if (packet.deflated.empty()) {
+    auto frame = engine_->deflated_frame(websocket::Opcode::text, packet.message.view());
+    packet.deflated = frame ? Bytes(*std::move(frame)) : packet.frame;
+  }
+  return packet.deflated;
+}
+
+/// Their frames, to be written in one call.
+Bytes Sockets::joined(std::span<const Packet> packets, bool deflate) {
+  const auto frame = [&](const Packet& packet) -> const Bytes& {
+    return deflate ? deflated(packet) : packet.frame;
+  };
+  if (packets.size() == 1) return frame(packets.front());
+  std::string frames;
+  for (const auto& packet : packets) frames.append(frame(packet).view());
+  return Bytes(std::move(frames));
+}
+
+void Sockets::write_direct(const socketio::Members& members, std::span<const Packet> packets) {
   // A socket whose frame did not fit leaves the list of direct members, so that waits until the
   // list has been gone through.
   struct Short {
     Key socket;
+    bool deflate;
     std::size_t sent;
   };
   std::vector<Short> left_over;
-  const std::string_view bytes = frames.view();
+  std::array<Bytes, 2> frames;  // plain and deflated, each made for the first who gets it
   for (const auto& route : members.direct) {
+    const bool deflate = (route.slot & deflates_bit) != 0;
+    if (frames[deflate].empty()) [[unlikely]]
+      frames[deflate] = joined(packets, deflate);
+    const std::string_view bytes = frames[deflate].view();
     const auto result = net::send_now(route.descriptor, bytes);
     if (result.bytes == bytes.size()) [[likely]]
       continue;
-    left_over.push_back({sockets_.key_at(route.slot), result.bytes});
+    left_over.push_back({sockets_.key_at(slot_of(route)), deflate, result.bytes});
   }
-  for (const auto& [socket, sent] : left_over) {
-    engine_->finish_frame(session_of(socket), frames, sent);
+  for (const auto& [socket, deflate, sent] : left_over) {
+    engine_->finish_frame(session_of(socket), frames[deflate], sent);
   }
 }
 

@@ -43,6 +43,8 @@ class Application {
 struct Packet {
   Bytes message;  ///< The Engine.IO message: `42["name",…]`.
   Bytes frame;    ///< The same as a WebSocket frame.
+  /// And as one for those who negotiated permessage-deflate; made when the first of them gets it.
+  mutable Bytes deflated = {};
 };
 Packet make_packet(std::string_view nsp, std::string_view arguments);
 
@@ -102,7 +104,10 @@ class Sockets final : public MessageLayer {
   [[nodiscard]] Client* find_client(Key session) const;
   [[nodiscard]] Key find_socket(Key session, std::string_view nsp) const;
   void remove(Key socket, std::string_view reason);
-  void write_direct(const socketio::Members& members, const Bytes& frames);
+  [[nodiscard]] socketio::Route route_of(Key socket, Key session, int descriptor) const;
+  const Bytes& deflated(const Packet& packet);
+  Bytes joined(std::span<const Packet> packets, bool deflate);
+  void write_direct(const socketio::Members& members, std::span<const Packet> packets);
 
   Worker& worker_;
   const socketio::ClientOptions& options_;

@@ -207,7 +207,8 @@ TEST_F(WorkersTest, AHandlerRunsOnTheThreadThatCalledRun) {
   gateway = std::make_unique<Gateway>(chosen, LogSink());
   gateway->handle("GET", "/where", [this](const HttpRequest&, const HttpReply& reply) {
     const bool here = std::this_thread::get_id() == thread.get_id();
-    const auto waits = gateway->publish("p1", "request:created", {"r", Json::parse("{}").value(), "u", "U"});
+    const auto waits =
+        gateway->publish("p1", "request:created", {"r", Json::parse("{}").value(), "u", "U"});
     reply({200, "text/plain", here && !waits ? waits.error().code : "elsewhere", {}});
   });
   start();

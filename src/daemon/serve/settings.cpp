@@ -89,6 +89,12 @@ Applied set_level(std::string& target, const std::string& text) {
   return wrong("must be debug, info, warning or error");
 }
 
+Applied set_flag(bool& target, const std::string& text) {
+  if (text != "true" && text != "false") return wrong("must be true or false");
+  target = text == "true";
+  return {};
+}
+
 Applied set_policy(OutagePolicy& target, const std::string& text) {
   if (text != "deliver" && text != "refuse") return wrong("must be deliver or refuse");
   target = text == "refuse" ? OutagePolicy::refuse : OutagePolicy::deliver;
@@ -236,6 +242,12 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.handshakes_burst, t, 1, count_most);
      }},
+    {"websocket", "deflate", "", "false", "Compress messages for clients that offer it.",
+     [](Settings& s, const std::string& t) { return set_flag(s.gateway.websocket_deflate, t); }},
+    {"websocket", "deflate_bytes_min", "", "1024", "Shorter messages are not compressed.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.websocket_deflate_bytes_min, t, 0, bytes_most);
+     }},
     {"log", "level", "", "\"info\"", "debug, info, warning or error.",
      [](Settings& s, const std::string& t) { return set_level(s.log_level, t); }},
 };
@@ -256,6 +268,7 @@ bool is_section(std::string_view section) {
 std::optional<std::string> text_of(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   const auto* array = node.as_array();
   if (array == nullptr) return std::nullopt;
   std::string joined;

@@ -151,6 +151,23 @@ TEST_F(SettingsTest, LimitsHoldAtTheirEdges) {
   EXPECT_FALSE(read(file("[engine]\nhandshakes_per_second = 10000001\n")));
 }
 
+TEST_F(SettingsTest, CompressionIsOffUnlessItIsTurnedOn) {
+  EXPECT_FALSE(read("")->gateway.websocket_deflate);
+  const auto settings = read(file("[websocket]\ndeflate = true\ndeflate_bytes_min = 0\n"));
+  ASSERT_TRUE(settings) << settings.error();
+  EXPECT_TRUE(settings->gateway.websocket_deflate);
+  EXPECT_EQ(settings->gateway.websocket_deflate_bytes_min, 0U);
+  EXPECT_FALSE(read(file("[websocket]\ndeflate = false\n"))->gateway.websocket_deflate);
+  EXPECT_TRUE(read(file("[websocket]\ndeflate_bytes_min = 1073741824\n")));
+  EXPECT_FALSE(read(file("[websocket]\ndeflate_bytes_min = 1073741825\n")));
+  EXPECT_THAT(error_of("[websocket]\ndeflate = \"yes\"\n"),
+              HasSubstr(":2: websocket.deflate: must be true or false"));
+  EXPECT_THAT(error_of("[websocket]\ndeflate = 1\n"), HasSubstr("must be true or false"));
+  EXPECT_THAT(error_of("[websocket]\ndeflate_bytes_min = true\n"), HasSubstr("whole number"));
+  environment = {{"CRIER_WEBSOCKET_DEFLATE", "true"}};
+  EXPECT_TRUE(read("")->gateway.websocket_deflate);
+}
+
 TEST_F(SettingsTest, TheOutagePolicyIsOneOfTwoWords) {
   EXPECT_EQ(read(file("[history]\noutage_policy = \"refuse\"\n"))->gateway.outage_policy,
             OutagePolicy::refuse);
@@ -192,6 +209,8 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   EXPECT_EQ(settings->gateway.outage_policy, defaults.outage_policy);
   EXPECT_EQ(settings->gateway.handshakes_per_second, defaults.handshakes_per_second);
   EXPECT_EQ(settings->gateway.handshakes_burst, defaults.handshakes_burst);
+  EXPECT_EQ(settings->gateway.websocket_deflate, defaults.websocket_deflate);
+  EXPECT_EQ(settings->gateway.websocket_deflate_bytes_min, defaults.websocket_deflate_bytes_min);
 }
 
 }  // namespace
