@@ -117,7 +117,7 @@ class Gateway {
  public:
   /// Throws std::invalid_argument, with a sentence that names the option, when options make no
   /// sense.
-  Gateway(GatewayOptions options, LogSink log);
+  Gateway(const GatewayOptions& options, LogSink log);
   ~Gateway();  ///< run() must have returned.
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -153,8 +153,8 @@ class Gateway {
   Result<Position> publish(std::string_view program, std::string_view event,
                            const Payload& payload);
 
-  /// Publishes a body as the HTTP API takes it, and calls `done` once, on a thread that serves, or at
-  /// once when the gateway does not run. From any thread.
+  /// Publishes a body as the HTTP API takes it, and calls `done` once, on a thread that serves, or
+  /// at once when the gateway does not run. From any thread.
   void publish_json(std::string_view program, std::string body,
                     std::function<void(Result<Position>)> done);
 

@@ -1,7 +1,10 @@
 #include "crier/gateway.hpp"
 
 #include "backends/redis/connection.hpp"
+#include "backends/redis/history.hpp"
+#include "backends/sqlite/store.hpp"
 #include "base/json_text.hpp"
+#include "history/memory_store.hpp"
 #include "server/node.hpp"
 #include "server/options.hpp"
 
@@ -50,7 +53,7 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   return std::nullopt;
 }
 
-GatewayOptions checked(GatewayOptions options) {
+const GatewayOptions& checked(const GatewayOptions& options) {
   if (const auto problem = problem_with(options)) throw std::invalid_argument(*problem);
   return options;
 }
@@ -67,12 +70,36 @@ std::string publish_body(std::string_view event, const Payload& payload) {
          ",\"name\":" + json::quote(payload.user_name) + "}}";
 }
 
+WallTime wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& options, net::Loop& loop,
+                                                    const LogSink& log) {
+  const auto retention = server::retention_options(options);
+  if (options.redis_url.empty()) {
+    return std::make_unique<history::MemoryStore>(retention, wall_now, Random::secure());
+  }
+  auto store =
+      redis::open_history(loop, server::redis_options(options), retention, Random::secure(), log);
+  if (!store) throw std::invalid_argument("redis_url: " + store.error());
+  return std::move(store).value();
+}
+
+server::Node::Parts parts(const GatewayOptions& options, const LogSink& log) {
+  return {[path = options.store](net::Loop&) { return sqlite::open_memberships(path); },
+          [options, log](net::Loop& loop) { return open_history(options, loop, log); }, wall_now,
+          Random::secure, server::feed_options(options)};
+}
+
 }  // namespace
 
 class Gateway::Impl {
  public:
-  Impl(GatewayOptions options, LogSink log)
-      : log_(std::move(log)), node_(checked(std::move(options)), log_) {}
+  Impl(const GatewayOptions& options, LogSink log)
+      : log_(std::move(log)), node_(checked(options), parts(options, log_), log_) {}
 
   void publish(std::string program, std::string body, std::string token,
                std::function<void(Result<Position>)> done);
@@ -109,8 +136,8 @@ Result<void> Gateway::check(const GatewayOptions& options) {
   return {};
 }
 
-Gateway::Gateway(GatewayOptions options, LogSink log)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(log))) {}
+Gateway::Gateway(const GatewayOptions& options, LogSink log)
+    : impl_(std::make_unique<Impl>(options, std::move(log))) {}
 
 Gateway::~Gateway() = default;
 

@@ -1,8 +1,5 @@
 #include "server/node.hpp"
 
-#include "backends/redis/history.hpp"
-#include "backends/sqlite/store.hpp"
-#include "history/memory_store.hpp"
 #include "server/front.hpp"
 #include "server/options.hpp"
 #include "server/publish_api.hpp"
@@ -14,7 +11,6 @@
 #include <mutex>
 #include <pthread.h>
 #include <sched.h>
-#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -25,23 +21,6 @@ namespace {
 constexpr std::size_t workers_max = 64;
 
 thread_local const Node* current = nullptr;
-
-WallTime wall_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& options, net::Loop& loop,
-                                                    const LogSink& log) {
-  const auto retention = retention_options(options);
-  if (options.redis_url.empty()) {
-    return std::make_unique<history::MemoryStore>(retention, wall_now, Random::secure());
-  }
-  auto store = redis::open_history(loop, redis_options(options), retention, Random::secure(), log);
-  if (!store) throw std::invalid_argument("redis_url: " + store.error());
-  return std::move(store).value();
-}
 
 std::vector<std::unique_ptr<Worker>> make_workers(const GatewayOptions& options,
                                                   const LogSink& log) {
@@ -85,9 +64,9 @@ struct Node::Lane {
         door(std::make_shared<Door>(on.loop())),
         link(node.shared_history_ ? std::make_unique<HistoryLink>(*node.shared_history_, on)
                                   : nullptr),
-        front(node.options_, feed_options(node.options_),
-              {on, history(node), sqlite::open_memberships(node.options_.store), node.verifier_,
-               node.seal_, wall_now, Random::secure()}),
+        front(node.options_, node.parts_.feed,
+              {on, history(node), node.parts_.memberships(on.loop()), node.verifier_, node.seal_,
+               node.parts_.wall_clock, node.parts_.random()}),
         api(
             on,
             [this, &node](std::string program, std::string body, std::string token,
@@ -122,16 +101,18 @@ struct Node::Lane {
   std::atomic<std::size_t> unnumbered = 0;  ///< Events that were posted and have not arrived.
 };
 
-Node::Node(const GatewayOptions& options, const LogSink& log)
+Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
     : options_(options),
+      parts_(std::move(parts)),
       verifier_(key_options(options), token_options(options)),
       seal_(options.jwt_secret),
+      random_(parts_.random()),
       workers_(make_workers(options, log)),
       home_of_its_own_(make_home(options, workers_.size(), log)),
       home_(home_of_its_own_ ? *home_of_its_own_ : *workers_.front()),
       home_door_(std::make_shared<Door>(home_.loop())),
-      history_(open_history(options, home_.loop(), log)),
-      publisher_({home_, *history_, catalog_, random_, wall_now,
+      history_(parts_.history(home_.loop())),
+      publisher_({home_, *history_, catalog_, random_, parts_.wall_clock,
                   [this](const std::string& program, const Packet& packet) {
                     deliver_unnumbered(program, packet);
                   }},
@@ -321,6 +302,15 @@ Result<void, std::string> Node::listen() {
 }
 
 std::uint16_t Node::port() const { return workers_.front()->port(); }
+
+std::vector<std::string> Node::socket_ids() const {
+  std::vector<std::string> ids;
+  for (const auto& lane : lanes_) {
+    const Sockets& sockets = lane->front.sockets();
+    for (const Key key : sockets.all(main_namespace)) ids.emplace_back(sockets.id(key));
+  }
+  return ids;
+}
 
 bool Node::is_current() const { return current == this; }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "access/jwt.hpp"
+#include "access/membership.hpp"
 #include "base/random.hpp"
 #include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"
 #include "crier/http.hpp"
+#include "gateway/feed.hpp"
 #include "gateway/pid.hpp"
 #include "history/store.hpp"
 #include "server/door.hpp"
@@ -14,6 +16,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +33,18 @@ std::size_t worker_count(const GatewayOptions& options);
 /// a thread of their own, the home. Built and destroyed while nothing runs.
 class Node {
  public:
-  /// Throws std::invalid_argument if the history cannot be opened as the options have it.
-  Node(const GatewayOptions& options, const LogSink& log);
+  /// What a node is made of, and does not choose itself.
+  struct Parts {
+    /// Called once a worker, with its loop.
+    std::function<std::unique_ptr<access::MembershipSource>(net::Loop&)> memberships;
+    /// Called once, with the loop that it is to be used on. What it throws comes out of the
+    /// constructor.
+    std::function<std::unique_ptr<history::HistoryStore>(net::Loop&)> history;
+    std::function<WallTime()> wall_clock;
+    std::function<Random()> random;
+    gateway::FeedOptions feed;
+  };
+  Node(const GatewayOptions& options, Parts parts, const LogSink& log);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -40,6 +53,9 @@ class Node {
   void handle(std::string_view method, std::string_view path, const HttpHandler& handler);
   Result<void, std::string> listen();
   [[nodiscard]] std::uint16_t port() const;
+
+  /// Of the sockets on all workers, while nothing runs.
+  [[nodiscard]] std::vector<std::string> socket_ids() const;
 
   /// The first worker runs on the calling thread, until a stop() has been carried out.
   void run();
@@ -70,11 +86,12 @@ class Node {
   void run_here(Worker& worker);
 
   GatewayOptions options_;
+  Parts parts_;
   Totals totals_;
   access::Verifier verifier_;
   gateway::PidSeal seal_;
   catalog::Catalog catalog_ = catalog::Catalog::built_in();
-  Random random_ = Random::secure();
+  Random random_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> siblings_;
   std::unique_ptr<Worker> home_of_its_own_;  ///< With several workers.

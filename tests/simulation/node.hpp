@@ -1,19 +1,14 @@
 #pragma once
 
-// One gateway process: the same parts as Gateway puts together, on a simulated loop.
+// One gateway process on simulated loops.
 
-#include "access/jwt.hpp"
 #include "access/membership.hpp"
-#include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"
-#include "gateway/pid.hpp"
 #include "history/store.hpp"
-#include "server/front.hpp"
-#include "server/publisher.hpp"
-#include "server/shutdown.hpp"
-#include "server/worker.hpp"
+#include "server/node.hpp"
 #include "world.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,30 +28,21 @@ class Node {
     std::chrono::milliseconds check_interval{5'000};  ///< Of the feed with the store.
   };
   Node(World& world, Host& host, const GatewayOptions& options, const Parts& parts);
-  ~Node();
 
-  [[nodiscard]] std::uint16_t port() const { return worker_.port(); }
-  [[nodiscard]] Host& host() { return host_; }
+  [[nodiscard]] std::uint16_t port() const { return node_.port(); }
   /// Of every socket that it has now.
-  [[nodiscard]] std::vector<std::string> socket_ids() const;
+  [[nodiscard]] std::vector<std::string> socket_ids() const { return node_.socket_ids(); }
   /// Takes it down in order, as SIGTERM does.
-  void begin_stop();
-  /// Publishes in a turn of its loop.
+  void begin_stop() { node_.stop(); }
+  /// Publishes in a turn of a loop of its own.
   void publish(std::string program, std::string body, std::string token,
-               std::function<void(Result<Position>)> done);
+               std::function<void(Result<Position>)> done) {
+    node_.publish(std::move(program), std::move(body), std::move(token), std::move(done));
+  }
 
  private:
-  World& world_;
-  Host& host_;
-  Random random_;
-  server::Worker worker_;
-  std::unique_ptr<history::HistoryStore> history_;
-  access::Verifier verifier_;
-  catalog::Catalog catalog_ = catalog::Catalog::built_in();
-  gateway::PidSeal seal_;
-  server::Front front_;
-  server::Publisher publisher_;
-  server::Shutdown shutdown_;
+  std::uint64_t randoms_ = 0;
+  server::Node node_;
 };
 
 }  // namespace crier::simulation
