@@ -1,0 +1,42 @@
+// The machine: its two cores, the programs that are there, and what processes cost.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { crierBinary } from "../../tests/e2e/support/server.mjs";
+
+export const SERVER_CORE = 0;
+export const LOAD_CORE = 1;
+
+const ours = { "crier-load": "crier-load", "crier-floor": "crier-floor", "crier-echo": "crier-echo" };
+/** Where a program is: Crier and the bench's own stand in one folder, others on PATH. */
+export function program(name) {
+  if (name === "crier") return crierBinary;
+  if (name in ours) return join(dirname(crierBinary), ours[name]);
+  return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find(existsSync) ?? "";
+}
+
+/** Of `names`, what is not there, each with what to do about it. */
+export function missing(names) {
+  const lacking = cpus().length < 2 ? ["a second core"] : [];
+  for (const name of ["taskset", "crier", "crier-load", ...names]) {
+    if (existsSync(program(name))) continue;
+    lacking.push(name === "crier" || name in ours ? `${program(name)} (./run --build makes it)` : `${name} on PATH`);
+  }
+  return lacking;
+}
+
+export const pin = (pid, core) => spawnSync("taskset", ["-apc", String(core), String(pid)], { stdio: "ignore" });
+/** Takes this process off the server's core. */
+export const stepAside = () => pin(process.pid, LOAD_CORE);
+
+const status = (pid, field) => 1024 * Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
+/** The most that it ever had in memory. */
+export const peakResidentBytes = (pid) => status(pid, "VmHWM");
+
+/** µs on a CPU so far, over all threads. */
+export function cpuMicroseconds(pid) {
+  const tasks = readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8"));
+  return tasks.reduce((sum, task) => sum + Number(task.split(" ")[0]), 0) / 1000;
+}
