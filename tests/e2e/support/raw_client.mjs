@@ -33,8 +33,11 @@ export class RawClient {
   #rest = null;
   #upgraded = false;
 
-  /** `onEvent(text)` for each Socket.IO event (after `42`); `keepText` false passes its length only. */
-  constructor(port, auth, { onEvent = () => {}, onConnect = () => {}, keepText = true } = {}) {
+  /**
+   * `onEvent(text)` for each Socket.IO event (after `42`); `keepText` false passes its length only. With `deflate`,
+   * permessage-deflate is offered, and whatever comes compressed counts as an event: its length is passed.
+   */
+  constructor(port, auth, { onEvent = () => {}, onConnect = () => {}, keepText = true, deflate = false } = {}) {
     this.onEvent = onEvent;
     this.onConnect = onConnect;
     this.keepText = keepText;
@@ -59,7 +62,8 @@ export class RawClient {
     );
     this.socket.write(
       `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\n` +
-        `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
+        `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n` +
+        (deflate ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n" : "\r\n"),
     );
   }
 
@@ -94,7 +98,8 @@ export class RawClient {
         head = 10;
       }
       if (bytes.length - at < head + length) break;
-      this.#frame(bytes[at] & 0x0f, bytes, at + head, at + head + length);
+      if (bytes[at] & 0x40) this.onEvent(length);
+      else this.#frame(bytes[at] & 0x0f, bytes, at + head, at + head + length);
       at += head + length;
     }
     if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at));
