@@ -172,7 +172,13 @@ void Namespace::on_connect(std::function<void(Socket)> handler) {
 }
 
 void Namespace::emit(std::string_view event, const Arguments& arguments) {
-  for (const server::Key socket : state_->owner_.sockets().all(state_->path_)) {
+  server::Sockets& sockets = state_->owner_.sockets();
+  if (arguments.attachments.empty()) {
+    const auto packet = server::make_packet(state_->path_, with_name(event, arguments.json));
+    for (const server::Key socket : sockets.all(state_->path_)) sockets.send(socket, packet);
+    return;
+  }
+  for (const server::Key socket : sockets.all(state_->path_)) {
     state_->owner_.emit(socket, event, arguments, {});
   }
 }
