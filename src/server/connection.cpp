@@ -96,6 +96,8 @@ void Connection::on_readable() {
     return;
   }
   if (moving_to_ == nullptr) stream_.wait_readable();
+  // What answers it leaves now: a peer that waits for it need not wait for others' turn.
+  if (reader_ && backlog_ && backlog_->dirty) flush();
 }
 
 bool Connection::holds_much() const {
@@ -497,7 +499,9 @@ bool Connection::write_backlog() {
       const auto view = backlog.pieces[i].view().substr(std::exchange(offset, 0));
       pieces[count++] = {const_cast<char*>(view.data()), view.size()};
     }
-    const auto result = stream_.write(std::span<const iovec>(pieces.data(), count));
+    const auto result =
+        count == 1 ? stream_.write(backlog.pieces[backlog.next].view().substr(backlog.offset))
+                   : stream_.write(std::span<const iovec>(pieces.data(), count));
     if (result.status == net::IoStatus::would_block) return false;
     if (result.status != net::IoStatus::done) {
       peer_gone(true);
