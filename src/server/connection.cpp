@@ -54,8 +54,9 @@ void Connection::leave() {
   if (closed_ || closing_) return;
   auto parcel = std::make_shared<Parcel>(
       Parcel{std::move(stream_).detach(), std::move(http_), std::move(backlog_)});
-  moving_to_->loop().post([&to = *moving_to_, parcel] { to.receive(*parcel); });
+  ++worker_.totals().connections;  // which close() takes off again: it counts on its way
   close();
+  moving_to_->loop().post([&to = *moving_to_, parcel] { to.receive(*parcel); });
 }
 
 void Connection::arrived() {

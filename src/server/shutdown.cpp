@@ -23,18 +23,20 @@ void Shutdown::tick(TimePoint now) {
   next_ = now + steps_.interval;
   const bool late = now >= give_up_at_;
   if (!idle_() && !late) return;
-  std::size_t sessions = 0;
   for (Engine* engine : engines_) {
     for (const Key session : engine->open_sessions(steps_.sessions)) {
       engine->close(session, engineio::CloseReason::forced_close, false);
     }
-    sessions += engine->session_count();
   }
-  if (sessions == 0) {
+  // Any worker may get the request for what another one's session is owed, or need another one to
+  // answer: they end together.
+  const Totals& all = worker_.totals();
+  if (all.sessions == 0) {
     worker_.stop_listening();
     worker_.close_idle_connections();
   }
-  if ((sessions > 0 || worker_.connection_count() > 0) && !late) return;
+  const bool used = all.sessions > 0 || all.listeners > 0 || all.connections > 0;
+  if (used && !late) return;
   worker_.log(LogLevel::info, "stopped",
               {{"connections", std::to_string(worker_.connection_count())}});
   next_ = never;

@@ -70,12 +70,16 @@ Result<void, std::string> Worker::listen(const net::Endpoint& endpoint) {
                                       [this](net::Stream stream) { accept(std::move(stream)); });
   if (!listener) return Unexpected{listener.error()};
   listener_ = std::move(listener).value();
+  port_ = listener_->port();
+  ++totals_->listeners;
   return {};
 }
 
-std::uint16_t Worker::port() const { return listener_ ? listener_->port() : 0; }
-
-void Worker::stop_listening() { listener_.reset(); }
+void Worker::stop_listening() {
+  if (!listener_) return;
+  listener_.reset();
+  --totals_->listeners;
+}
 
 Endpoint* Worker::endpoint_for(std::string_view path) const {
   for (const auto& [prefix, endpoint] : routes_) {
@@ -99,11 +103,13 @@ void Worker::accept(net::Stream stream) {
 void Worker::receive(Connection::Parcel& parcel) {
   update_now();
   auto stream = net::attach(loop_, std::move(parcel.stream));
-  if (!stream) return;
+  if (!stream) {
+    --totals_->connections;
+    return;
+  }
   const Key key = connections_.reserve();
   connections_.emplace(key, std::make_unique<Connection>(*this, key, std::move(*stream), parcel))
       .arrived();
-  ++totals_->connections;
 }
 
 void Worker::forget(Key connection) {

@@ -37,7 +37,8 @@ struct WorkerOptions {
 /// What several workers of one process count together. From any thread.
 class Totals {
  public:
-  std::atomic<std::size_t> connections = 0;
+  std::atomic<std::size_t> listeners = 0;
+  std::atomic<std::size_t> connections = 0;  ///< Also those between two workers.
   std::atomic<std::size_t> sessions = 0;
 
   /// No bound before it is set, or with 0 `per_second`.
@@ -77,7 +78,8 @@ class Worker {
   void join(std::size_t index, std::span<Worker* const> workers, Totals& totals);
   Result<void, std::string> listen() { return listen(options_.endpoint); }
   Result<void, std::string> listen(const net::Endpoint& endpoint);
-  [[nodiscard]] std::uint16_t port() const;
+  /// That listen() has bound. From any thread.
+  [[nodiscard]] std::uint16_t port() const { return port_; }
 
   void run() { loop_.run(); }
   [[nodiscard]] net::Loop& loop() { return loop_; }
@@ -95,7 +97,7 @@ class Worker {
   /// All of the process, by index.
   [[nodiscard]] std::span<Worker* const> workers() const { return workers_; }
   [[nodiscard]] Totals& totals() { return *totals_; }
-  /// Takes over a connection that another worker had.
+  /// Takes over a connection that another worker had, and that counts in the totals.
   void receive(Connection::Parcel& parcel);
   void set_deadline(Key connection, TimePoint deadline);
   void mark_dirty(Key connection) { dirty_.push_back(connection); }
@@ -126,6 +128,7 @@ class Worker {
   net::Timer timer_;
   TimePoint armed_ = never;
   std::unique_ptr<net::Listener> listener_;
+  std::uint16_t port_ = 0;
   std::vector<std::pair<std::string, Endpoint*>> routes_;
   std::unique_ptr<Endpoint> not_found_;
   std::vector<TurnUser*> turn_users_;

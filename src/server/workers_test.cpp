@@ -246,7 +246,35 @@ TEST_F(WorkersTest, StoppingClosesTheClientsOfAll) {
   gateway->stop();
   for (auto& each : members) EXPECT_TRUE(each->closed());
   thread.join();
+  EXPECT_NE(gateway->port(), 0);
   EXPECT_THROW(LoopbackClient(gateway->port()), std::runtime_error);
+}
+
+TEST_F(WorkersTest, ThoseWithoutSessionsServeUntilNobodyHasAny) {
+  GatewayOptions chosen = options();
+  chosen.workers = 4;
+  chosen.shutdown_timeout = std::chrono::minutes(1);
+  gateway = std::make_unique<Gateway>(chosen, LogSink());
+  gateway->handle("GET", "/where", [](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain", "here", {}});
+  });
+  start();
+  const std::string owed = polling_member("u1");
+  post("p1", publish_body);  // it has half a minute to fetch that
+  gateway->stop();
+  while (get("/readyz").find("\"stopping\":true") == std::string::npos) {
+  }
+  for (int i = 0; i < 4 * tries; ++i) {
+    ASSERT_THAT(get("/where"), EndsWith("here")) << i;
+    ASSERT_THAT(get("/metrics"), HasSubstr("crier_sessions 1\n")) << i;
+    // The byte that names the worker is the fourth of fifteen.
+    for (const char* sid : {"AAAAAAAAAAAAAAAAAAAA", "AAAAAQAAAAAAAAAAAAAA"}) {
+      ASSERT_THAT(ask(get_request(sid)), HasSubstr("Session ID unknown")) << i;
+    }
+  }
+  EXPECT_THAT(ask(get_request(owed)), HasSubstr("request:created"));
+  EXPECT_THAT(ask(get_request(owed)), EndsWith("1"));
+  thread.join();
 }
 
 TEST_F(WorkersTest, AreAtMostSixtyFour) {
