@@ -141,7 +141,7 @@ std::span<char> Connection::parse(std::span<char> bytes) {
 void Connection::resume() {
   if (closed_ || closing_ || moving_to_ != nullptr) return;
   if (!http_ || http_->phase == Phase::in_hand) return;
-  if (!http_->held.empty()) {
+  if (!http_->held.empty() || reader_) {
     std::string held = std::exchange(http_->held, {});
     const std::size_t begin = std::exchange(http_->held_begin, 0);
     const std::size_t rest = parse(std::span(held).subspan(begin)).size();
