@@ -1,7 +1,6 @@
 #include "base/time.hpp"
 
 #include <array>
-#include <cstdio>
 #include <utility>
 
 namespace crier {
@@ -13,6 +12,16 @@ constexpr std::pair<std::int64_t, std::int64_t> floor_divide(std::int64_t value,
   const std::int64_t remainder = value % divisor;
   return remainder < 0 ? std::pair(value / divisor - 1, remainder + divisor)
                        : std::pair(value / divisor, remainder);
+}
+
+/// At least `digits` of them.
+void append_digits(std::string& text, std::uint64_t number, std::size_t digits) {
+  std::array<char, 20> reversed;
+  std::size_t count = 0;
+  for (; number > 0 || count < digits; number /= 10) {
+    reversed[count++] = static_cast<char>('0' + number % 10);
+  }
+  while (count > 0) text += reversed[--count];
 }
 
 }  // namespace
@@ -27,16 +36,16 @@ std::string iso8601(std::int64_t milliseconds) {
   const year_month_day date{sys_days(days(day_of_cycle))};
   const std::int64_t year = int{date.year()} + 400 * cycles;
 
-  std::array<char, 64> text{};
-  const char* const format = year < 0      ? "-%06lld-%02u-%02uT%02d:%02d:%02d.%03dZ"
-                             : year > 9999 ? "+%06lld-%02u-%02uT%02d:%02d:%02d.%03dZ"
-                                           : "%04lld-%02u-%02uT%02d:%02d:%02d.%03dZ";
-  const int size = std::snprintf(
-      text.data(), text.size(), format, static_cast<long long>(year < 0 ? -year : year),
-      unsigned{date.month()}, unsigned{date.day()}, static_cast<int>(time.hours().count()),
-      static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
-      static_cast<int>(time.subseconds().count()));
-  return {text.data(), static_cast<std::size_t>(size)};
+  const bool far = year < 0 || year > 9999;
+  std::string text = !far ? "" : year < 0 ? "-" : "+";
+  append_digits(text, static_cast<std::uint64_t>(year < 0 ? -year : year), far ? 6 : 4);
+  append_digits(text += '-', unsigned{date.month()}, 2);
+  append_digits(text += '-', unsigned{date.day()}, 2);
+  append_digits(text += 'T', static_cast<std::uint64_t>(time.hours().count()), 2);
+  append_digits(text += ':', static_cast<std::uint64_t>(time.minutes().count()), 2);
+  append_digits(text += ':', static_cast<std::uint64_t>(time.seconds().count()), 2);
+  append_digits(text += '.', static_cast<std::uint64_t>(time.subseconds().count()), 3);
+  return text += 'Z';
 }
 
 }  // namespace crier

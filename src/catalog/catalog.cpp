@@ -15,8 +15,8 @@ constexpr std::size_t id_bytes_max = 128;
 constexpr std::size_t name_bytes_max = 256;
 constexpr std::string_view body_start = R"({"event":)";
 
-Error refuse(std::string code, std::string message, std::string path) {
-  return {422, std::move(code), std::move(message), std::move(path)};
+Error refuse(std::string code, std::string message, std::string_view path) {
+  return {422, std::move(code), std::move(message), std::string(path)};
 }
 
 /// One step of a JSON Pointer (RFC 6901 section 3).
@@ -47,7 +47,7 @@ std::string listed(const auto& names) {
 /// The values of the object `text` in the order of `names`, which must be exactly its members.
 template <std::size_t N>
 Result<std::array<std::string_view, N>> exact_members(
-    std::string_view text, const std::string& path, const std::array<std::string_view, N>& names) {
+    std::string_view text, std::string_view path, const std::array<std::string_view, N>& names) {
   const auto members = json::members(text);
   if (!members) {
     return Unexpected{
@@ -59,30 +59,29 @@ Result<std::array<std::string_view, N>> exact_members(
     const auto place = std::find(names.begin(), names.end(), name);
     if (place == names.end()) {
       return Unexpected{refuse("unknown_member", "Only " + listed(names) + " are expected here.",
-                               path + pointer_step(name))};
+                               std::string(path) + pointer_step(name))};
     }
     values[static_cast<std::size_t>(place - names.begin())] = value;
   }
   for (std::size_t i = 0; i < N; ++i) {
     if (!values[i].empty()) continue;
     const std::string name(names[i]);
-    return Unexpected{
-        refuse("missing_member", "The member " + name + " is required.", path + "/" + name)};
+    return Unexpected{refuse("missing_member", "The member " + name + " is required.",
+                             std::string(path) + "/" + name)};
   }
   return values;
 }
 
 /// `value` as a string of `min` … `max` bytes of UTF-8.
-Result<std::string> bounded_string(std::string_view value, const std::string& path, std::size_t min,
+Result<std::string> bounded_string(std::string_view value, std::string_view path, std::size_t min,
                                    std::size_t max) {
+  auto text = json::unquote(value);
+  if (text && text->size() >= min && text->size() <= max) return std::move(*text);
   const std::string bytes = std::to_string(max) + " bytes is expected.";
   const std::string expected = min == 0 ? "A string of at most " + bytes
                                         : "A string of " + std::to_string(min) + " to " + bytes;
-  auto text = json::unquote(value);
   if (!text) return Unexpected{refuse("wrong_type", expected, path)};
-  if (text->size() < min) return Unexpected{refuse("too_short", expected, path)};
-  if (text->size() > max) return Unexpected{refuse("too_long", expected, path)};
-  return std::move(*text);
+  return Unexpected{refuse(text->size() < min ? "too_short" : "too_long", expected, path)};
 }
 
 /// `{"userId":…,"name":…}` with its members in that order.
