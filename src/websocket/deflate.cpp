@@ -22,40 +22,38 @@ Bytef* as_input(std::string_view bytes) {
   return const_cast<Bytef*>(reinterpret_cast<const Bytef*>(bytes.data()));
 }
 
-void end_inflate(z_stream* stream) {
-  inflateEnd(stream);
-  delete stream;
-}
-
-void end_deflate(z_stream* stream) {
-  deflateEnd(stream);
-  delete stream;
-}
-
 }  // namespace
 
-Inflater::Inflater() : stream_(nullptr, end_inflate) {}
+struct Inflater::Stream {
+  Stream() {
+    const int begun = inflateInit2(&zlib, window_bits);
+    CRIER_ASSERT(begun == Z_OK);
+  }
+  ~Stream() { inflateEnd(&zlib); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  z_stream zlib{};
+};
+
+Inflater::Inflater() = default;
 Inflater::~Inflater() = default;
 
 Result<std::string_view, CloseCode> Inflater::inflate(std::string_view data,
                                                       std::size_t bytes_max) {
   if (out_.capacity() > kept_bytes_max) out_ = {};
   out_.clear();
-  if (!stream_) {
-    stream_.reset(new z_stream{});
-    const int begun = inflateInit2(stream_.get(), window_bits);
-    CRIER_ASSERT(begun == Z_OK);
-  }
-  inflateReset(stream_.get());
+  if (!stream_) stream_ = std::make_unique<Stream>();
+  z_stream& stream = stream_->zlib;
+  inflateReset(&stream);
   bool sound = feed(data, bytes_max);
   // Section 7.2.3.4: data may end with a final block, and then needs no tail.
-  const bool ended = !data.empty() && stream_->total_in == 0;
+  const bool ended = !data.empty() && stream.total_in == 0;
   if (sound && !ended) {
     sound = feed(tail, bytes_max);
     constexpr int after_block = 128;  // see inflate() in zlib.h: and no bit is left over
     constexpr int left_over = 31;
     const bool whole =
-        stream_->total_in == 0 || (stream_->data_type & (after_block | left_over)) == after_block;
+        stream.total_in == 0 || (stream.data_type & (after_block | left_over)) == after_block;
     sound = sound && whole;
   }
   if (sound) return std::string_view(out_);
@@ -68,7 +66,7 @@ Result<std::string_view, CloseCode> Inflater::inflate(std::string_view data,
 /// After a final block total_in counts anew.
 bool Inflater::feed(std::string_view piece, std::size_t bytes_max) {
   std::array<char, chunk_bytes> chunk;
-  z_stream& stream = *stream_;
+  z_stream& stream = stream_->zlib;
   stream.next_in = as_input(piece);
   stream.avail_in = static_cast<uInt>(piece.size());
   do {
@@ -87,18 +85,25 @@ bool Inflater::feed(std::string_view piece, std::size_t bytes_max) {
   return true;
 }
 
-Deflater::Deflater(std::size_t bytes_min) : bytes_min_(bytes_min), stream_(nullptr, end_deflate) {}
+struct Deflater::Stream {
+  Stream() {
+    const int begun =
+        deflateInit2(&zlib, level, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY);
+    CRIER_ASSERT(begun == Z_OK);
+  }
+  ~Stream() { deflateEnd(&zlib); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  z_stream zlib{};
+};
+
+Deflater::Deflater(std::size_t bytes_min) : bytes_min_(bytes_min) {}
 Deflater::~Deflater() = default;
 
 std::optional<std::string> Deflater::frame(Opcode opcode, std::string_view payload) {
   if (payload.size() < bytes_min_ || payload.empty()) return std::nullopt;
-  if (!stream_) {
-    stream_.reset(new z_stream{});
-    const int begun = deflateInit2(stream_.get(), level, Z_DEFLATED, window_bits, memory_level,
-                                   Z_DEFAULT_STRATEGY);
-    CRIER_ASSERT(begun == Z_OK);
-  }
-  z_stream& stream = *stream_;
+  if (!stream_) stream_ = std::make_unique<Stream>();
+  z_stream& stream = stream_->zlib;
   deflateReset(&stream);
   std::string out(payload.size() + tail.size(), '\0');
   stream.next_in = as_input(payload);

@@ -13,8 +13,6 @@
 #include <string>
 #include <string_view>
 
-struct z_stream_s;
-
 namespace crier::websocket {
 
 class Inflater {
@@ -30,9 +28,10 @@ class Inflater {
   Result<std::string_view, CloseCode> inflate(std::string_view data, std::size_t bytes_max);
 
  private:
+  struct Stream;
   bool feed(std::string_view piece, std::size_t bytes_max);
 
-  std::unique_ptr<z_stream_s, void (*)(z_stream_s*)> stream_;
+  std::unique_ptr<Stream> stream_;
   std::string out_;
 };
 
@@ -49,8 +48,9 @@ class Deflater {
   std::optional<std::string> frame(Opcode opcode, std::string_view payload);
 
  private:
+  struct Stream;
   std::size_t bytes_min_;
-  std::unique_ptr<z_stream_s, void (*)(z_stream_s*)> stream_;
+  std::unique_ptr<Stream> stream_;
 };
 
 }  // namespace crier::websocket

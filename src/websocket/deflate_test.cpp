@@ -280,7 +280,7 @@ TEST(WebSocketReaderOfCompressed, BoundsWhatComesOut) {
   const ReaderLimits limits{.message_bytes_max = 10'000};
   const std::string most = deflated(std::string(10'000, 'x'));
   const std::string more = deflated(std::string(10'001, 'x'));
-  const std::string bomb = deflated(std::string(10'000'000, 'x'));
+  const std::string bomb = deflated(std::string(5'000'000, 'x'));
   check(
       {
           {"at the limit", client(0xC1, most), "text{" + std::string(10'000, 'x') + "}"},
@@ -289,7 +289,7 @@ TEST(WebSocketReaderOfCompressed, BoundsWhatComesOut) {
            "1009"},
           {"each message counts anew", client(0xC2, most) + client(0xC2, most),
            "binary{" + std::string(10'000, 'x') + "}binary{" + std::string(10'000, 'x') + "}"},
-          {"a bomb", client(0xC1, bomb.substr(0, 10'000)), "1009"},
+          {"a bomb", client(0xC1, bomb), "1009"},
       },
       limits, &inflater);
 }
