@@ -15,9 +15,12 @@ class io_context;
 namespace crier::net {
 
 class TlsSession;
+class Watches;
 
 /// The Asio context that `loop` runs.
 boost::asio::io_context& context_of(Loop& loop);
+/// The sockets that `loop` watches beside it.
+Watches& watches_of(Loop& loop);
 
 /// A stream that owns the connected, non-blocking socket `descriptor`. If the loop cannot watch it,
 /// closes it and returns nothing. `peer` is an IPv4 or IPv6 address.

@@ -28,6 +28,7 @@ bool turn_on(int descriptor, int level, int option, int value = 1) {
 /// Binds and listens; false with errno if that fails.
 bool listen_on(int descriptor, const tcp::endpoint& endpoint, Sharing sharing) {
   if (!turn_on(descriptor, SOL_SOCKET, SO_REUSEADDR)) return false;
+  turn_on(descriptor, IPPROTO_TCP, TCP_NODELAY);  // what is accepted inherits it
   // "::" takes IPv4 too, whatever the system's default is.
   if (endpoint.address().is_v6() && !turn_on(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0))
     return false;
@@ -104,7 +105,6 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
     const int descriptor =
         ::accept4(socket.native_handle(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) return false;
-    turn_on(descriptor, IPPROTO_TCP, TCP_NODELAY);
     if (auto stream = adopt(loop, descriptor, address)) call(std::move(*stream));
     return true;
   }

@@ -1,12 +1,14 @@
 #include "net/loop.hpp"
 
 #include "net/backend.hpp"
+#include "net/watches.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <deque>
 #include <mutex>
@@ -39,8 +41,11 @@ class LoopBackend {
   void run() {
     while (!stopping_) {
       handled_ = 0;
+      extended_ = false;
+      watch();
       handled_ += context_.run_one();
-      while (!stopping_ && handled_ < handlers_a_turn_max && context_.poll_one() != 0) ++handled_;
+      while (!stopping_ && handled_ < handlers_a_turn_max && step()) {
+      }
       end_turn();
     }
     stopping_ = false;
@@ -62,9 +67,36 @@ class LoopBackend {
     turn_end_replaced_ = true;
   }
 
+  void extend_turn() { extended_ = true; }
+
   asio::io_context& context() { return context_; }
+  Watches& watches() { return watches_; }
 
  private:
+  /// Asks to be told when a stream is ready.
+  void watch() {
+    ready_ = false;
+    if (std::exchange(waiting_, true)) return;
+    watching_.async_wait(asio::posix::descriptor_base::wait_read,
+                         [this](const boost::system::error_code&) {
+                           waiting_ = false;
+                           ready_ = true;
+                         });
+  }
+
+  /// Runs more of what is ready; false when that ends the turn. Whoever is ready together with
+  /// other streams is called in one go: only a turn that is extended looks again.
+  bool step() {
+    if (!ready_) {
+      if (context_.poll_one() == 0) return false;
+      ++handled_;
+      return true;
+    }
+    const std::size_t count = watches_.dispatch(handlers_a_turn_max - handled_, stopping_);
+    handled_ += count;
+    return extended_ && count > 0;
+  }
+
   void schedule() {
     asio::post(context_, [this] { run_tasks(); });
   }
@@ -103,8 +135,14 @@ class LoopBackend {
   // hint asks for, and it spares the lock around each wait.
   asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  Watches watches_;
+  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> watching_{
+      context_, watches_.descriptor()};
+  bool waiting_ = false;  // for a stream to be ready
+  bool ready_ = false;    // streams are, and have not been called in this turn
   std::atomic<bool> stopping_ = false;
   std::size_t handled_ = 0;
+  bool extended_ = false;
   std::function<void()> turn_end_;
   bool turn_end_replaced_ = false;
 
@@ -114,6 +152,7 @@ class LoopBackend {
 };
 
 asio::io_context& context_of(Loop& loop) { return loop.backend().context(); }
+Watches& watches_of(Loop& loop) { return loop.backend().watches(); }
 
 Loop::Loop() : backend_(std::make_unique<LoopBackend>()) {}
 Loop::~Loop() = default;
@@ -125,6 +164,8 @@ void Loop::post(std::function<void()> task) { backend_->post(std::move(task)); }
 TimePoint Loop::now() const {
   return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
 }
+
+void Loop::extend_turn() { backend_->extend_turn(); }
 
 void Loop::on_turn_end(std::function<void()> handler) { backend_->on_turn_end(std::move(handler)); }
 

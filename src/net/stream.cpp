@@ -3,12 +3,12 @@
 #include "base/assert.hpp"
 #include "net/backend.hpp"
 #include "net/tls_session.hpp"
+#include "net/watches.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
@@ -59,69 +59,70 @@ in6_addr address_of(const sockaddr* peer) {
 
 }  // namespace
 
-struct Stream::State : std::enable_shared_from_this<Stream::State> {
-  State(Loop& loop, const in6_addr& from) : socket(context_of(loop)), peer(from) {}
+struct Stream::State : Watch {
+  State(Watches& in, int descriptor, const in6_addr& from)
+      : Watch(descriptor), watches(in), peer(from) {}
 
-  using Readiness = asio::posix::descriptor_base::wait_type;
-
-  void wait_readable(Readiness readiness = Readiness::wait_read) {
-    if (std::exchange(waits_readable, true)) return;
-    socket.async_wait(readiness, [self = shared_from_this()](const boost::system::error_code&) {
-      self->waits_readable = false;
-      if (self->user != nullptr) self->user->on_readable();
-    });
+  void wait_readable(std::uint32_t on = Watch::readable) {
+    read_on = static_cast<std::uint8_t>(on);
+    watches.await(*this);
   }
 
-  void wait_writable(Readiness readiness = Readiness::wait_write) {
-    if (std::exchange(waits_writable, true)) return;
-    socket.async_wait(readiness, [self = shared_from_this()](const boost::system::error_code&) {
-      self->waits_writable = false;
-      if (self->user != nullptr) self->user->on_writable();
-    });
+  void wait_writable(std::uint32_t on = Watch::writable) {
+    write_on = static_cast<std::uint8_t>(on);
+    watches.await(*this);
   }
 
-  void close() {
-    user = nullptr;  // waits that are under way end without telling anybody
-    boost::system::error_code ignored;
-    std::ignore = socket.close(ignored);
+  [[nodiscard]] std::uint32_t awaited() const final { return read_on | write_on; }
+
+  void ready(std::uint32_t events) final {
+    if ((events & read_on) != 0) {
+      read_on = 0;
+      if (user != nullptr) user->on_readable();
+    }
+    if ((events & write_on) != 0) {
+      write_on = 0;
+      if (user != nullptr) user->on_writable();
+    }
   }
 
-  int descriptor() { return socket.native_handle(); }
+  /// Nobody is told anything any more; the descriptor is the caller's.
+  void forget() {
+    user = nullptr;
+    read_on = write_on = 0;
+  }
 
-  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> socket;
+  Watches& watches;
   StreamUser* user = nullptr;
-  in6_addr peer;  // IPv4 mapped into it
-  bool waits_readable = false;
-  bool waits_writable = false;
-  bool secured = false;  // this is a SecuredState
+  in6_addr peer;              // IPv4 mapped into it
+  std::uint8_t read_on = 0;   // on_readable() is due when this comes
+  std::uint8_t write_on = 0;  // on_writable() is due when this comes
+  bool secured = false;       // this is a SecuredState
 };
-// With the blocks of its counter, its wait and Asio's record of the descriptor, an idle stream
-// costs 420 bytes.
-static_assert(sizeof(Stream::State) <= 88);
+// All that an idle stream costs, but for the block that it lies in and its counter.
+static_assert(sizeof(Stream::State) <= 56);
 
 namespace {
 
-struct SecuredState final : Stream::State {
-  SecuredState(Loop& loop, const in6_addr& from, std::unique_ptr<TlsSession> session)
-      : State(loop, from), tls(std::move(session)) {
+struct SecuredState final : Stream::State, std::enable_shared_from_this<SecuredState> {
+  SecuredState(Loop& on, int descriptor, const in6_addr& from, std::unique_ptr<TlsSession> session)
+      : State(watches_of(on), descriptor, from), loop(on), tls(std::move(session)) {
     secured = true;
   }
 
   void wait_readable() {
     if (!tls->has_unread()) {
-      return State::wait_readable(tls->read_waits_for_room() ? Readiness::wait_write
-                                                             : Readiness::wait_read);
+      return State::wait_readable(tls->read_waits_for_room() ? Watch::writable : Watch::readable);
     }
-    if (std::exchange(waits_readable, true)) return;
-    asio::post(socket.get_executor(), [self = shared_from_this()] {
-      self->waits_readable = false;
+    if (std::exchange(posted, true)) return;
+    asio::post(context_of(loop), [self = shared_from_this()] {
+      self->posted = false;
       if (self->user != nullptr) self->user->on_readable();
     });
   }
 
   void wait_writable() {
-    State::wait_writable(tls->write_waits_for_bytes() ? Readiness::wait_read
-                                                      : Readiness::wait_write);
+    State::wait_writable(tls->write_waits_for_bytes() ? Watch::readable : Watch::writable);
   }
 
   IoResult write(std::span<const iovec> pieces) {
@@ -135,7 +136,9 @@ struct SecuredState final : Stream::State {
     return {IoStatus::done, written};
   }
 
+  Loop& loop;
   std::unique_ptr<TlsSession> tls;
+  bool posted = false;  // on_readable() is due though nothing was awaited
 };
 
 SecuredState& secured(const std::shared_ptr<Stream::State>& state) {
@@ -144,10 +147,10 @@ SecuredState& secured(const std::shared_ptr<Stream::State>& state) {
 
 std::optional<Stream> adopt(Loop& loop, int descriptor, const in6_addr& peer,
                             std::unique_ptr<TlsSession> tls) {
-  auto state = tls ? std::make_shared<SecuredState>(loop, peer, std::move(tls))
-                   : std::make_shared<Stream::State>(loop, peer);
-  boost::system::error_code error;
-  if (state->socket.assign(descriptor, error)) {
+  Watches& watches = watches_of(loop);
+  auto state = tls ? std::make_shared<SecuredState>(loop, descriptor, peer, std::move(tls))
+                   : std::make_shared<Stream::State>(watches, descriptor, peer);
+  if (!watches.add(*state)) {
     ::close(descriptor);
     return std::nullopt;
   }
@@ -213,7 +216,11 @@ Stream& Stream::operator=(Stream&& other) noexcept {
 Stream::~Stream() {
   if (!state_) return;
   if (state_->secured) secured(state_).tls->say_goodbye();
-  state_->close();
+  const int descriptor = state_->descriptor();
+  state_->forget();
+  Watches& watches = state_->watches;
+  watches.forget(std::move(state_));
+  ::close(descriptor);
 }
 
 void Stream::set_user(StreamUser& user) { state_->user = &user; }
@@ -243,6 +250,11 @@ IoResult Stream::write(std::string_view bytes) {
 
 IoResult Stream::write(std::span<const iovec> pieces) {
   if (state_->secured) return secured(state_).write(pieces);
+  if (pieces.size() == 1) {
+    const iovec& piece = pieces.front();
+    return send_now(state_->descriptor(),
+                    {static_cast<const char*>(piece.iov_base), piece.iov_len});
+  }
   constexpr std::size_t pieces_max = 64;
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());  // sendmsg only reads it
@@ -285,12 +297,13 @@ std::string Stream::peer_address() const {
 }
 
 Detached Stream::detach() && {
-  const std::shared_ptr<State> state = std::move(state_);
-  state->user = nullptr;
-  auto tls = state->secured ? std::move(secured(state).tls) : nullptr;
-  const int descriptor = state->socket.release();
-  return Detached(
-      std::make_unique<Detached::State>(Detached::State{descriptor, state->peer, std::move(tls)}));
+  auto tls = state_->secured ? std::move(secured(state_).tls) : nullptr;
+  auto detached = std::make_unique<Detached::State>(
+      Detached::State{state_->descriptor(), state_->peer, std::move(tls)});
+  state_->forget();
+  Watches& watches = state_->watches;
+  watches.release(std::move(state_));
+  return Detached(std::move(detached));
 }
 
 IoResult send_now(int descriptor, std::string_view bytes) {

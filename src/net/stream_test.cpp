@@ -80,6 +80,22 @@ TEST_F(StreamTest, TellsNothingWithoutARequest) {
   EXPECT_EQ(near_user.writable, 0);
 }
 
+TEST_F(StreamTest, LetsTheLoopRestWhileNobodyWaits) {
+  near->wait_readable();
+  far->write("a");
+  ASSERT_TRUE(run_until(loop, [&] { return near_user.readable > 0; }));
+  far->reset_on_close();
+  far.reset();
+  int turns = 0;
+  Timer stop(loop, [&] { loop.stop(); });
+  stop.arm(loop.now() + std::chrono::milliseconds(20));
+  loop.on_turn_end([&] { ++turns; });
+  loop.run();
+  loop.on_turn_end({});
+  EXPECT_LT(turns, 10);
+  EXPECT_TRUE(wait_readable(*near, near_user));
+}
+
 TEST_F(StreamTest, TellsOfBytesThatCameBeforeTheRequest) {
   far->write("ab");
   ASSERT_TRUE(wait_readable(*near, near_user));

@@ -76,6 +76,7 @@ void Loop::run() {
 void Loop::stop() { backend_->state->stopping = true; }
 void Loop::post(std::function<void()> task) { backend_->state->enqueue(std::move(task)); }
 TimePoint Loop::now() const { return backend_->state->world.now(); }
+void Loop::extend_turn() {}  // each has all that is ready
 void Loop::on_turn_end(std::function<void()> handler) {
   backend_->state->on_turn_end(std::move(handler));
 }
