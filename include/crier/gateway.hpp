@@ -66,8 +66,11 @@ struct GatewayOptions {
   std::chrono::milliseconds ping_timeout{60'000};
   std::chrono::milliseconds upgrade_timeout{10'000};
   std::chrono::milliseconds connect_timeout{45'000};
-  std::size_t payload_bytes_max = 1'000'000;     ///< Of what a client sends; announced to it.
-  std::size_t backlog_bytes_max = 1024 * 1024;   ///< Unsent bytes a socket, before it is closed.
+  std::size_t payload_bytes_max = 1'000'000;    ///< Of what a client sends; announced to it.
+  std::size_t backlog_bytes_max = 1024 * 1024;  ///< Unsent bytes a socket, before it is closed.
+  /// How long an event waits for others that leave with it; 1 ms at most. 0: for those that are
+  /// there.
+  std::chrono::microseconds flush_window{0};
   std::uint32_t fragments_max = 4'096;           ///< Frames of one WebSocket message.
   std::uint32_t attachments_max = 10;            ///< Binary attachments of one packet.
   std::uint32_t namespaces_max = 16;             ///< That a client may join or ask for.

@@ -87,6 +87,7 @@ void Delivery::lost() {
 }
 
 void Delivery::tick(TimePoint now) {
+  if (deliver_at_ <= now) deliver();
   feed_.tick(now);
   run();
 }
@@ -188,11 +189,21 @@ void Delivery::queue(const gateway::Deliver& event) {
   if (parts_.sockets.member_count(main_namespace, room_of(event.program)) == 0) return;
   Packet packet = encode(event.epoch, event.record);
   if (packet.message.view().empty()) return;
-  live_.push_back({event.program, event.record.gid, std::move(packet)});
+  hold({event.program, event.record.gid, std::move(packet)});
 }
 
 void Delivery::deliver_unnumbered(const std::string& program, const Packet& packet) {
-  live_.push_back({program, 0, packet});
+  hold({program, 0, packet});
+}
+
+// Events that come in one turn leave together, so those that are there already are waited for.
+void Delivery::hold(Live live) {
+  if (window_ == Duration(0)) {
+    parts_.worker.loop().extend_turn();
+  } else if (live_.empty()) {
+    deliver_at_ = parts_.worker.now() + window_;
+  }
+  live_.push_back(std::move(live));
 }
 
 void Delivery::set_floor(Key socket, history::Gid floor) {
@@ -201,7 +212,12 @@ void Delivery::set_floor(Key socket, history::Gid floor) {
   floor_max_ = std::max(floor_max_, floor);
 }
 
+void Delivery::turn_end() {
+  if (window_ == Duration(0)) deliver();
+}
+
 void Delivery::deliver() {
+  deliver_at_ = never;
   const std::vector<Live> live = std::exchange(live_, {});
   std::vector<Packet> packets;
   for (std::size_t first = 0; first < live.size();) {

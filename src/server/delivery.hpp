@@ -5,6 +5,7 @@
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -68,6 +69,9 @@ class Delivery final : public history::Listener, public TurnUser {
   void set_floor(Key socket, history::Gid floor);
   void forget(Key socket);
 
+  /// Events wait for so long for others, which then leave with them, and 0, the default, to the end
+  /// of the turn. Before the loop runs.
+  void gather_for(Duration window) { window_ = window; }
   /// Hands what was heard since the last call to the members, in order.
   void deliver();
   [[nodiscard]] bool idle() const { return live_.empty(); }
@@ -81,9 +85,11 @@ class Delivery final : public history::Listener, public TurnUser {
   void lost() override;
 
   // TurnUser.
-  void turn_end() override { deliver(); }
+  void turn_end() override;
   void tick(TimePoint now) override;
-  [[nodiscard]] TimePoint deadline() const override { return feed_.deadline(); }
+  [[nodiscard]] TimePoint deadline() const override {
+    return std::min(feed_.deadline(), deliver_at_);
+  }
 
  private:
   struct Live {
@@ -97,6 +103,7 @@ class Delivery final : public history::Listener, public TurnUser {
   void read(std::vector<history::ReadRequest> reads);
   Packet encode(const history::Epoch& epoch, const history::Record& record);
   void queue(const gateway::Deliver& event);
+  void hold(Live live);
   void close(const gateway::CloseMembers& members);
   void deliver_late(const Live& live);
   void close_blind();
@@ -108,6 +115,8 @@ class Delivery final : public history::Listener, public TurnUser {
   std::uint64_t questions_ = 0;
   std::unordered_map<std::uint64_t, Answer> answers_;
   bool running_ = false;
+  Duration window_{0};
+  TimePoint deliver_at_ = never;  ///< With a window: what is held.
   std::vector<Live> live_;
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
   history::Gid floor_max_ = 0;

@@ -68,5 +68,20 @@ TEST_F(DeliveryTest, UnnumberedEventsWaitForTheEndOfTheTurn) {
   EXPECT_TRUE(delivery.idle());
 }
 
+TEST_F(DeliveryTest, EventsWaitForOthersWithinTheWindowFromTheFirst) {
+  delivery.gather_for(std::chrono::microseconds(300));
+  delivery.deliver_unnumbered("p", make_packet(main_namespace, "[\"x\"]"));
+  const TimePoint due = delivery.deadline();
+  EXPECT_EQ(due, worker.now() + std::chrono::microseconds(300));
+  delivery.deliver_unnumbered("p", make_packet(main_namespace, "[\"y\"]"));
+  EXPECT_EQ(delivery.deadline(), due);
+  delivery.turn_end();
+  delivery.tick(due - std::chrono::microseconds(1));
+  EXPECT_FALSE(delivery.idle());
+  delivery.tick(due);
+  EXPECT_TRUE(delivery.idle());
+  EXPECT_GT(delivery.deadline(), due);
+}
+
 }  // namespace
 }  // namespace crier::server

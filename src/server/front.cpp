@@ -17,6 +17,7 @@ Front::Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Pa
                  parts.verifier, parts.seal, std::move(parts.wall_clock)},
                 admission_options(options)) {
   sockets_.attach(engine_, programs_);
+  delivery_.gather_for(options.flush_window);
   if (options.websocket_deflate) engine_.enable_deflate(options.websocket_deflate_bytes_min);
   parts.worker.route(options.path, engine_);
 }

@@ -21,6 +21,7 @@ namespace {
 
 /// What is wrong with the options, as a sentence that begins with the option's name.
 std::optional<std::string> problem_with(const GatewayOptions& options) {
+  using std::chrono::microseconds;
   using std::chrono::milliseconds;
   if (options.jwt_secret.empty()) return "jwt_secret must not be empty.";
   if (options.jwt_algorithms.empty()) return "jwt_algorithms must not be empty.";
@@ -41,6 +42,9 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   if (options.history_bytes_max < 1024) return "history_bytes_max must be at least 1024.";
   if (options.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
   if (options.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
+  if (options.flush_window < microseconds(0) || options.flush_window > milliseconds(1)) {
+    return "flush_window must be between 0 and 1 ms.";
+  }
   if (options.handshakes_burst == 0) return "handshakes_burst must be at least 1.";
   if (options.origins.size() > 1 &&
       std::ranges::find(options.origins, "*") != options.origins.end()) {

@@ -414,6 +414,20 @@ TEST_F(GatewayTest, WhatIsPublishedBetweenListenAndRunWaitsForRun) {
   EXPECT_EQ(second->seq, 2U);
 }
 
+TEST_F(GatewayTest, EventsArriveInOrderAlsoWhenTheyWaitForOthers) {
+  GatewayOptions chosen = options();
+  chosen.flush_window = std::chrono::milliseconds(1);
+  run(chosen);
+  auto client = member("u1");
+  const Payload payload{"a", Json::parse("{}").value(), "u1", "Ursula"};
+  for (const auto* event : {"request:created", "request:updated", "comment:added"}) {
+    ASSERT_TRUE(gateway->publish("p1", event, payload));
+  }
+  EXPECT_THAT(client->read_frame(), HasSubstr("request:created"));
+  EXPECT_THAT(client->read_frame(), HasSubstr("request:updated"));
+  EXPECT_THAT(client->read_frame(), HasSubstr("comment:added"));
+}
+
 TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   GatewayOptions bad_path = options();
   bad_path.path = "socket.io";
@@ -430,6 +444,13 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   GatewayOptions short_ttl = options();
   short_ttl.history_ttl = std::chrono::milliseconds(999);
   EXPECT_THROW(Gateway(short_ttl, LogSink()), std::invalid_argument);
+  GatewayOptions window = options();
+  window.flush_window = std::chrono::milliseconds(1);
+  EXPECT_TRUE(Gateway::check(window));
+  window.flush_window = std::chrono::microseconds(1001);
+  EXPECT_EQ(Gateway::check(window).error().message, "flush_window must be between 0 and 1 ms.");
+  window.flush_window = std::chrono::microseconds(-1);
+  EXPECT_FALSE(Gateway::check(window));
   GatewayOptions bad_redis = options();
   bad_redis.redis_url = "http://x";
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);

@@ -44,12 +44,16 @@ Applied set_number(Number& target, const std::string& text, Number least, Number
   return {};
 }
 
-/// `250ms`, `25s`, `5m`, `2h`.
+/// `250ms`, `25s`, `5m`, `2h`; `500us` where the target counts them.
 template <class Target>
 Applied set_duration(Target& target, const std::string& text) {
   std::uint32_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (error == std::errc() && unit == "us" && Target::period::den == std::micro::den) {
+    target = std::chrono::duration_cast<Target>(std::chrono::microseconds(count));
+    return {};
+  }
   std::int64_t factor = 0;
   if (unit == "ms") factor = 1;
   if (unit == "s") factor = 1'000;
@@ -217,6 +221,9 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.backlog_bytes_max, t, 65536, bytes_most);
      }},
+    {"engine", "flush_window", "", "\"0us\"",
+     "How long an event waits for others that leave with it, 1ms at most.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.flush_window, t); }},
     {"engine", "fragments_max", "", "4096", "Frames of one WebSocket message.",
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.fragments_max, t, 1, count_most);

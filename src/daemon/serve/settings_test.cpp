@@ -168,6 +168,17 @@ TEST_F(SettingsTest, CompressionIsOffUnlessItIsTurnedOn) {
   EXPECT_TRUE(read("")->gateway.websocket_deflate);
 }
 
+TEST_F(SettingsTest, TheFlushWindowMayBeInMicroseconds) {
+  using std::chrono::microseconds;
+  EXPECT_EQ(read("")->gateway.flush_window, microseconds(0));
+  EXPECT_EQ(read(file("[engine]\nflush_window = \"250us\"\n"))->gateway.flush_window,
+            microseconds(250));
+  EXPECT_EQ(read(file("[engine]\nflush_window = \"1ms\"\n"))->gateway.flush_window,
+            microseconds(1000));
+  EXPECT_THAT(error_of("[engine]\nping_interval = \"250us\"\n"),
+              HasSubstr("engine.ping_interval: must be a duration"));
+}
+
 TEST_F(SettingsTest, TheOutagePolicyIsOneOfTwoWords) {
   EXPECT_EQ(read(file("[history]\noutage_policy = \"refuse\"\n"))->gateway.outage_policy,
             OutagePolicy::refuse);
@@ -209,6 +220,7 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   EXPECT_EQ(settings->gateway.outage_policy, defaults.outage_policy);
   EXPECT_EQ(settings->gateway.handshakes_per_second, defaults.handshakes_per_second);
   EXPECT_EQ(settings->gateway.handshakes_burst, defaults.handshakes_burst);
+  EXPECT_EQ(settings->gateway.flush_window, defaults.flush_window);
   EXPECT_EQ(settings->gateway.websocket_deflate, defaults.websocket_deflate);
   EXPECT_EQ(settings->gateway.websocket_deflate_bytes_min, defaults.websocket_deflate_bytes_min);
 }
