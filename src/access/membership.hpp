@@ -34,6 +34,9 @@ class MembershipSource {
   using Done = std::function<void(Result<std::optional<User>, SourceError>)>;
   virtual ~MembershipSource() = default;
   virtual void look_up(const std::string& user, Done done) = 0;
+  /// Calls `look_ups`, which makes several. They may be answered from one view of the source, which
+  /// is no older than this call.
+  virtual void together(const std::function<void()>& look_ups) { look_ups(); }
   /// Whether it answered last time, or does now.
   [[nodiscard]] virtual bool available() = 0;
 };

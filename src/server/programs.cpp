@@ -112,7 +112,10 @@ void Programs::give_up(Key session, std::string_view reason) {
 // A look-up answers those who asked before it began: what it says was true after they came.
 void Programs::look_up_wanted() {
   while (!wanted_.empty()) {
-    for (const auto& user : std::exchange(wanted_, {})) look_up(user);
+    const auto users = std::exchange(wanted_, {});
+    parts_.memberships.together([&] {
+      for (const auto& user : users) look_up(user);
+    });
   }
 }
 

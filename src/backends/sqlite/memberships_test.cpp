@@ -1,5 +1,6 @@
 #include "backends/sqlite/temporary_store.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -62,6 +63,32 @@ TEST_F(MembershipsTest, SeesWhatAnotherConnectionWrites) {
   EXPECT_EQ(look_up("u1"), "Ann/admin/1: p2");
   ASSERT_TRUE(store->deactivate_user("u1"));
   EXPECT_EQ(look_up("u1"), "Ann/admin/0: p2");
+}
+
+TEST_F(MembershipsTest, AnswersSeveralLookUpsFromOneViewThatIsNoOlderThanTheyAre) {
+  fill();
+  EXPECT_EQ(look_up("u1"), "Ann/admin/1: p1 p2");
+  const auto store = this->store();
+  ASSERT_TRUE(store->remove_membership("p2", "u1"));
+  source->together([&] {
+    EXPECT_EQ(look_up("u1"), "Ann/admin/1: p1");
+    ASSERT_TRUE(store->remove_membership("p1", "u1"));
+    EXPECT_EQ(look_up("u1"), "Ann/admin/1: p1");
+    EXPECT_EQ(look_up("alone"), "//1:");
+  });
+  EXPECT_EQ(look_up("u1"), "Ann/admin/1:");
+}
+
+TEST_F(MembershipsTest, IsUnavailableAndBackAlsoBetweenLookUpsTogether) {
+  fill();
+  source->together([&] { EXPECT_EQ(look_up("alone"), "//1:"); });
+  std::filesystem::rename(path, path + ".away");
+  source->together([&] {
+    EXPECT_EQ(look_up("alone"), "unavailable");
+    std::filesystem::rename(path + ".away", path);
+    EXPECT_EQ(look_up("alone"), "//1:");
+  });
+  EXPECT_EQ(look_up("alone"), "//1:");
 }
 
 TEST_F(MembershipsTest, IsUnavailableWithoutAFileAndMakesNone) {
