@@ -30,28 +30,36 @@ constexpr Digits url_digits = digits_of(url_alphabet);
 constexpr Digits both_digits = digits_of(standard_alphabet, url_alphabet);
 
 unsigned byte_at(std::string_view bytes, std::size_t i) {
-  return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
+  return static_cast<unsigned char>(bytes[i]);
 }
 
 std::string encode64(std::string_view bytes, std::string_view alphabet, bool padding) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+  const std::size_t whole = bytes.size() / 3 * 3;
+  const std::size_t rest = bytes.size() - whole;
+  std::string text(bytes.size() / 3 * 4 + (rest == 0 ? 0 : padding ? 4 : rest + 1), '=');
+  char* at = text.data();
+  for (std::size_t i = 0; i < whole; i += 3) {
     const unsigned group =
         byte_at(bytes, i) << 16U | byte_at(bytes, i + 1) << 8U | byte_at(bytes, i + 2);
-    for (unsigned shift = 18; shift <= 18; shift -= 6) text += alphabet[group >> shift & 63U];
+    *at++ = alphabet[group >> 18U];
+    *at++ = alphabet[group >> 12U & 63U];
+    *at++ = alphabet[group >> 6U & 63U];
+    *at++ = alphabet[group & 63U];
   }
-  const std::size_t surplus = (3 - bytes.size() % 3) % 3;
-  text.resize(text.size() - surplus);
-  if (padding) text.append(surplus, '=');
+  if (rest == 0) return text;
+  const unsigned second = rest == 2 ? byte_at(bytes, whole + 1) : 0U;
+  const unsigned group = byte_at(bytes, whole) << 16U | second << 8U;
+  *at++ = alphabet[group >> 18U];
+  *at++ = alphabet[group >> 12U & 63U];
+  if (rest == 2) *at = alphabet[group >> 6U & 63U];
   return text;
 }
 
 /// Bits after the last whole byte must be zero if `exact`.
 std::optional<std::string> decode64(std::string_view text, const Digits& digits, bool exact) {
   if (text.size() % 4 == 1) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3 + 2);
+  std::string bytes(text.size() * 3 / 4, '\0');
+  char* at = bytes.data();
   std::uint32_t pending = 0;
   unsigned bits = 0;
   for (const char c : text) {
@@ -61,7 +69,7 @@ std::optional<std::string> decode64(std::string_view text, const Digits& digits,
     bits += 6;
     if (bits < 8) continue;
     bits -= 8;
-    bytes += static_cast<char>(pending >> bits);
+    *at++ = static_cast<char>(pending >> bits);
     pending &= (1U << bits) - 1U;
   }
   if (exact && pending != 0) return std::nullopt;

@@ -8,6 +8,9 @@
 #include <bitset>
 #include <cstring>
 #include <deque>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace crier::json {
 namespace {
@@ -26,6 +29,17 @@ constexpr std::uint64_t below(std::uint64_t word, unsigned bound) {
 
 /// The first character of [at, end) that is special inside a string literal.
 const char* skip_plain(const char* at, const char* end) {
+#ifdef __SSE2__
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    const __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    const auto hits = static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control)));
+    if (hits != 0) return at + std::countr_zero(hits);
+  }
+#endif
   if constexpr (std::endian::native == std::endian::little) {
     for (std::uint64_t word = 0; end - at >= 8; at += 8) {
       std::memcpy(&word, at, sizeof word);

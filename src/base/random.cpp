@@ -23,6 +23,31 @@ void fill_from_kernel(std::span<std::byte> out) {
 
 }  // namespace
 
+/// Of one call to the kernel, for several identifiers.
+struct Random::Drawn {
+  std::array<std::byte, 480> bytes;
+  std::size_t given = sizeof bytes;
+};
+
+Random::~Random() = default;
+Random::Random(Random&&) noexcept = default;
+Random& Random::operator=(Random&&) noexcept = default;
+
+// What has been given is not kept.
+void Random::draw(std::span<std::byte> out) {
+  if (!drawn_) drawn_ = std::make_unique<Drawn>();
+  const std::span<std::byte> all(drawn_->bytes);
+  if (out.size() > all.size()) return fill_from_kernel(out);
+  if (out.size() > all.size() - drawn_->given) {
+    fill_from_kernel(all);
+    drawn_->given = 0;
+  }
+  const auto next = all.subspan(drawn_->given, out.size());
+  std::ranges::copy(next, out.begin());
+  std::ranges::fill(next, std::byte{0});
+  drawn_->given += out.size();
+}
+
 Random::Random(std::optional<std::uint64_t> seed) {
   if (seed) seeded_.emplace(*seed);
 }
@@ -31,7 +56,7 @@ Random Random::secure() { return Random(std::nullopt); }
 Random Random::seeded(std::uint64_t seed) { return Random(seed); }
 
 void Random::fill(std::span<std::byte> out) {
-  if (!seeded_) return fill_from_kernel(out);
+  if (!seeded_) return draw(out);
   while (!out.empty()) {
     const std::uint64_t drawn = (*seeded_)();
     const std::size_t count = std::min(out.size(), sizeof drawn);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <random>
 #include <span>
@@ -10,13 +11,17 @@
 namespace crier {
 
 /// A source of random bytes, an input of whatever needs identifiers or keys. Not thread-safe: one
-/// per worker.
+/// per worker. Moves, and is not copied: no two may give the same bytes.
 class Random {
  public:
   /// From the kernel's generator (getrandom), fit for secrets.
   static Random secure();
   /// Reproducible, for tests and simulation only.
   static Random seeded(std::uint64_t seed);
+
+  ~Random();
+  Random(Random&&) noexcept;
+  Random& operator=(Random&&) noexcept;
 
   void fill(std::span<std::byte> out);
   std::uint64_t number();
@@ -26,7 +31,11 @@ class Random {
 
  private:
   explicit Random(std::optional<std::uint64_t> seed);
+  struct Drawn;
+  void draw(std::span<std::byte> out);
+
   std::optional<std::mt19937_64> seeded_;
+  std::unique_ptr<Drawn> drawn_;  ///< From the kernel, not given yet.
 };
 
 }  // namespace crier
