@@ -423,7 +423,7 @@ void Connection::set_deadline() {
 // Sending.
 
 Connection::Backlog& Connection::backlog() {
-  if (!backlog_) backlog_ = std::make_unique<Backlog>();
+  if (!backlog_) backlog_ = worker_.spare_backlog();
   return *backlog_;
 }
 
@@ -482,7 +482,7 @@ void Connection::flush() {
     return;
   }
   if (closed_) return;
-  backlog_.reset();
+  worker_.spare(std::move(backlog_));
   if (closing_) {
     finish_sending();
   } else if (http_) {

@@ -22,6 +22,17 @@ class Worker;
 /// the loop's thread only.
 class Connection final : public net::StreamUser {
  public:
+  /// What is queued and not sent yet.
+  struct Backlog {
+    std::vector<Bytes> pieces;
+    std::size_t next = 0;    ///< First piece that is not sent whole.
+    std::size_t offset = 0;  ///< Bytes of it that are sent.
+    std::size_t bytes = 0;   ///< Not sent yet, over all pieces.
+    Bytes pong;              ///< To the last ping, when all pieces are sent.
+    bool dirty = false;      ///< In the worker's list for the end of the turn.
+    bool waiting = false;    ///< For the kernel.
+  };
+
   Connection(Worker& worker, Key key, net::Stream stream);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -87,15 +98,6 @@ class Connection final : public net::StreamUser {
   void arrived();
 
  private:
-  struct Backlog {
-    std::vector<Bytes> pieces;
-    std::size_t next = 0;    ///< First piece that is not sent whole.
-    std::size_t offset = 0;  ///< Bytes of it that are sent.
-    std::size_t bytes = 0;   ///< Not sent yet, over all pieces.
-    Bytes pong;              ///< To the last ping, when all pieces are sent.
-    bool dirty = false;      ///< In the worker's list for the end of the turn.
-    bool waiting = false;    ///< For the kernel.
-  };
   enum class Phase : std::uint8_t { idle, head, body, in_hand };
   struct Http {
     explicit Http(const http::Limits& limits) : parser(limits) {}

@@ -330,13 +330,13 @@ void Engine::lost(Connection& connection, bool answered) {
 void Engine::message(Connection& connection, const websocket::Message& message) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return close_websocket(connection, false);
-  engineio::Outputs outputs;
+  Spares<engineio::Output>::List outputs(spares_);
   if (message.opcode == websocket::Opcode::text) {
-    entry->session.text(connection.key(), message.data, worker_.now(), outputs);
+    entry->session.text(connection.key(), message.data, worker_.now(), outputs.items);
   } else {
-    entry->session.binary(connection.key(), message.data, worker_.now(), outputs);
+    entry->session.binary(connection.key(), message.data, worker_.now(), outputs.items);
   }
-  run(*entry, outputs);
+  run(*entry, outputs.items);
 }
 
 void Engine::close_websocket(Connection& connection, bool after_next) {
@@ -366,11 +366,11 @@ void Engine::writable_changed(Connection& connection, bool writable) {
 void Engine::send(Key session, const engineio::Outgoing& message) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr || entry->closing) return;
-  engineio::Outputs outputs;
+  Spares<engineio::Output>::List outputs(spares_);
   if (entry->owed_bytes > 0 && unsent(*entry) == 0) entry->owed_bytes = 0;
-  entry->session.send(message, worker_.now(), outputs);
+  entry->session.send(message, worker_.now(), outputs.items);
   if (message.owed) entry->owed_bytes += message.data.size();
-  run(*entry, outputs);
+  run(*entry, outputs.items);
 }
 
 void Engine::close(Key session, engineio::CloseReason reason, bool discard) {

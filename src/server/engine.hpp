@@ -6,6 +6,7 @@
 #include "engineio/session.hpp"
 #include "server/endpoint.hpp"
 #include "server/slot_table.hpp"
+#include "server/spare.hpp"
 #include "server/worker.hpp"
 #include "websocket/deflate.hpp"
 
@@ -116,6 +117,7 @@ class Engine final : public Endpoint, public TurnUser {
   Random& random_;
   SlotTable<Entry> sessions_;
   std::vector<std::unique_ptr<Entry>> forgotten_;
+  Spares<engineio::Output> spares_;
   TimerWheel wheel_;
   std::vector<TimerWheel::Slot> due_;
   bool refusing_ = false;

@@ -2,6 +2,8 @@
 
 #include "base/json_text.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace crier {
@@ -29,13 +31,27 @@ std::string with_name(std::string_view name, std::string_view array) {
   return socketio::event_array(name, elements);
 }
 
-std::string without_name(const std::vector<std::string_view>& elements) {
-  std::string array = "[";
-  for (std::size_t i = 1; i < elements.size(); ++i) {
-    if (i > 1) array += ',';
-    array += elements[i];
-  }
-  return array + "]";
+struct Named {
+  std::string name;
+  std::string arguments;  ///< What follows it, an array.
+};
+
+/// Of an event's array; nothing if it does not begin with a name.
+std::optional<Named> split(std::string_view array) {
+  constexpr std::string_view whitespace = " \t\r\n";
+  array.remove_prefix(1);
+  const std::size_t size = json::scan_value(array).value_or(0);
+  std::string_view first = array.substr(0, size);
+  first.remove_prefix(std::min(first.find_first_not_of(whitespace), first.size()));
+  auto name = json::unquote(first);
+  if (!name) return std::nullopt;
+  std::string_view rest = array.substr(size);
+  rest.remove_prefix(std::min(rest.find_first_not_of(whitespace), rest.size()));
+  if (rest.starts_with(',')) rest.remove_prefix(1);
+  std::string arguments;
+  arguments.reserve(rest.size() + 1);
+  arguments.append("[").append(rest);
+  return Named{*std::move(name), std::move(arguments)};
 }
 
 std::vector<socketio::Send> event_messages(std::string_view nsp, std::optional<socketio::AckId> id,
@@ -55,7 +71,8 @@ Socket::Owner::State* Socket::Owner::find(server::Key socket) {
   return found == states_.end() ? nullptr : found->second.get();
 }
 
-void Socket::Owner::guarded(server::Key socket, const std::function<void()>& call) {
+template <class Call>
+void Socket::Owner::guarded(server::Key socket, const Call& call) {
   try {
     call();
   } catch (...) {
@@ -94,15 +111,14 @@ Ack Socket::Owner::make_ack(server::Key socket, const socketio::EventReceived& e
 
 void Socket::Owner::event(server::Key socket, socketio::EventReceived& event) {
   State* state = find(socket);
-  const auto elements = json::elements(event.arguments);
-  if (state == nullptr || !elements || elements->empty()) return;
-  const auto name = json::unquote(elements->front());
-  if (!name) return;
-  const auto found = state->on_event.find(*name);
+  if (state == nullptr) return;
+  auto named = split(event.arguments);
+  if (!named) return;
+  const auto found = state->on_event.find(named->name);
   if (found == state->on_event.end()) return;
-  const EventHandler handler = found->second;  // it may replace itself
-  const Arguments arguments{without_name(*elements), owned(event.attachments)};
-  guarded(socket, [&] { handler(arguments, make_ack(socket, event)); });
+  const auto handler = found->second;
+  const Arguments arguments{std::move(named->arguments), owned(event.attachments)};
+  guarded(socket, [&] { (*handler)(arguments, make_ack(socket, event)); });
 }
 
 void Socket::Owner::ack(server::Key socket, socketio::AckReceived& ack) {
@@ -145,7 +161,10 @@ std::string Socket::auth() const {
 }
 
 void Socket::on(std::string_view event, std::function<void(const Arguments&, const Ack&)> handler) {
-  if (auto* state = owner_->find(key_)) state->on_event[std::string(event)] = std::move(handler);
+  auto* state = owner_->find(key_);
+  if (state == nullptr) return;
+  state->on_event[std::string(event)] =
+      std::make_shared<const Owner::EventHandler>(std::move(handler));
 }
 
 void Socket::on_disconnect(std::function<void(std::string_view reason)> handler) {

@@ -22,7 +22,8 @@ class Socket::Owner final : public server::Application {
   struct State {
     std::string nsp;
     std::string auth;
-    std::unordered_map<std::string, EventHandler> on_event;
+    /// Shared, for a handler may replace itself.
+    std::unordered_map<std::string, std::shared_ptr<const EventHandler>> on_event;
     std::function<void(std::string_view)> on_disconnect;
     std::map<socketio::AckId, std::function<void(const Arguments&)>> acks;
     socketio::AckId next_ack = 0;
@@ -45,7 +46,8 @@ class Socket::Owner final : public server::Application {
 
  private:
   /// Runs user code; one that throws costs the socket its session.
-  void guarded(server::Key socket, const std::function<void()>& call);
+  template <class Call>
+  void guarded(server::Key socket, const Call& call);
   Ack make_ack(server::Key socket, const socketio::EventReceived& event);
 
   server::Worker& worker_;

@@ -76,13 +76,13 @@ void Sockets::received(Key session, bool binary, std::string_view data) {
   gone_.clear();
   Client* client = find_client(session);
   if (client == nullptr) return;
-  socketio::ClientOutputs outputs;
+  Spares<socketio::ClientOutput>::List outputs(spares_);
   if (binary) {
-    client->protocol.receive_binary(data, outputs);
+    client->protocol.receive_binary(data, outputs.items);
   } else {
-    client->protocol.receive_text(data, outputs);
+    client->protocol.receive_text(data, outputs.items);
   }
-  run(session, outputs);
+  run(session, outputs.items);
 }
 
 void Sockets::closed(Key session, std::string_view reason) {

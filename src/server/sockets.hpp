@@ -116,6 +116,7 @@ class Sockets final : public MessageLayer {
   Application* application_ = nullptr;
   std::vector<std::unique_ptr<Client>> clients_;  ///< By the session's slot.
   std::vector<std::unique_ptr<Client>> gone_;
+  Spares<socketio::ClientOutput> spares_;
   SlotTable<Socket> sockets_;
   std::map<std::string, socketio::Rooms, std::less<>> rooms_;  ///< By namespace.
 };

@@ -9,6 +9,9 @@ namespace crier::server {
 
 namespace {
 
+constexpr std::size_t spare_backlogs_max = 256;
+constexpr std::size_t spare_pieces_max = 16;
+
 /// Answers what no other endpoint serves.
 class NotFound final : public Endpoint {
  public:
@@ -122,6 +125,23 @@ void Worker::forget(Key connection) {
 
 void Worker::set_deadline(Key connection, TimePoint deadline) {
   wheel_.set(slot_of(connection), deadline);
+}
+
+std::unique_ptr<Connection::Backlog> Worker::spare_backlog() {
+  if (spare_backlogs_.empty()) return std::make_unique<Connection::Backlog>();
+  auto backlog = std::move(spare_backlogs_.back());
+  spare_backlogs_.pop_back();
+  return backlog;
+}
+
+void Worker::spare(std::unique_ptr<Connection::Backlog> backlog) {
+  if (spare_backlogs_.size() >= spare_backlogs_max) return;
+  auto pieces = std::move(backlog->pieces);
+  if (pieces.capacity() > spare_pieces_max) pieces = {};
+  pieces.clear();
+  *backlog = {};
+  backlog->pieces = std::move(pieces);
+  spare_backlogs_.push_back(std::move(backlog));
 }
 
 void Worker::flush() {
