@@ -1,0 +1,127 @@
+// From a publish over HTTP to the frame that a member gets.
+
+#include "catalog/catalog.hpp"
+#include "http/parser.hpp"
+#include "net/stream.hpp"
+#include "server/sockets.hpp"
+#include "websocket/frame.hpp"
+
+#include <array>
+#include <benchmark/benchmark.h>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+using namespace crier;
+
+constexpr std::string_view body =
+    R"({"event":"request:updated","requestId":"r1","data":{"text":"xxxxxxxxxxxxxxxxxxxx"},)"
+    R"("performedBy":{"userId":"bench","name":"Bench"}})";
+
+const std::string request =
+    "POST /api/v1/programs/alpha/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+    "Content-Type: application/json\r\nContent-Length: " +
+    std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+
+void ParsePublish(benchmark::State& state) {
+  http::Parser parser{{}};
+  for (auto _ : state) {
+    std::string_view input = request;
+    if (parser.receive(input) != http::Progress::head) state.SkipWithError("no head");
+    if (parser.receive(input) != http::Progress::complete) state.SkipWithError("no body");
+    benchmark::DoNotOptimize(parser.request());
+    parser.reset();
+  }
+}
+BENCHMARK(ParsePublish);
+
+void CheckPublish(benchmark::State& state) {
+  const auto catalog = catalog::Catalog::built_in();
+  for (auto _ : state) benchmark::DoNotOptimize(catalog.check("alpha", body));
+}
+BENCHMARK(CheckPublish);
+
+void EncodeEvent(benchmark::State& state) {
+  const auto checked = catalog::Catalog::built_in().check("alpha", body);
+  for (auto _ : state) {
+    const auto arguments = catalog::event_arguments(checked->body.view(), 1'795'505'340'123,
+                                                    "AbCdEfGh.1795505340123000");
+    benchmark::DoNotOptimize(server::make_packet("/", arguments));
+  }
+}
+BENCHMARK(EncodeEvent);
+
+void EncodeFrame(benchmark::State& state) {
+  const std::string message(static_cast<std::size_t>(state.range(0)), 'x');
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(websocket::frame(websocket::Opcode::text, message));
+  }
+}
+BENCHMARK(EncodeFrame)->Arg(250)->Arg(4096);
+
+/// A room whose members are the near ends of socket pairs.
+class Pairs {
+ public:
+  explicit Pairs(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      std::array<int, 2> ends{};
+      if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+        return;
+      }
+      far_.push_back(ends[1]);
+      const auto slot = static_cast<socketio::Slot>(i);
+      rooms_.set_route(slot, socketio::Route{slot, ends[0]});
+      rooms_.join(slot, "room");
+    }
+  }
+  ~Pairs() {
+    if (members() == nullptr) return;
+    for (const auto& route : members()->direct) ::close(route.descriptor);
+    for (const int end : far_) ::close(end);
+  }
+  Pairs(const Pairs&) = delete;
+  Pairs& operator=(const Pairs&) = delete;
+
+  [[nodiscard]] std::size_t size() const { return far_.size(); }
+  [[nodiscard]] const socketio::Members* members() const { return rooms_.find("room"); }
+  void drain() {
+    for (const int end : far_) {
+      while (::recv(end, scratch_.data(), scratch_.size(), 0) > 0) {
+      }
+    }
+  }
+
+ private:
+  socketio::Rooms rooms_;
+  std::vector<int> far_;
+  std::array<char, 64 * 1024> scratch_{};
+};
+
+/// The time is of one frame to one member.
+void Broadcast(benchmark::State& state) {
+  Pairs pairs(static_cast<std::size_t>(state.range(0)));
+  if (pairs.size() < static_cast<std::size_t>(state.range(0))) {
+    state.SkipWithError("too few descriptors: ulimit -n");
+    return;
+  }
+  const std::string frame = websocket::frame(websocket::Opcode::text, std::string(250, 'x'));
+  std::size_t unread = 0;
+  std::int64_t sent = 0;
+  for (auto _ : state) {
+    for (const auto& route : pairs.members()->direct) {
+      sent += net::send_now(route.descriptor, frame).status == net::IoStatus::done ? 1 : 0;
+    }
+    if (++unread < 64) continue;
+    state.PauseTiming();
+    pairs.drain();
+    unread = 0;
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(sent);
+}
+BENCHMARK(Broadcast)->Arg(100)->Arg(1000)->Arg(5000);
+
+}  // namespace
