@@ -45,7 +45,7 @@ export function judge(row, samples) {
       of(Object.fromEntries(Object.entries(samples).map(([system, runs]) => [system, runs[i]]))),
     );
     const reached = least === undefined ? value <= most : value >= least;
-    return { says, wanted: `${least === undefined ? "≤" : "≥"} ${text(least ?? most)}${unit}`, value, each, unit, reached };
+    return { says, wanted: `${least === undefined ? "≤" : "≥"} ${(least ?? most).toLocaleString("en")}${unit}`, value, each, unit, reached };
   });
 }
 

@@ -11,11 +11,12 @@ import { insert, judge, markdown, summarise, text } from "./figures.mjs";
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const page = join(repository, "docs/performance.md");
 
-const USAGE = `bench/run [ROW …] [--repetitions N] [--seconds S] [--quick] [--docs] [--list]
+const USAGE = `bench/run [ROW …] [--repetitions N] [--seconds S] [--quick] [--urgent] [--docs] [--list]
   ROW             which of them (all); --list names them
   --repetitions   of each system of a row (7 for the first row, 3 for most, 1 where a run is long)
   --seconds       that a window lasts (3)
   --quick         one repetition of one second: whether it works, not how fast
+  --urgent        servers and load go before other work of the machine (root)
   --docs          writes the tables into docs/performance.md
 Every run is in build/bench/ as JSON. The programs are those of build/release/bin, or CRIER_BIN; ./run --build makes them.`;
 
@@ -26,6 +27,7 @@ function options() {
       repetitions: { type: "string" },
       seconds: { type: "string" },
       quick: { type: "boolean", default: false },
+      urgent: { type: "boolean", default: false },
       docs: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -66,7 +68,8 @@ async function choose(rows, names) {
 
 function about() {
   const git = (...args) => execFileSync("git", ["-C", repository, ...args], { encoding: "utf8" }).trim();
-  const changed = git("status", "--porcelain", "-uno") === "" ? "" : " with changes";
+  // A docs/performance.md that this writes changes nothing that is measured.
+  const changed = git("status", "--porcelain", "-uno", "--", ":!docs") === "" ? "" : " with changes";
   return {
     date: new Date().toISOString(),
     commit: git("rev-parse", "--short=10", "HEAD") + changed,
@@ -90,6 +93,9 @@ async function measure(row, { repetitions, quick, seconds }) {
   return samples;
 }
 
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
+
 export async function main() {
   const given = options();
   if (given.help) return console.log(USAGE);
@@ -99,8 +105,9 @@ export async function main() {
     return undefined;
   }
   const chosen = await choose(rows, given.rows);
-  const { stepAside } = await import("./machine.mjs");
+  const { hurry, stepAside } = await import("./machine.mjs");
   stepAside();
+  if (given.urgent) hurry();
   const record = { about: about(), rows: [] };
   const file = join(repository, "build/bench", `${record.about.date.replaceAll(":", "-").slice(0, 19)}.json`);
   mkdirSync(dirname(file), { recursive: true });

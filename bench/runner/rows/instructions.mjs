@@ -27,13 +27,16 @@ async function broadcast(server, count, arrived, each) {
   }
 }
 
-function instructions(members) {
-  const crowd = new Crowd(members);
+const crowds = Object.fromEntries([100, 1000, 10_000].map((members) => [members, new Crowd(members)]));
+
+function instructions(members, workers) {
+  const crowd = crowds[members];
+  const env = { CRIER_SERVER_WORKERS: String(workers) };
   return async ({ quick }) => {
     const folder = temporaryFolder();
     const broadcasts = quick ? 5 : 20;
     const before = [program("valgrind"), "--tool=callgrind", `--callgrind-out-file=${join(folder, "counts")}`];
-    return during(startCrier(crowd, { before }), async (server) => {
+    return during(startCrier(crowd, { before, env }), async (server) => {
       let arrived = 0;
       const options = { keepText: false, onEvent: () => (arrived += 1) };
       const clients = await connectMany(server.port, members, (i) => ({ token: tokenFor(`u${i}`) }), options);
@@ -59,9 +62,11 @@ export const rows = [
     needs: ["valgrind", "callgrind_control"],
     repetitions: 1,
     systems: {
-      small: { title: "100 members", measure: instructions(100) },
-      middle: { title: "1,000 members", measure: instructions(1000) },
-      large: { title: "10,000 members", measure: instructions(10_000) },
+      small: { title: "100 members", measure: instructions(100, 1) },
+      middle: { title: "1,000 members", measure: instructions(1000, 1) },
+      large: { title: "10,000 members", measure: instructions(10_000, 1) },
+      middle_of_four: { title: "1,000, four workers", measure: instructions(1000, 4) },
+      large_of_four: { title: "10,000, four workers", measure: instructions(10_000, 4) },
     },
     figures: [
       ["per_broadcast", "instructions a broadcast, the publish with it"],
@@ -71,6 +76,12 @@ export const rows = [
       {
         says: "a member more from 1,000 to 10,000, of one more from 100 to 1,000",
         of: (r) => marginal(r.middle, r.large) / marginal(r.small, r.middle),
+        most: 1.05,
+        unit: " ×",
+      },
+      {
+        says: "a member more with four workers, of one more with one",
+        of: (r) => marginal(r.middle_of_four, r.large_of_four) / marginal(r.middle, r.large),
         most: 1.05,
         unit: " ×",
       },

@@ -10,7 +10,7 @@ const CLIENTS = 5000;
 const PROGRAMS = Array.from({ length: 50 }, (_, i) => `p${i}`);
 // The load's slow clients are every tenth: so each program has its share of them.
 const crowd = new Crowd(CLIENTS, (i) => PROGRAMS[Math.floor(i / (CLIENTS / PROGRAMS.length))]);
-const RATE = 2500;
+const RATE = 2000;
 const BACKLOG = 64 * 1024;
 const SLOW = 0.1;
 
