@@ -7,7 +7,6 @@
 #include "base/assert.hpp"
 
 #include <algorithm>
-#include <array>
 #include <list>
 #include <optional>
 #include <string_view>
@@ -30,37 +29,6 @@ history::Gid wall_now() {
   return static_cast<history::Gid>(std::chrono::duration_cast<std::chrono::microseconds>(
                                        std::chrono::system_clock::now().time_since_epoch())
                                        .count());
-}
-
-/// Errors that say that the server, not the call, is the trouble.
-constexpr std::array<std::string_view, 15> refusals = {
-    "LOADING",   "READONLY",   "OOM",   "NOAUTH",     "NOPERM",
-    "MISCONF",   "MASTERDOWN", "BUSY",  "NOREPLICAS", "CLUSTERDOWN",
-    "WRONGPASS", "UNKILLABLE", "MOVED", "ASK",        "TRYAGAIN"};
-
-/// Which refusal an error is; empty if none. Redis before 7 wraps an error of a script's command
-/// as `ERR Error running script …: -OOM command not allowed …`.
-std::string_view refusal_of(const redisReply& error) {
-  const std::string_view text(error.str, static_cast<std::size_t>(error.len));
-  const std::string code = error_code(error);
-  for (const std::string_view refusal : refusals) {
-    if (code == refusal) return refusal;
-    if (code == "ERR" && text.find(std::string(" -").append(refusal)) != text.npos) return refusal;
-  }
-  return {};
-}
-
-enum class Answer : std::uint8_t {
-  result,
-  scripts_lost,  ///< Nothing was done; the script must be loaded first.
-  refused,       ///< Nothing was done, nor will be for any other call: the server's state.
-  failed,        ///< Nothing was done: this call does not work.
-};
-
-Answer answer_of(const redisReply& reply) {
-  if (reply.type != REDIS_REPLY_ERROR) return Answer::result;
-  if (error_code(reply) == "NOSCRIPT") return Answer::scripts_lost;
-  return refusal_of(reply).empty() ? Answer::failed : Answer::refused;
 }
 
 struct Append {

@@ -1,8 +1,20 @@
 #include "backends/redis/reply.hpp"
 
+#include "backends/redis/connection.hpp"
+
 #include <algorithm>
+#include <array>
 
 namespace crier::redis {
+namespace {
+
+/// Errors that say that the server, not the call, is the trouble.
+constexpr std::array<std::string_view, 15> refusals = {
+    "LOADING",   "READONLY",   "OOM",   "NOAUTH",     "NOPERM",
+    "MISCONF",   "MASTERDOWN", "BUSY",  "NOREPLICAS", "CLUSTERDOWN",
+    "WRONGPASS", "UNKILLABLE", "MOVED", "ASK",        "TRYAGAIN"};
+
+}  // namespace
 
 std::optional<std::string_view> string_of(const redisReply& reply) {
   if (reply.type != REDIS_REPLY_STRING) return std::nullopt;
@@ -46,6 +58,22 @@ std::optional<Push> push_of(const redisReply& reply) {
     return Push{Push::Kind::unsubscribed, *channel, {}};
   }
   return std::nullopt;
+}
+
+std::string_view refusal_of(const redisReply& error) {
+  const std::string_view text(error.str, static_cast<std::size_t>(error.len));
+  const std::string code = error_code(error);
+  for (const std::string_view refusal : refusals) {
+    if (code == refusal) return refusal;
+    if (code == "ERR" && text.find(std::string(" -").append(refusal)) != text.npos) return refusal;
+  }
+  return {};
+}
+
+Answer answer_of(const redisReply& reply) {
+  if (reply.type != REDIS_REPLY_ERROR) return Answer::result;
+  if (error_code(reply) == "NOSCRIPT") return Answer::scripts_lost;
+  return refusal_of(reply).empty() ? Answer::failed : Answer::refused;
 }
 
 }  // namespace crier::redis

@@ -1,6 +1,6 @@
 #pragma once
 
-// What is read out of a server's answers that are not those of a script.
+// What is read out of a server's answers, but for the results of scripts.
 
 #include <cstdint>
 #include <hiredis/hiredis.h>
@@ -28,5 +28,19 @@ struct Push {
 };
 /// Of a channel or of a cluster's channel; nothing if the reply is neither.
 std::optional<Push> push_of(const redisReply& reply);
+
+/// Which refusal an error is; empty if none. Redis before 7 wraps an error of a script's command
+/// as `ERR Error running script …: -OOM command not allowed …`.
+std::string_view refusal_of(const redisReply& error);
+
+/// Of a call of a script.
+enum class Answer : std::uint8_t {
+  result,
+  scripts_lost,  ///< Nothing was done; the script must be loaded first.
+  refused,       ///< Nothing was done, nor will be for any other call: the server's state.
+  failed,        ///< Nothing was done: this call does not work.
+};
+
+Answer answer_of(const redisReply& reply);
 
 }  // namespace crier::redis
