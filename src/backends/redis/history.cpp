@@ -15,13 +15,15 @@
 namespace crier::redis {
 namespace {
 
-using history::Appended;
 using history::Fence;
 using history::ReadReply;
 using history::StoreError;
 
 constexpr const char* senseless = "an answer that makes no sense";
 constexpr const char* two_servers = "the connections lead to two servers";
+
+/// Of bodies in one call with several: others that use the server wait for it.
+constexpr std::size_t batch_bytes_max = 256 * 1024;
 
 constexpr history::Gid far_ahead = std::chrono::microseconds(std::chrono::hours(24)).count();
 
@@ -33,12 +35,23 @@ history::Gid wall_now() {
 
 struct Append {
   history::AppendRequest request;
-  std::function<void(Result<Appended, StoreError>)> done;
-  std::string call;
-  bool own_token;
-  TimePoint deadline;
+  std::function<void(AppendResult)> done;
+};
+
+/// Appends that are sent as one, and again as one: their outcome is known for all or for none.
+struct Batch {
+  std::string id;
+  TimePoint begun;
+  std::vector<Append> appends = {};
+  std::size_t bytes = 0;  ///< Of bodies.
   unsigned attempts = 0;  ///< That may have been carried out.
   bool in_flight = false;
+
+  [[nodiscard]] bool is_open() const { return attempts == 0 && !in_flight; }
+  [[nodiscard]] bool has_room_for(const history::AppendRequest& request) const {
+    return is_open() && appends.size() < batch_events_max &&
+           bytes + request.body.size() <= batch_bytes_max;
+  }
 };
 
 /// Any call but an append: sent again only if it was not carried out.
@@ -58,8 +71,7 @@ class RedisHistory final : public history::HistoryStore,
   RedisHistory(net::Loop& loop, Url url, const Options& options,
                const history::Retention& retention, Random random, LogSink log);
 
-  void append(history::AppendRequest request,
-              std::function<void(Result<Appended, StoreError>)> done) override;
+  void append(history::AppendRequest request, std::function<void(AppendResult)> done) override;
   void read(std::vector<history::ReadRequest> requests,
             std::function<void(Result<ReadReply, StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return available_; }
@@ -78,7 +90,7 @@ class RedisHistory final : public history::HistoryStore,
               std::function<void(Result<std::vector<Fence>, StoreError>)> done) override;
 
  private:
-  using Appends = std::list<Append>;
+  using Batches = std::list<Batch>;
   using Calls = std::list<Call>;
 
   void on_connected() override;
@@ -97,12 +109,19 @@ class RedisHistory final : public history::HistoryStore,
   void claimed(const std::string& sid, Fence fence) override { listener_->claimed(sid, fence); }
   void lost() override { listener_->lost(); }
 
-  void send(Appends::iterator append);
+  void send(Batches::iterator batch);
+  void schedule_batch();
+  void end_of_turn();
+  void send_batch();
   void send(Calls::iterator call);
   void begin(Call call);
-  void on_append(Appends::iterator append, const redisReply* reply);
+  void on_batch(Batches::iterator batch, const redisReply* reply);
   void on_call(Calls::iterator call, const redisReply* reply);
-  void finish(Appends::iterator append, Result<Appended, StoreError> result);
+  void finish(Batches::iterator batch, std::vector<AppendResult> results);
+  void fail(Batches::iterator batch, StoreError error);
+  void fail(Batches batches, StoreError error);
+  [[nodiscard]] AppendBatch call_of(const Batch& batch) const;
+  void log_failure(std::string code);
   Answer judge(const redisReply& reply);
   void send_waiting();
   void settle_when_idle();
@@ -134,8 +153,10 @@ class RedisHistory final : public history::HistoryStore,
   history::Gid seen_ = 0;
   history::Epoch epoch_;  ///< The last that was seen,
   history::Gid seen_in_epoch_ = 0;
-  Appends appends_;  ///< In the order in which they were asked for.
+  Batches batches_;  ///< In the order in which they were asked for.
   Calls calls_;
+  bool batch_scheduled_ = false;
+  net::Timer window_;  ///< Ends what the newest batch collects.
   net::Timer deadline_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   history::Listener* listener_ = nullptr;
@@ -152,6 +173,7 @@ RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
       names_(url_.database, url_.is_cluster()),
       random_(std::move(random)),
       log_(std::move(log)),
+      window_(loop, [this] { send_batch(); }),
       deadline_(loop, [this] { give_up_overdue(); }),
       connection_(loop, url_, options, random_, *this) {}
 
@@ -213,23 +235,21 @@ void RedisHistory::on_lost(const std::string& why) {
   run_id_.clear();
   log_outage(refused_.empty() ? why : refused_);
   refused_.clear();
-  if (!appends_.empty()) deadline_.arm(appends_.front().deadline);
+  if (!batches_.empty()) deadline_.arm(batches_.front().begun + options_.append_deadline);
 
   // What was never sent did not happen; what is in flight is told by the connection.
-  Appends unsent;
+  Batches unsent;
   Calls waiting;
-  for (auto at = appends_.begin(); at != appends_.end();) {
-    const auto append = at++;
-    if (append->attempts == 0) unsent.splice(unsent.end(), appends_, append);
+  for (auto at = batches_.begin(); at != batches_.end();) {
+    const auto batch = at++;
+    if (batch->attempts == 0) unsent.splice(unsent.end(), batches_, batch);
   }
   for (auto at = calls_.begin(); at != calls_.end();) {
     const auto call = at++;
     if (!call->in_flight) waiting.splice(waiting.end(), calls_, call);
   }
   const std::weak_ptr<bool> mark = alive_;
-  for (Append& append : unsent) {
-    if (!mark.expired()) append.done(Unexpected{StoreError::unavailable});
-  }
+  fail(std::move(unsent), StoreError::unavailable);
   for (Call& call : waiting) {
     if (!mark.expired()) call.fail(StoreError::unavailable);
   }
@@ -312,14 +332,39 @@ void RedisHistory::note(const history::Epoch& epoch, history::Gid gid) {
   seen_ = std::max(seen_, gid);
 }
 
-void RedisHistory::append(history::AppendRequest request,
-                          std::function<void(Result<Appended, StoreError>)> done) {
+void RedisHistory::append(history::AppendRequest request, std::function<void(AppendResult)> done) {
   if (!available_) return done(Unexpected{StoreError::unavailable});
-  const bool own_token = request.token.empty();
-  if (own_token) request.token = random_.id20();
-  appends_.push_back({std::move(request), std::move(done), history::new_epoch(random_), own_token,
-                      loop_.now() + options_.append_deadline});
-  if (!scripts_lost_) send(std::prev(appends_.end()));
+  if (batches_.empty() || !batches_.back().has_room_for(request)) {
+    send_batch();
+    batches_.push_back({random_.id20(), loop_.now()});
+  }
+  Batch& batch = batches_.back();
+  batch.bytes += request.body.size();
+  batch.appends.push_back({std::move(request), std::move(done)});
+  if (batch.appends.size() == batch_events_max) return send_batch();
+  schedule_batch();
+}
+
+/// Appends leave at the end of the turn in which they came, together; while others are under way
+/// they wait for the answer, so that more can join them, but no longer than `append_window`.
+void RedisHistory::schedule_batch() {
+  if (std::exchange(batch_scheduled_, true)) return;
+  loop_.post([this, mark = std::weak_ptr<bool>(alive_)] {
+    if (!mark.expired()) end_of_turn();
+  });
+}
+
+void RedisHistory::end_of_turn() {
+  batch_scheduled_ = false;
+  if (batches_.empty() || !batches_.back().is_open()) return;
+  if (!batches_.front().in_flight) return send_batch();
+  window_.arm(batches_.back().begun + options_.append_window);
+}
+
+/// The newest one, if it has not been sent.
+void RedisHistory::send_batch() {
+  if (!available_ || scripts_lost_) return;
+  if (!batches_.empty() && batches_.back().is_open()) send(std::prev(batches_.end()));
 }
 
 void RedisHistory::read(std::vector<history::ReadRequest> requests,
@@ -373,20 +418,18 @@ void RedisHistory::fences(std::vector<std::string> sids,
 
 void RedisHistory::begin(Call call) {
   if (!available_) return call.fail(StoreError::unavailable);
+  send_batch();  // a read tells of all appends before it
   calls_.push_back(std::move(call));
   if (!scripts_lost_) send(std::prev(calls_.end()));
 }
 
-void RedisHistory::send(Appends::iterator append) {
-  ++append->attempts;
-  append->in_flight = true;
-  // A token of our own only has to outlive our retries.
-  const auto token_ttl = append->own_token ? 2 * options_.append_deadline : retention_.ttl;
+void RedisHistory::send(Batches::iterator batch) {
+  ++batch->attempts;
+  batch->in_flight = true;
   std::vector<std::string> command =
-      append_arguments(names_, context(), retention_,
-                       {&append->request, append->call, append->own_token, token_ttl});
+      append_arguments(names_, context(), retention_, call_of(*batch));
   command.insert(command.begin(), {"EVALSHA", append_sha_});
-  connection_.send(command, [this, append](const redisReply* reply) { on_append(append, reply); });
+  connection_.send(command, [this, batch](const redisReply* reply) { on_batch(batch, reply); });
 }
 
 void RedisHistory::send(Calls::iterator call) {
@@ -395,24 +438,33 @@ void RedisHistory::send(Calls::iterator call) {
                    [this, call](const redisReply* reply) { on_call(call, reply); });
 }
 
-void RedisHistory::on_append(Appends::iterator append, const redisReply* reply) {
-  append->in_flight = false;
+AppendBatch RedisHistory::call_of(const Batch& batch) const {
+  // The id only has to outlive our retries.
+  AppendBatch call{batch.id, 2 * options_.append_deadline, {}};
+  for (const Append& append : batch.appends) call.requests.push_back(&append.request);
+  return call;
+}
+
+void RedisHistory::on_batch(Batches::iterator batch, const redisReply* reply) {
+  batch->in_flight = false;
   if (reply == nullptr) return;  // kept for the next connection, until its deadline
   const Answer answer = judge(*reply);
-  const bool first_attempt = append->attempts == 1;
-  if (answer == Answer::scripts_lost) --append->attempts;
-  if (answer == Answer::refused && first_attempt) {
-    return finish(append, Unexpected{StoreError::unavailable});
-  }
-  if (answer == Answer::failed) {
-    return finish(append,
-                  Unexpected{first_attempt ? StoreError::unavailable : StoreError::unknown});
-  }
+  const bool first_attempt = batch->attempts == 1;
+  if (answer == Answer::scripts_lost) --batch->attempts;
+  if (answer == Answer::refused && first_attempt) return fail(batch, StoreError::unavailable);
+  const StoreError failure = first_attempt ? StoreError::unavailable : StoreError::unknown;
+  if (answer == Answer::failed) return fail(batch, failure);
   if (answer != Answer::result) return;  // sent again later
-  auto result = append_result(*reply, append->call);
-  if (!result) return connection_.drop(senseless);
-  if (*result) note((*result)->position.epoch, (*result)->position.gid);
-  finish(append, *std::move(result));
+  auto results = append_results(*reply, call_of(*batch));
+  if (!results) return connection_.drop(senseless);
+  for (AppendResult& result : *results) {
+    if (result) note(result->position.epoch, result->position.gid);
+    if (result || result.error() != StoreError::unavailable) continue;
+    log_failure("WRONGTYPE");
+    result = Unexpected{failure};
+  }
+  schedule_batch();
+  finish(batch, *std::move(results));
 }
 
 void RedisHistory::on_call(Calls::iterator call, const redisReply* reply) {
@@ -444,20 +496,40 @@ Answer RedisHistory::judge(const redisReply& reply) {
       refused_ = "refused a call (" + std::string(refusal_of(reply)) + ")";
       break;
     case Answer::failed:
-      if (!std::exchange(told_failure_, true) && log_) {
-        log_(LogLevel::error, "Redis failed a call",
-             {{"server", place_of(url_)}, {"code", error_code(reply)}});
-      }
+      log_failure(error_code(reply));
       break;
   }
   settle_when_idle();
   return answer;
 }
 
-void RedisHistory::finish(Appends::iterator append, Result<Appended, StoreError> result) {
-  const auto done = std::move(append->done);
-  appends_.erase(append);
-  done(std::move(result));
+void RedisHistory::log_failure(std::string code) {
+  if (std::exchange(told_failure_, true) || !log_) return;
+  log_(LogLevel::error, "Redis failed a call",
+       {{"server", place_of(url_)}, {"code", std::move(code)}});
+}
+
+void RedisHistory::finish(Batches::iterator batch, std::vector<AppendResult> results) {
+  const std::vector<Append> appends = std::move(batch->appends);
+  batches_.erase(batch);
+  const std::weak_ptr<bool> mark = alive_;
+  for (std::size_t i = 0; i < appends.size(); ++i) {
+    if (!mark.expired()) appends[i].done(std::move(results[i]));
+  }
+}
+
+void RedisHistory::fail(Batches::iterator batch, StoreError error) {
+  finish(batch, std::vector<AppendResult>(batch->appends.size(), Unexpected{error}));
+}
+
+/// Of batches that are no longer in the list.
+void RedisHistory::fail(Batches batches, StoreError error) {
+  const std::weak_ptr<bool> mark = alive_;
+  for (const Batch& batch : batches) {
+    for (const Append& append : batch.appends) {
+      if (!mark.expired()) append.done(Unexpected{error});
+    }
+  }
 }
 
 /// After the last answer: loads lost scripts again, or gives up a connection that is of no use.
@@ -477,8 +549,8 @@ void RedisHistory::settle() {
 }
 
 void RedisHistory::send_waiting() {
-  for (auto append = appends_.begin(); append != appends_.end(); ++append) {
-    if (!append->in_flight) send(append);
+  for (auto batch = batches_.begin(); batch != batches_.end(); ++batch) {
+    if (!batch->in_flight) send(batch);
   }
   for (auto call = calls_.begin(); call != calls_.end(); ++call) {
     if (!call->in_flight) send(call);
@@ -487,16 +559,16 @@ void RedisHistory::send_waiting() {
 
 /// Reports appends that nobody could ask about in time.
 void RedisHistory::give_up_overdue() {
-  Appends overdue;
-  while (!appends_.empty() && !appends_.front().in_flight &&
-         appends_.front().deadline <= loop_.now()) {
-    overdue.splice(overdue.end(), appends_, appends_.begin());
+  Batches overdue;
+  while (!batches_.empty() && !batches_.front().in_flight) {
+    const TimePoint due = batches_.front().begun + options_.append_deadline;
+    if (due > loop_.now()) {
+      deadline_.arm(due);
+      break;
+    }
+    overdue.splice(overdue.end(), batches_, batches_.begin());
   }
-  if (!appends_.empty() && !appends_.front().in_flight) deadline_.arm(appends_.front().deadline);
-  const std::weak_ptr<bool> mark = alive_;
-  for (Append& append : overdue) {
-    if (!mark.expired()) append.done(Unexpected{StoreError::unknown});
-  }
+  fail(std::move(overdue), StoreError::unknown);
 }
 
 }  // namespace

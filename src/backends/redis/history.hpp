@@ -28,15 +28,17 @@ struct Options {
   std::chrono::milliseconds retry_min{100};         ///< Between attempts to connect; doubles, with
   std::chrono::milliseconds retry_max{2000};        ///< jitter, up to this.
   std::chrono::milliseconds append_deadline{5000};  ///< For an append whose outcome is unknown.
+  std::chrono::microseconds append_window{100};  ///< The longest that an append waits for company.
 };
 
 /// Fails when the URL is not understood: one sentence, without the password. Connects in the
 /// background; available() tells. Events and claims are heard over a second connection, made by
-/// listen(); should the two turn out to lead to two servers, both are given up and tried again. An
-/// append whose outcome the connection's loss left unknown is tried again with its token when Redis
-/// is back, before any newer one, until `append_deadline`. `log` hears once of each outage of
-/// either connection, and once of its end. What the Redis user must be allowed is listed in
-/// docs/operations.md.
+/// listen(); should the two turn out to lead to two servers, both are given up and tried again.
+/// Appends of one turn of the loop leave as one call; those that come while others are under way
+/// wait for their answer, at most `append_window`, and leave together then. An append whose outcome
+/// the connection's loss left unknown is tried again when Redis is back, before any newer one,
+/// until `append_deadline`. `log` hears once of each outage of either connection, and once of its
+/// end. What the Redis user must be allowed is listed in docs/operations.md.
 Result<std::unique_ptr<history::HistoryStore>, std::string> open_history(
     net::Loop& loop, const Options& options, const history::Retention& retention, Random random,
     LogSink log);

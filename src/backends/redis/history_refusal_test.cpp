@@ -1,6 +1,7 @@
 // What the store makes of answers that a healthy redis-server does not give.
 
 #include "backends/redis/history.hpp"
+#include "backends/redis/script.hpp"
 #include "backends/redis/test_peer.hpp"
 #include "backends/redis/test_server.hpp"
 #include "net/listener.hpp"
@@ -86,12 +87,13 @@ class RedisHistoryRefusal : public testing::Test {
     store->read({{"p", 0, 0}},
                 [this](Result<ReadReply, StoreError> reply) { reads.push_back(reply); });
   }
-  /// The result of the last append received, as the script gives it.
-  std::string appended(const std::string& numbers) {
+  /// The result of an append in the newest batch received, as the script gives it.
+  std::string result(const std::string& numbers) {
     const std::string& received = peer().received;
-    const std::size_t end = received.size() - 2;  // the call is the last argument but one
-    return bulk("epoch--1 " + numbers + " " + received.substr(end - 15, 8));
+    const std::string key = "socket:events:batch:";
+    return "epoch--1 " + numbers + " " + received.substr(received.rfind(key) + key.size(), 20);
   }
+  std::string appended(const std::string& numbers) { return bulk(result(numbers)); }
 
   net::Loop loop;
   Options options{.retry_min = milliseconds(2),
@@ -154,7 +156,10 @@ TEST_F(RedisHistoryRefusal, FindsARefusalInsideTheErrorOfAScript) {
 
 TEST_F(RedisHistoryRefusal, AnswersWhatIsInFlightBeforeItGivesUpAServerThatRefuses) {
   make_available();
-  for (int i = 0; i < 3; ++i) begin_append();
+  for (std::size_t i = 1; i <= 3; ++i) {
+    begin_append();
+    wait_calls(i);
+  }
   begin_read();
   wait_calls(4);
   answer("-READONLY no\r\n");
@@ -223,6 +228,7 @@ TEST_F(RedisHistoryRefusal, RetriesAnAppendWithItsTokenBeforeNewerOnes) {
 TEST_F(RedisHistoryRefusal, LetsNothingOvertakeAnAppendWhoseScriptWasLost) {
   make_available();
   begin_append("a");
+  wait_calls(1);
   begin_append("b");
   wait_calls(2);
   peer().received.clear();
@@ -246,6 +252,7 @@ TEST_F(RedisHistoryRefusal, KnowsThatWhatItHeldBackDidNotHappen) {
   open();
   make_available();
   begin_append("a");
+  wait_calls(1);
   begin_append("b");
   begin_read();
   wait_calls(3);
@@ -265,8 +272,10 @@ TEST_F(RedisHistoryRefusal, KnowsThatWhatItHeldBackDidNotHappen) {
 
 TEST_F(RedisHistoryRefusal, AnswersNothingMoreOnceAnAnswerDestroyedIt) {
   make_available();
-  for (int i = 0; i < 2; ++i) begin_append();
-  wait_calls(2);
+  for (std::size_t i = 1; i <= 2; ++i) {
+    begin_append();
+    wait_calls(i);
+  }
   answer("-NOSCRIPT no\r\n");
   turn_until(loop, [] { return true; });
   bool destroyed = false;
@@ -281,6 +290,116 @@ TEST_F(RedisHistoryRefusal, AnswersNothingMoreOnceAnAnswerDestroyedIt) {
   wait([&] { return destroyed; });
   EXPECT_EQ(outcomes.size(), 1U) << "that of the append before";
   EXPECT_TRUE(reads.empty());
+}
+
+/// How often `word` occurs in `text`.
+std::size_t count_of(std::string_view word, std::string_view text) {
+  std::size_t count = 0;
+  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(RedisHistoryRefusal, SendsTheAppendsOfOneTurnAsOne) {
+  make_available();
+  for (const char* token : {"a", "b", "c"}) begin_append(token);
+  wait_calls(1);
+  wait([&] { return peer().received.find(":1:p:c\r\n") != std::string::npos; });
+  EXPECT_EQ(count_of("EVALSHA", peer().received), 1U);
+  answer(bulk(result("5000 1 0") + "\ntaken\n" + result("6000 2 5000")));
+  wait([&] { return outcomes.size() == 3; });
+  EXPECT_EQ(outcomes[0]->position.gid, 5000U);
+  EXPECT_EQ(outcomes[1].error(), StoreError::token_taken);
+  EXPECT_EQ(outcomes[2]->position.gid, 6000U);
+  EXPECT_TRUE(lines.empty());
+}
+
+TEST_F(RedisHistoryRefusal, CollectsAppendsUntilThoseUnderWayAreAnswered) {
+  options.append_window = std::chrono::hours(1);
+  open();
+  make_available();
+  begin_append("a");
+  wait_calls(1);
+  begin_append("b");
+  turn_until(loop, [] { return true; });
+  begin_append("c");
+  turn_until(loop, [] { return true; });
+  EXPECT_EQ(peer().received.find(":1:p:b\r\n"), std::string::npos);
+  answer(appended("5000 1 0"));
+  wait([&] { return peer().received.find(":1:p:c\r\n") != std::string::npos; });
+  EXPECT_EQ(count_of("EVALSHA", peer().received), 2U) << "b and c together";
+}
+
+TEST_F(RedisHistoryRefusal, WaitsNoLongerThanTheWindowForAnAnswer) {
+  options.append_window = milliseconds(1);
+  open();
+  make_available();
+  begin_append("a");
+  wait_calls(1);
+  begin_append("b");
+  wait_calls(2);
+  EXPECT_TRUE(outcomes.empty()) << "a was not answered";
+}
+
+TEST_F(RedisHistoryRefusal, SendsNoMoreAsOneThanABatchMayHave) {
+  options.append_window = std::chrono::hours(1);
+  open();
+  make_available();
+  for (std::size_t i = 0; i < batch_events_max; ++i) begin_append("t" + std::to_string(i));
+  wait_calls(1);
+  wait([&] { return peer().received.find(":1:p:t63\r\n") != std::string::npos; });
+  EXPECT_EQ(count_of("EVALSHA", peer().received), 1U);
+  for (std::size_t i = 0; i <= batch_events_max; ++i) begin_append("u" + std::to_string(i));
+  wait([&] { return peer().received.find(":1:p:u63\r\n") != std::string::npos; });
+  EXPECT_EQ(count_of("EVALSHA", peer().received), 2U) << "a full one does not wait";
+  EXPECT_EQ(peer().received.find(":1:p:u64\r\n"), std::string::npos);
+}
+
+TEST_F(RedisHistoryRefusal, SendsLargeEventsApart) {
+  make_available();
+  const std::string large = "{\"text\":\"" + std::string(200'000, 'x') + "\"}";
+  for (int i = 0; i < 2; ++i) store->append({"p", Bytes(large), {}}, [](auto) {});
+  wait_calls(2);
+  EXPECT_EQ(count_of("socket:events:batch:", peer().received), 2U);
+}
+
+TEST_F(RedisHistoryRefusal, AsksAgainForEachAppendOfABatchInDoubt) {
+  make_available();
+  for (const char* token : {"a", "b", ""}) begin_append(token);
+  wait_calls(1);
+  peer().close();
+  wait_next_connection();
+  EXPECT_TRUE(outcomes.empty());
+  make_available();
+  wait_calls(1);
+  answer(bulk(result("5000 1 0") + "\nfailed\n" + result("6000 2 5000")));
+  wait([&] { return outcomes.size() == 3; });
+  EXPECT_FALSE(outcomes[0]->repeated);
+  EXPECT_EQ(outcomes[1].error(), StoreError::unknown) << "it may have been there the first time";
+  EXPECT_EQ(outcomes[2]->position.gid, 6000U);
+}
+
+TEST_F(RedisHistoryRefusal, SaysUnknownOfEachAppendOfABatchAtTheDeadline) {
+  make_available();
+  for (int i = 0; i < 3; ++i) begin_append();
+  wait_calls(1);
+  peer().close();
+  wait([&] { return outcomes.size() == 3; });
+  for (const auto& outcome : outcomes) EXPECT_EQ(outcome.error(), StoreError::unknown);
+}
+
+TEST_F(RedisHistoryRefusal, AnswersNothingMoreOfABatchOnceAnAnswerDestroyedIt) {
+  make_available();
+  begin_append();
+  bool destroyed = false;
+  store->append({"p", Bytes(std::string("{}")), ""}, [&](auto) {
+    store.reset();
+    destroyed = true;
+  });
+  begin_append();
+  wait_calls(1);
+  answer(bulk(result("5000 1 0") + '\n' + result("6000 2 5000") + '\n' + result("7000 3 6000")));
+  wait([&] { return destroyed; });
+  EXPECT_EQ(outcomes.size(), 1U);
 }
 
 TEST_F(RedisHistoryRefusal, TellsTheScriptTheGreatestNumberItKnows) {

@@ -22,6 +22,8 @@ std::string Names::token(std::string_view program, std::string_view token) const
       .append(token);
 }
 
+std::string Names::batch(std::string_view id) const { return (prefix_ + "batch:").append(id); }
+
 std::string Names::claim(std::string_view sid) const { return (prefix_ + "claim:").append(sid); }
 
 std::string Names::program_channel(std::string_view program) const {

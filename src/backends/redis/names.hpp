@@ -9,6 +9,7 @@
 //   token:{n}:{programId}:{token}
 //                         the result of an append, for as long as the token counts; n is the length
 //                         of the program's name in bytes
+//   batch:{id}            the results of appends that were one step, until nobody asks again
 //   claim:{sid}           the greatest fence of a socket id, for claimed_for()
 //   bus:program:{programId}, bus:claims, bus:probe
 //                         channels; `bus:{db}:…` unless the database is 0, because channels are
@@ -26,6 +27,7 @@ class Names {
   [[nodiscard]] std::string meta() const { return prefix_ + "meta"; }
   [[nodiscard]] std::string program(std::string_view program) const;
   [[nodiscard]] std::string token(std::string_view program, std::string_view token) const;
+  [[nodiscard]] std::string batch(std::string_view id) const;
   [[nodiscard]] std::string claim(std::string_view sid) const;
 
   [[nodiscard]] std::string program_channel(std::string_view program) const;

@@ -33,8 +33,8 @@ TEST(RedisNames, KeepTheChannelsOfDatabasesApart) {
 TEST(RedisNames, AreAllInOneSlotOfACluster) {
   const Names names(0, true);
   for (const std::string& name :
-       {names.meta(), names.program("p"), names.token("p", "t"), names.claim("sid"),
-        names.program_channel("{p}"), names.claims_channel()}) {
+       {names.meta(), names.program("p"), names.token("p", "t"), names.batch("b"),
+        names.claim("sid"), names.program_channel("{p}"), names.claims_channel()}) {
     EXPECT_EQ(name.find("{socket:events}:"), 0U) << name;
   }
   EXPECT_EQ(names.publish(), "SPUBLISH");

@@ -17,14 +17,16 @@ constexpr history::Gid gid_end = history::Gid{1} << 53U;  // a score holds no gr
 // Numbers are written with %.0f: Lua's tostring rounds them to 14 digits.
 //
 // ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 the epoch that it saw last
-// and 5 the greatest number seen of it, 6 ttl in ms
+// and 5 the greatest number seen of it, 6 ttl in ms, 7 how many fields of meta are wanted, and
+// their names
 constexpr std::string_view both = R"lua(
 local function text(number) return string.format('%.0f', number) end
 local meta = KEYS[1]
 local time = redis.call('TIME')
 local clock = time[1] * 1000000 + time[2]
 local oldest = clock - ARGV[6] * 1000
-local known = redis.call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor')
+local known = redis.call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor',
+  unpack(ARGV, 8, 7 + ARGV[7]))
 local epoch, last, floor = known[2], tonumber(known[3] or 0), tonumber(known[4] or 0)
 if known[1] ~= ARGV[1] or not epoch or (epoch == ARGV[4] and last < tonumber(ARGV[5])) then
   epoch = ARGV[2]
@@ -34,69 +36,129 @@ if known[1] ~= ARGV[1] or not epoch or (epoch == ARGV[4] and last < tonumber(ARG
 end
 )lua";
 
-// ARGV: 7 events_max, 8 bytes_max, 9 the token's ttl in ms, 10 after how many ms a program is
-// forgotten, 11 program, 12 the same in JSON, 13 PUBLISH or SPUBLISH, 14 channel, 15 body, 16 the
-// call, 17 whether the token is its own. Everything that can fail comes before the first write.
+// KEYS: 1 meta, 2 the batch, the programs, tokens.
+// ARGV: from 7 on how many programs, the field of each, 7 that follow below, for each program its
+// name in JSON and its channel, and for each event the number of its program, the place of its
+// token in KEYS or 0, and its body. Whatever can fail comes before the first write.
+//
+// What one program's key or field makes impossible fails for its events alone.
 constexpr std::string_view append_only = R"lua(
-local set, token = KEYS[2], KEYS[3]
-local field, body = 'program:' .. ARGV[11], ARGV[15]
-local digest = ARGV[17] == '1' and '-' or redis.sha1hex(body)
-local first = redis.call('GET', token)
-if first then
-  if string.match(first, '%S+$') ~= digest then return 'taken' end
-  return first
-end
+local before = redis.call('GET', KEYS[2])
+if before then return before end
+local count, at = tonumber(ARGV[7]), 8 + ARGV[7]
+local events_max, bytes_max, batch_ttl, token_ttl, remembered, publish, batch = unpack(ARGV, at, at + 6)
+events_max, bytes_max = tonumber(events_max), tonumber(bytes_max)
+at = at + 7
 
-local seq, prev, bytes = 0, 0, 0
-local count = redis.call('ZCARD', set)
-local state = redis.call('HGET', meta, field)
-if state then
-  seq, prev, bytes = string.match(state, '^(%d+) (%d+) (%d+)$')
-elseif count > 0 then
-  redis.call('DEL', set) -- its numbers are lost
-  count = 0
-end
-if count == 0 then bytes = 0 end
-
-local gid
-local next_ms = (math.floor(last / 1000) + 1) * 1000
-if next_ms <= clock - clock % 1000 then gid = clock
-elseif next_ms < clock + 1000000 then gid = next_ms
-else gid = last + 1 end
-gid = math.max(gid, floor + 1)
-seq, count, bytes = seq + 1, count + 1, bytes + #body
-
-local member = '{"seq":' .. text(seq) .. ',"prev":' .. text(prev) .. ',"gid":' .. text(gid)
-  .. ',"envelope":' .. body .. '}'
-redis.call('ZADD', set, text(gid), member)
-while count > 0 do
-  local head = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
-  if count <= tonumber(ARGV[7]) and bytes <= tonumber(ARGV[8]) and tonumber(head[2]) >= oldest then
-    break
+local programs = {}
+for i = 1, count do
+  local key, state = KEYS[2 + i], known[4 + i]
+  local program = {key = key, channel = ARGV[at + 1], added = {}, seq = 0, prev = '0', bytes = 0,
+    head = '{"epoch":"' .. epoch .. '","program":' .. ARGV[at] .. ','}
+  at = at + 2
+  local kept = redis.pcall('ZCARD', key)
+  if type(kept) == 'table' then
+    if not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
+    program.failed = true
+  elseif state then
+    program.seq, program.prev, program.bytes = string.match(state, '^(%d+) (%d+) (%d+)$')
+    program.failed = not program.seq
+  elseif kept > 0 then
+    program.stale = true -- its numbers are lost
+    kept = 0
   end
-  redis.call('ZREMRANGEBYRANK', set, 0, 0)
-  local numbers = string.match(head[1], '^{"seq":%d+,"prev":%d+,"gid":%d+,"envelope":') or head[1]
-  count, bytes = count - 1, bytes - math.max(#head[1] - #numbers - 1, 0)
+  if kept == 0 then program.bytes = 0 end
+  program.kept = kept
+  programs[i] = program
 end
+local tokens = {}
+if #KEYS > 2 + count then
+  local results = redis.call('MGET', unpack(KEYS, 3 + count))
+  for i = 1, #results do tokens[KEYS[2 + count + i]] = results[i] end
+end
+
+local results, messages, news = {}, {}, {}
+local last_before, gid = last, nil
+local this_ms = clock - clock % 1000
+for i = 1, (#ARGV - at + 1) / 3 do
+  local program, token, body = programs[tonumber(ARGV[at])], KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]
+  at = at + 3
+  local first = token and tokens[token]
+  local digest = token and redis.sha1hex(body)
+  if program.failed then
+    results[i] = 'failed'
+  elseif first then
+    results[i] = string.match(first, '%S+$') == digest and first or 'taken'
+  else
+    local next_ms = (math.floor(last / 1000) + 1) * 1000
+    if next_ms <= this_ms then gid = clock
+    elseif next_ms < clock + 1000000 then gid = next_ms
+    else gid = last + 1 end
+    gid = math.max(gid, floor + 1)
+    last = gid
+    program.seq, program.bytes = program.seq + 1, program.bytes + #body
+    local number, seq, prev, added = text(gid), text(program.seq), program.prev, program.added
+    local numbers = '"seq":' .. seq .. ',"prev":' .. prev .. ',"gid":' .. number .. ',"envelope":'
+    program.prev = number
+    added[#added + 1] = number
+    added[#added + 1] = '{' .. numbers .. body .. '}'
+    messages[#messages + 1] = program.channel
+    messages[#messages + 1] = program.head .. numbers .. body .. '}'
+    local result = epoch .. ' ' .. number .. ' ' .. seq .. ' ' .. prev .. ' ' .. batch
+    results[i] = result
+    if token then
+      tokens[token] = result .. ' ' .. digest
+      news[#news + 1] = token
+    end
+  end
+end
+local result = table.concat(results, '\n')
+if not gid then return result end
 
 local ahead = math.max(math.ceil((gid - clock) / 1000), 0)
-redis.call('PEXPIRE', set, text(ARGV[6] + ahead))
-redis.call('HSET', meta, 'last', text(gid), field, text(seq) .. ' ' .. text(gid) .. ' ' .. text(bytes))
-local result = epoch .. ' ' .. text(gid) .. ' ' .. text(seq) .. ' ' .. text(prev)
-  .. ' ' .. ARGV[16]
-redis.call('SET', token, result .. ' ' .. digest, 'PX', text(ARGV[9] + ahead))
-redis.call(ARGV[13], ARGV[14],
-  '{"epoch":"' .. epoch .. '","program":' .. ARGV[12] .. ',' .. string.sub(member, 2))
+local fields = {}
+for i = 1, count do
+  local program = programs[i]
+  local key, kept, bytes = program.key, program.kept, program.bytes
+  if #program.added > 0 then
+    if program.stale then redis.call('DEL', key) end
+    redis.call('ZADD', key, unpack(program.added))
+    kept = kept + #program.added / 2
+    local gone, done = 0, false
+    while kept > 0 and not done do
+      local surplus = math.min(math.max(kept - events_max, 0), 100)
+      local heads = redis.call('ZRANGE', key, gone, gone + surplus, 'WITHSCORES')
+      done = #heads == 0
+      for n = 1, #heads, 2 do
+        local head = heads[n]
+        if kept <= events_max and bytes <= bytes_max and tonumber(heads[n + 1]) >= oldest then
+          done = true
+          break
+        end
+        local numbers = string.match(head, '^{"seq":%d+,"prev":%d+,"gid":%d+,"envelope":') or head
+        gone, kept, bytes = gone + 1, kept - 1, bytes - math.max(#head - #numbers - 1, 0)
+      end
+    end
+    if gone > 0 then redis.call('ZREMRANGEBYRANK', key, 0, gone - 1) end
+    redis.call('PEXPIRE', key, text(ARGV[6] + ahead))
+    fields[#fields + 1] = ARGV[7 + i]
+    fields[#fields + 1] = text(program.seq) .. ' ' .. program.prev .. ' ' .. text(bytes)
+  end
+end
+redis.call('HSET', meta, 'last', text(gid), unpack(fields))
+redis.call('SET', KEYS[2], result, 'PX', text(batch_ttl + ahead))
+for i = 1, #news do redis.call('SET', news[i], tokens[news[i]], 'PX', text(token_ttl + ahead)) end
+for i = 1, #messages, 2 do redis.call(publish, messages[i], messages[i + 1]) end
 
-if math.floor(gid / 1000000) ~= math.floor(last / 1000000) then
-  local at = string.match(redis.call('HGET', meta, 'scan') or '', '^%d+$') or '0'
-  local scan = redis.pcall('HSCAN', meta, at, 'COUNT', 100)
-  local fields = scan[2] or {}
-  for i = 1, #fields, 2 do
-    local top = string.sub(fields[i], 1, 8) == 'program:'
-      and tonumber(string.match(fields[i + 1], '^%d+ (%d+) %d+$'))
-    if top and top < clock - ARGV[10] * 1000 then
-      redis.call('HDEL', meta, fields[i])
+if math.floor(gid / 1000000) ~= math.floor(last_before / 1000000) then
+  local from = string.match(redis.call('HGET', meta, 'scan') or '', '^%d+$') or '0'
+  local scan = redis.pcall('HSCAN', meta, from, 'COUNT', 100)
+  local found = scan[2] or {}
+  for i = 1, #found, 2 do
+    local top = string.sub(found[i], 1, 8) == 'program:'
+      and tonumber(string.match(found[i + 1], '^%d+ (%d+) %d+$'))
+    if top and top < clock - remembered * 1000 then
+      redis.call('HDEL', meta, found[i])
       floor = math.max(floor, top)
     end
   end
@@ -105,11 +167,11 @@ end
 return result
 )lua";
 
-// ARGV: from 7 on, for each further key: program, after, newest_max.
+// ARGV: 7 no fields, then for each further key: program, after, newest_max.
 constexpr std::string_view read_only = R"lua(
 local reply = {epoch, text(floor)}
 for i = 2, #KEYS do
-  local at = 3 * i + 1
+  local at = 3 * i + 2
   local after, newest_max = tonumber(ARGV[at + 1]), ARGV[at + 2]
   local state = redis.call('HGET', meta, 'program:' .. ARGV[at])
   local top = state and string.match(state, '^%d+ (%d+)') or '0'
@@ -184,6 +246,45 @@ void append_all(std::vector<std::string>& to, std::vector<std::string> more) {
   std::move(more.begin(), more.end(), std::back_inserter(to));
 }
 
+/// The programs of a batch, each once, with its place in the call, which counts from 1.
+class Places {
+ public:
+  explicit Places(const std::vector<const history::AppendRequest*>& requests) {
+    for (const history::AppendRequest* request : requests) {
+      if (place(request->program) > names_.size()) names_.push_back(request->program);
+    }
+  }
+  [[nodiscard]] const std::vector<std::string_view>& names() const { return names_; }
+  /// Above all others if it is none of them.
+  [[nodiscard]] std::size_t place(std::string_view program) const {
+    return static_cast<std::size_t>(std::ranges::find(names_, program) - names_.begin()) + 1;
+  }
+
+ private:
+  std::vector<std::string_view> names_;
+};
+
+/// Takes a word, or all that is left, from the front of `line`.
+std::string_view take_word(std::string_view& line, char separator) {
+  const std::size_t end = std::min(line.find(separator), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+/// Of one event; nothing if the line makes no sense.
+std::optional<AppendResult> result_of(std::string_view line, std::string_view batch) {
+  if (line == "taken") return Unexpected{history::StoreError::token_taken};
+  if (line == "failed") return Unexpected{history::StoreError::unavailable};
+  std::array<std::string_view, 5> words;  // epoch, gid, seq, prev, batch; what follows is a digest
+  for (std::string_view& word : words) word = take_word(line, ' ');
+  const auto gid = history::parse_number(words[1]);
+  const auto seq = history::parse_number(words[2]);
+  const auto prev = history::parse_number(words[3]);
+  if (!history::is_epoch(words[0]) || !gid || !seq || !prev) return std::nullopt;
+  return history::Appended{{history::Epoch(words[0]), *gid, *seq}, *prev, words[4] != batch};
+}
+
 }  // namespace
 
 std::string append_script() { return std::string(both).append(append_only); }
@@ -192,17 +293,38 @@ std::string claim_script() { return std::string(claim_only); }
 
 std::vector<std::string> append_arguments(const Names& names, const CallContext& context,
                                           const history::Retention& retention,
-                                          const AppendCall& append) {
-  const history::AppendRequest& request = *append.request;
-  std::vector<std::string> arguments = {"3", names.meta(), names.program(request.program),
-                                        names.token(request.program, request.token)};
+                                          const AppendBatch& batch) {
+  std::vector<std::string> keys = {names.meta(), names.batch(batch.id)};
+  std::vector<std::string> fields;
+  std::vector<std::string> channels;
+  std::vector<std::string> tokens;
+  std::vector<std::string> events;
+  const Places programs(batch.requests);
+  for (const std::string_view program : programs.names()) {
+    keys.push_back(names.program(program));
+    fields.push_back(std::string("program:").append(program));
+    append_all(channels, {json::quote(program), names.program_channel(program)});
+  }
+  for (const history::AppendRequest* request : batch.requests) {
+    if (!request->token.empty()) tokens.push_back(names.token(request->program, request->token));
+    const std::size_t token = request->token.empty() ? 0 : keys.size() + tokens.size();
+    append_all(events, {text(programs.place(request->program)), text(token),
+                        std::string(request->body.view())});
+  }
+  append_all(keys, std::move(tokens));
+
+  std::vector<std::string> arguments = {text(keys.size())};
+  append_all(arguments, std::move(keys));
   append_all(arguments, shared_arguments(context, retention));
-  append_all(arguments,
-             {text(retention.events_max), text(retention.bytes_max),
-              std::to_string(append.token_ttl.count()),
-              std::to_string(history::remembered_for(retention).count()), request.program,
-              json::quote(request.program), names.publish(), names.program_channel(request.program),
-              std::string(request.body.view()), append.call, append.own_token ? "1" : "0"});
+  arguments.push_back(text(fields.size()));
+  append_all(arguments, std::move(fields));
+  append_all(
+      arguments,
+      {text(retention.events_max), text(retention.bytes_max), std::to_string(batch.id_ttl.count()),
+       std::to_string(retention.ttl.count()),
+       std::to_string(history::remembered_for(retention).count()), names.publish(), batch.id});
+  append_all(arguments, std::move(channels));
+  append_all(arguments, std::move(events));
   return arguments;
 }
 
@@ -214,6 +336,7 @@ std::vector<std::string> read_arguments(const Names& names, const CallContext& c
     arguments.push_back(names.program(request.program));
   }
   append_all(arguments, shared_arguments(context, retention));
+  arguments.emplace_back("0");
   for (const history::ReadRequest& request : requests) {
     append_all(arguments,
                {request.program, text(std::min(request.after, gid_end)), text(request.newest_max)});
@@ -231,22 +354,18 @@ std::vector<std::string> claim_arguments(const Names& names, const history::Rete
           names.claims_channel()};
 }
 
-std::optional<Result<history::Appended, history::StoreError>> append_result(const redisReply& reply,
-                                                                            std::string_view call) {
-  auto rest = string_of(reply);
-  if (!rest) return std::nullopt;
-  if (rest == "taken") return Unexpected{history::StoreError::token_taken};
-  std::array<std::string_view, 5> words;  // epoch, gid, seq, prev, call; what follows is a digest
-  for (std::string_view& word : words) {
-    const std::size_t end = std::min(rest->find(' '), rest->size());
-    word = rest->substr(0, end);
-    rest->remove_prefix(std::min(end + 1, rest->size()));
+std::optional<std::vector<AppendResult>> append_results(const redisReply& reply,
+                                                        const AppendBatch& batch) {
+  auto lines = string_of(reply);
+  if (!lines) return std::nullopt;
+  std::vector<AppendResult> results;
+  for (std::size_t i = 0; i < batch.requests.size(); ++i) {
+    auto result = result_of(take_word(*lines, '\n'), batch.id);
+    if (!result) return std::nullopt;
+    results.push_back(*std::move(result));
   }
-  const auto gid = history::parse_number(words[1]);
-  const auto seq = history::parse_number(words[2]);
-  const auto prev = history::parse_number(words[3]);
-  if (!history::is_epoch(words[0]) || !gid || !seq || !prev) return std::nullopt;
-  return history::Appended{{history::Epoch(words[0]), *gid, *seq}, *prev, words[4] != call};
+  if (!lines->empty()) return std::nullopt;
+  return results;
 }
 
 std::optional<history::ReadReply> read_result(const redisReply& reply,

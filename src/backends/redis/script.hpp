@@ -33,26 +33,30 @@ struct CallContext {
   history::Gid seen_in_epoch = 0;  ///< and the greatest number known of it.
 };
 
-struct AppendCall {
-  const history::AppendRequest* request = nullptr;  ///< With a token.
-  std::string call;  ///< Fresh for each call and kept over its retries: tells them from a repeat.
-  bool own_token = false;  ///< Drawn for this call; nobody can come with another body.
-  std::chrono::milliseconds token_ttl{};
+/// Appends that one call carries out, in this order and with neighbouring numbers.
+struct AppendBatch {
+  std::string id;  ///< Fresh for each batch and kept over its retries, which bring the same result.
+  std::chrono::milliseconds id_ttl{};                   ///< For so long.
+  std::vector<const history::AppendRequest*> requests;  ///< At most batch_events_max; not empty.
 };
+constexpr std::size_t batch_events_max = 64;
+
+using AppendResult = Result<history::Appended, history::StoreError>;
 
 /// What follows `EVALSHA sha`: the count of keys, the keys, the arguments.
 std::vector<std::string> append_arguments(const Names& names, const CallContext& context,
                                           const history::Retention& retention,
-                                          const AppendCall& append);
+                                          const AppendBatch& batch);
 std::vector<std::string> read_arguments(const Names& names, const CallContext& context,
                                         const history::Retention& retention,
                                         const std::vector<history::ReadRequest>& requests);
 std::vector<std::string> claim_arguments(const Names& names, const history::Retention& retention,
                                          const std::string& sid);
 
-/// Nothing if the reply is not of the script's shape. The only error is `token_taken`.
-std::optional<Result<history::Appended, history::StoreError>> append_result(const redisReply& reply,
-                                                                            std::string_view call);
+/// One result a request, in their order; nothing if the reply is not of the script's shape. Errors:
+/// `token_taken`, and `unavailable` where the program's key or numbers are not Crier's.
+std::optional<std::vector<AppendResult>> append_results(const redisReply& reply,
+                                                        const AppendBatch& batch);
 /// Likewise. An entry of a set that is not an event of Crier, or is out of place, is passed over:
 /// the chain of `prev` shows what is missing.
 std::optional<history::ReadReply> read_result(const redisReply& reply,

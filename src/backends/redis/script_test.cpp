@@ -32,17 +32,26 @@ class RedisServerScript : public testing::Test {
     return server().command(arguments);
   }
 
+  /// One call for all; `id`: as a retry of that call.
+  std::vector<AppendResult> append_all(const std::vector<history::AppendRequest>& requests,
+                                       std::string id = {}) {
+    if (id.empty()) id = "batch-" + std::to_string(++calls);
+    AppendBatch batch{id, milliseconds(60'000), {}};
+    for (const auto& request : requests) batch.requests.push_back(&request);
+    const auto reply = eval(append_script(), append_arguments(names, context, retention, batch));
+    return append_results(*reply, batch).value_or(std::vector<AppendResult>());
+  }
+  static history::AppendRequest request(std::string program, std::string token = {},
+                                        std::string body = "{}") {
+    return {std::move(program), Bytes(std::move(body)), std::move(token)};
+  }
+
   std::optional<history::Appended> append(const std::string& program = "p",
                                           const std::string& token = {},
                                           const std::string& body = "{}") {
-    const std::string call = "call-" + std::to_string(++calls);
-    const history::AppendRequest request{program, Bytes(body), token.empty() ? call : token};
-    const auto reply = eval(
-        append_script(), append_arguments(names, context, retention,
-                                          {&request, call, token.empty(), milliseconds(60'000)}));
-    const auto result = append_result(*reply, call);
-    if (!result || !result->has_value()) return std::nullopt;
-    return **result;
+    const auto results = append_all({request(program, token, body)});
+    if (results.empty() || !results[0]) return std::nullopt;
+    return *results[0];
   }
 
   std::optional<history::ReadReply> read(const std::vector<history::ReadRequest>& requests) {
@@ -167,7 +176,10 @@ TEST_F(RedisServerScript, ExpiresTheSetWithItsNewestEventAndTheTokenWithIt) {
   ASSERT_TRUE(append("p", "t").has_value());
   EXPECT_GT(std::stoll(server().text({"PTTL", names.program("p")})), 90'000);
   EXPECT_LE(std::stoll(server().text({"PTTL", names.program("p")})), 100'001);
-  EXPECT_LE(std::stoll(server().text({"PTTL", names.token("p", "t")})), 60'001);
+  EXPECT_GT(std::stoll(server().text({"PTTL", names.token("p", "t")})), 90'000);
+  EXPECT_LE(std::stoll(server().text({"PTTL", names.token("p", "t")})), 100'001);
+  EXPECT_GT(std::stoll(server().text({"PTTL", names.batch("batch-1")})), 50'000);
+  EXPECT_LE(std::stoll(server().text({"PTTL", names.batch("batch-1")})), 60'001);
   set_meta("last", std::to_string(clock() + 100 * second));
   ASSERT_TRUE(append("p", "u").has_value());
   EXPECT_GT(std::stoll(server().text({"PTTL", names.program("p")})), 190'000);
@@ -298,6 +310,134 @@ TEST_F(RedisServerScript, BindsATokenToItsBodyWithoutChangingAnything) {
   EXPECT_EQ(append("p", "t", R"({"n":1})")->position, first->position);
 }
 
+TEST_F(RedisServerScript, NumbersABatchAsIfItsEventsCameOneByOne) {
+  ASSERT_TRUE(append("b").has_value());
+  const auto results = append_all({request("a", {}, R"({"n":1})"), request("b", {}, R"({"n":2})"),
+                                   request("a", {}, R"({"n":3})")});
+  ASSERT_EQ(results.size(), 3U);
+  for (const auto& result : results) ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(results[0]->position.seq, 1U);
+  EXPECT_EQ(results[0]->prev, 0U);
+  EXPECT_EQ(results[1]->position.seq, 2U);
+  EXPECT_EQ(results[2]->position.seq, 2U);
+  EXPECT_EQ(results[2]->prev, results[0]->position.gid);
+  EXPECT_LT(results[0]->position.gid, results[1]->position.gid);
+  EXPECT_LT(results[1]->position.gid, results[2]->position.gid);
+  const auto reply = read({{"a", 0, 0}, {"b", 0, 0}});
+  EXPECT_EQ(reply->programs[0].top, results[2]->position.gid);
+  ASSERT_EQ(reply->programs[0].records.size(), 2U);
+  EXPECT_EQ(reply->programs[0].records[1].body.view(), R"({"n":3})");
+  EXPECT_EQ(reply->programs[0].records[1].prev, results[0]->position.gid);
+  EXPECT_EQ(reply->programs[1].records.size(), 2U);
+  EXPECT_EQ(meta("last"), std::to_string(results[2]->position.gid));
+  EXPECT_THAT(meta("program:a"), testing::EndsWith(" 14"));
+}
+
+TEST_F(RedisServerScript, AnswersABatchThatIsSentAgainWithItsFirstResults) {
+  const std::vector<history::AppendRequest> requests = {request("p"), request("p", "t"),
+                                                        request("q")};
+  ASSERT_TRUE(append("p", "t").has_value());
+  const auto first = append_all(requests, "again");
+  const auto second = append_all(requests, "again");
+  ASSERT_EQ(first.size(), 3U);
+  ASSERT_EQ(second.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(second[i]->position, first[i]->position);
+    EXPECT_EQ(second[i]->prev, first[i]->prev);
+    EXPECT_EQ(second[i]->repeated, i == 1) << i;
+  }
+  EXPECT_EQ(server().text({"ZCARD", names.program("p")}), "2");
+  EXPECT_EQ(server().text({"ZCARD", names.program("q")}), "1");
+}
+
+TEST_F(RedisServerScript, KnowsATokenThatCameEarlierInTheBatch) {
+  const auto results =
+      append_all({request("p", "t"), request("p", "t"), request("p", "t", R"({"n":2})"),
+                  request("q", "t", R"({"n":2})"), request("p", "u")});
+  ASSERT_EQ(results.size(), 5U);
+  EXPECT_EQ(results[1]->position, results[0]->position);
+  EXPECT_EQ(results[2].error(), history::StoreError::token_taken);
+  EXPECT_EQ(results[3]->position.seq, 1U) << "tokens are of a program";
+  EXPECT_EQ(results[4]->position.seq, 2U) << "what is not new takes no number";
+  EXPECT_EQ(append("p", "t")->position, results[0]->position);
+  EXPECT_TRUE(append("p", "u")->repeated);
+}
+
+TEST_F(RedisServerScript, FailsTheEventsOfAProgramThatIsNotOneAlone) {
+  server().command({"SET", names.program("broken"), "a string"});
+  set_meta("program:odd", "no numbers");
+  const auto results = append_all({request("p"), request("broken"), request("odd"), request("p")});
+  ASSERT_EQ(results.size(), 4U);
+  EXPECT_EQ(results[0]->position.seq, 1U);
+  EXPECT_EQ(results[1].error(), history::StoreError::unavailable);
+  EXPECT_EQ(results[2].error(), history::StoreError::unavailable);
+  EXPECT_EQ(results[3]->position.seq, 2U);
+  EXPECT_EQ(meta("program:odd"), "no numbers");
+  EXPECT_EQ(meta("program:broken"), "");
+}
+
+TEST_F(RedisServerScript, TrimsABatchLikeEventsThatCameOneByOne) {
+  retention.events_max = 5;
+  std::vector<history::AppendRequest> many;
+  for (int n = 0; n < 40; ++n)
+    many.push_back(request("p", {}, "{\"n\":" + std::to_string(n) + "}"));
+  ASSERT_EQ(append_all(many).size(), 40U);
+  auto kept = read({{"p", 0, 0}})->programs[0].records;
+  ASSERT_EQ(kept.size(), 5U);
+  EXPECT_EQ(kept[0].seq, 36U);
+  EXPECT_THAT(meta("program:p"), testing::EndsWith(" 40"));
+  retention = {.events_max = 1000, .bytes_max = 20};
+  ASSERT_EQ(append_all({request("p", {}, R"({"n":40})"), request("p", {}, R"({"n":41})")}).size(),
+            2U);
+  kept = read({{"p", 0, 0}})->programs[0].records;
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].seq, 41U);
+  EXPECT_THAT(meta("program:p"), testing::EndsWith(" 16"));
+  const std::string large = "{\"text\":\"" + std::string(30, 'x') + "\"}";
+  ASSERT_EQ(append_all({request("p", {}, large)}).size(), 1U);
+  EXPECT_TRUE(read({{"p", 0, 0}})->programs[0].records.empty()) << "larger than all that is kept";
+  EXPECT_THAT(meta("program:p"), testing::EndsWith(" 0"));
+  retention.events_max = 500;
+  retention.bytes_max = 1024 * 1024;
+  for (int i = 0; i < 10; ++i) append_all(std::vector<history::AppendRequest>(60, request("p")));
+  retention.events_max = 2;
+  append();
+  EXPECT_EQ(read({{"p", 0, 0}})->programs[0].records.size(), 2U) << "however many are too many";
+}
+
+TEST_F(RedisServerScript, AnnouncesABatchInItsOrder) {
+  const std::unique_ptr<redisContext, decltype(&redisFree)> subscriber(
+      redisConnectWithTimeout("127.0.0.1", server().port(), {20, 0}), &redisFree);
+  for (const char* program : {"p", "q"}) {
+    const std::string channel = names.program_channel(program);
+    const TestServer::Reply subscribed(
+        static_cast<redisReply*>(redisCommand(subscriber.get(), "SUBSCRIBE %s", channel.c_str())));
+  }
+  const auto results = append_all({request("q"), request("p"), request("q"), request("p")});
+  ASSERT_EQ(results.size(), 4U);
+  for (const auto& expected : results) {
+    void* raw = nullptr;
+    ASSERT_EQ(redisGetReply(subscriber.get(), &raw), REDIS_OK);
+    const TestServer::Reply reply(static_cast<redisReply*>(raw));
+    ASSERT_EQ(reply->elements, 3U);
+    const auto message = decode_bus_message(
+        {reply->element[2]->str, static_cast<std::size_t>(reply->element[2]->len)});
+    ASSERT_TRUE(message.has_value()) << reply->element[2]->str;
+    EXPECT_EQ(message->record.gid, expected->position.gid);
+  }
+}
+
+TEST_F(RedisServerScript, TakesAsManyEventsAndProgramsAsABatchMayHave) {
+  std::vector<history::AppendRequest> requests;
+  for (std::size_t i = 0; i < batch_events_max; ++i) {
+    requests.push_back(request("p" + std::to_string(i), "t"));
+  }
+  const auto results = append_all(requests);
+  ASSERT_EQ(results.size(), batch_events_max);
+  for (const auto& result : results) EXPECT_EQ(result->position.seq, 1U);
+  EXPECT_TRUE(append("p63", "t")->repeated);
+}
+
 TEST_F(RedisServerScript, FencesWithTheClockAndAboveTheFenceBefore) {
   const auto claim = [&] {
     return claim_result(*eval(claim_script(), claim_arguments(names, retention, "a \"sid\"")));
@@ -322,7 +462,8 @@ TEST_F(RedisServerScript, FencesWithTheClockAndAboveTheFenceBefore) {
 
 TEST_F(RedisServerScript, TouchesDeclaredKeysOnly) {
   server().command({"ACL", "SETUSER", "default", "resetkeys", "~socket:events:meta",
-                    "~socket:events:program:p", "~socket:events:token:1:p:t"});
+                    "~socket:events:program:p", "~socket:events:token:1:p:t",
+                    "~socket:events:batch:batch-1"});
   const auto appended = append("p", "t");
   const auto reply = read({{"p", 0, 0}});
   server().command({"ACL", "SETUSER", "default", "allkeys"});
@@ -344,15 +485,23 @@ std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
 }
 
-TEST(RedisScriptResult, OfAnAppendIsNothingUnlessItHasItsShape) {
-  const auto good = append_result(*parse(bulk("epoch--1 5000 2 4000 mine")), "mine");
+TEST(RedisScriptResult, OfAppendsIsNothingUnlessItHasItsShape) {
+  const history::AppendRequest request;
+  const AppendBatch one{"mine", {}, {&request}};
+  const AppendBatch two{"mine", {}, {&request, &request}};
+  const auto good = append_results(*parse(bulk("epoch--1 5000 2 4000 mine")), one);
   ASSERT_TRUE(good.has_value());
-  EXPECT_EQ((*good)->position, (history::Position{"epoch--1", 5000, 2}));
-  EXPECT_EQ((*good)->prev, 4000U);
-  EXPECT_FALSE((*good)->repeated);
-  EXPECT_TRUE((*append_result(*parse(bulk("epoch--1 5000 2 4000 mine -")), "other"))->repeated);
-  EXPECT_EQ(append_result(*parse(bulk("taken")), "mine")->error(),
-            history::StoreError::token_taken);
+  EXPECT_EQ((*good)[0]->position, (history::Position{"epoch--1", 5000, 2}));
+  EXPECT_EQ((*good)[0]->prev, 4000U);
+  EXPECT_FALSE((*good)[0]->repeated);
+  const auto both = append_results(*parse(bulk("epoch--1 5000 2 4000 other -\ntaken")), two);
+  ASSERT_TRUE(both.has_value());
+  EXPECT_TRUE((*both)[0]->repeated);
+  EXPECT_EQ((*both)[1].error(), history::StoreError::token_taken);
+  EXPECT_EQ((*append_results(*parse(bulk("failed")), one))[0].error(),
+            history::StoreError::unavailable);
+  EXPECT_FALSE(append_results(*parse(bulk("taken")), two).has_value()) << "too few";
+  EXPECT_FALSE(append_results(*parse(bulk("taken\ntaken")), one).has_value()) << "too many";
   const std::string cases[] = {
       ":1\r\n",
       "$-1\r\n",
@@ -367,7 +516,7 @@ TEST(RedisScriptResult, OfAnAppendIsNothingUnlessItHasItsShape) {
       bulk("epoch--1  5000 2 1 mine"),
   };
   for (const std::string& answer : cases) {
-    EXPECT_FALSE(append_result(*parse(answer), "mine").has_value()) << answer;
+    EXPECT_FALSE(append_results(*parse(answer), one).has_value()) << answer;
   }
 }
 
