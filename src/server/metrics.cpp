@@ -66,7 +66,7 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_publishes_unrecoverable_total", "counter",
       "Events delivered without a place in the history.", m.publishes_unrecoverable);
   one(out, "crier_deliveries_total", "counter", "Live events handed to sockets.", m.deliveries);
-  one(out, "crier_deflated_total", "counter", "Messages compressed, each once for all receivers.",
+  one(out, "crier_deflated_total", "counter", "Messages compressed; an event once a worker.",
       m.deflated);
   one(out, "crier_replayed_total", "counter", "Events sent again for catch-up.", m.replayed);
   one(out, "crier_client_events_dropped_total", "counter", "Events from clients, dropped.",
