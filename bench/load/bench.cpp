@@ -40,10 +40,13 @@ Window::Window(Bench& bench)
     : bench_(bench),
       begin_(nanoseconds()),
       cpu_(cpu_nanoseconds(bench.options.servers)),
-      idle_(bench.loop.idle()) {}
+      idle_(bench.loop.idle()) {
+  bench.watch.begin();
+}
 
 void Window::finish() {
   seconds_ = static_cast<double>(nanoseconds() - begin_) / 1e9;
+  bench_.watch.end();
   cpu_seconds_ = static_cast<double>(cpu_nanoseconds(bench_.options.servers) - cpu_) / 1e9;
   bench_.figures.window_seconds = seconds_;
   bench_.figures.generator_idle = static_cast<double>(bench_.loop.idle() - idle_) / 1e9 / seconds_;

@@ -8,6 +8,7 @@
 #include "loop.hpp"
 #include "options.hpp"
 #include "publisher.hpp"
+#include "watch.hpp"
 
 #include <string>
 
@@ -21,6 +22,8 @@ struct Bench {
   Crowd& crowd;
   Publishers& publishers;
   Figures& figures;
+  Watch& watch;
+  std::uint64_t& happened;  ///< What a command counts besides deliveries.
 
   /// Connects everybody and notes what that cost; what is wrong when nobody got in, else nothing.
   [[nodiscard]] std::string connect();
@@ -54,6 +57,8 @@ class Window {
 [[nodiscard]] std::string run_idle(Bench& bench);
 [[nodiscard]] std::string run_fanout(Bench& bench);
 [[nodiscard]] std::string run_echo(Bench& bench);
+[[nodiscard]] std::string run_connect(Bench& bench);
 [[nodiscard]] std::string run_publish(Bench& bench);
+[[nodiscard]] std::string run_recover(Bench& bench);
 
 }  // namespace load

@@ -27,7 +27,7 @@ Client::Client(Shared& shared, std::size_t index, std::string auth)
 
 void Client::start() {
   state_ = State::opening;
-  paused_ = recovered_ = has_delivery_ = false;
+  paused_ = recovered_ = has_delivery_ = over = false;
   events = 0;
   started_ = nanoseconds();
   connect();

@@ -82,6 +82,7 @@ class Client : public Ready {
   bool slow = false;
   std::uint32_t events = 0;  ///< Of this connection, when cursors are kept.
   std::uint32_t owed = 0;    ///< For who counts what it has missed.
+  bool over = false;         ///< For who waits for it; false when it starts.
 
  protected:
   virtual void connect() = 0;

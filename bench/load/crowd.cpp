@@ -1,6 +1,7 @@
 #include "crowd.hpp"
 
 #include "clock.hpp"
+#include "polling_client.hpp"
 #include "process.hpp"
 #include "websocket_client.hpp"
 
@@ -39,16 +40,24 @@ bool Crowd::set_up(std::string& problem) {
     return std::floor(static_cast<double>(count) * options_.slow);
   };
   for (std::size_t i = 0; i < options_.clients; ++i) {
-    clients_.push_back(std::make_unique<WebSocketClient>(shared_, i, options_.auth_of(i)));
+    clients_.push_back(make_client(i));
     clients_.back()->slow = share_of(i + 1) > share_of(i);
     slow.clients += clients_.back()->slow ? 1 : 0;
   }
   return true;
 }
 
+std::unique_ptr<Client> Crowd::make_client(std::size_t index) {
+  const std::string& auth = options_.auth_of(index);
+  if (options_.transport == Transport::polling) {
+    return std::make_unique<PollingClient>(shared_, index, auth);
+  }
+  return std::make_unique<WebSocketClient>(shared_, index, auth);
+}
+
 void Crowd::set_sources() {
   const std::size_t connections = options_.transport == Transport::polling ? 2 : 1;
-  // 28,000 with Linux's own range of ports.
+  // 27,600 with Linux's own range of ports.
   shared_.clients_per_source = std::max<std::size_t>(ports_per_source() / connections, 1);
   if (options_.clients <= shared_.clients_per_source || !shared_.to.loopback()) return;
   for (std::size_t i = 0; i * shared_.clients_per_source < options_.clients; ++i) {

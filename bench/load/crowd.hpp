@@ -45,6 +45,7 @@ class Crowd {
  private:
   void joined(Client& client, std::int64_t now);
   void lost(Client& client, bool had_joined);
+  std::unique_ptr<Client> make_client(std::size_t index);
   void set_sources();
 
   const Options& options_;

@@ -42,10 +42,11 @@ void Deliveries::expect(std::uint64_t clients, std::int64_t now) {
 }
 
 void Deliveries::end_unstamped(std::int64_t now) {
-  while (!unstamped_.empty() && count - ended_ >= expected_) {
+  while (!unstamped_.empty() &&
+         static_cast<std::int64_t>(count) - ended_ >= static_cast<std::int64_t>(expected_)) {
     whole.record(now - unstamped_.front());
     unstamped_.pop_front();
-    ended_ += expected_;
+    ended_ += static_cast<std::int64_t>(expected_);
     --under_way_;
   }
 }
@@ -59,7 +60,7 @@ std::uint64_t Deliveries::give_up(std::int64_t time) {
   }
   while (!unstamped_.empty() && unstamped_.front() < time) {
     unstamped_.pop_front();
-    ended_ = count;
+    ended_ = static_cast<std::int64_t>(count);
     ++given_up;
   }
   under_way_ -= given_up;
@@ -67,7 +68,7 @@ std::uint64_t Deliveries::give_up(std::int64_t time) {
 }
 
 void Deliveries::clear() {
-  ended_ -= std::min(ended_, count);
+  ended_ -= static_cast<std::int64_t>(count);
   count = others = overrun = 0;
   latency.clear();
   whole.clear();

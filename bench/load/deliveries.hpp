@@ -99,7 +99,8 @@ class Deliveries {
   Stamp stamp_;
   std::uint64_t expected_ = 0;
   std::uint64_t under_way_ = 0;
-  std::uint64_t ended_ = 0;  ///< Events of unstamped broadcasts that are over.
+  std::int64_t ended_ =
+      0;  ///< Events of unstamped broadcasts that are over, less what clear() forgot.
   std::int64_t last_ = 0;
   std::array<Broadcast, slots> broadcasts_{};
   std::deque<std::int64_t> unstamped_;

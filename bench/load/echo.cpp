@@ -18,6 +18,7 @@ class Echo {
     bench_.crowd.shared().acked = [this](Client& client, std::uint64_t id, std::int64_t now) {
       took.record(now - base_ - static_cast<std::int64_t>(id));
       ++count;
+      ++bench_.happened;
       under_way_ -= std::min<std::uint64_t>(under_way_, 1);
       if (open_ && !bench_.options.rate) emit(client, now);
     };
@@ -96,11 +97,11 @@ std::string run_echo(Bench& bench) {
   echo.go_on(bench.options.seconds());
   window.finish();
   bench.figures.acks = window.count_of(echo.count, echo.took);
-  echo.end();
   if (bench.figures.acks->count == 0) {
     return "nobody acknowledges the event \"" + bench.options.event +
            "\": name one with --event that the server answers";
   }
+  echo.end();
   return "";
 }
 

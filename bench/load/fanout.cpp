@@ -8,7 +8,8 @@ namespace load {
 
 namespace {
 
-constexpr double patience = 8;                ///< Seconds for what is under way at the end.
+constexpr double patience = 8;  ///< Seconds for what is under way at the end.
+constexpr std::size_t open_loop_connections = 64;
 constexpr std::uint64_t refusals_most = 100;  ///< Without any publish that is accepted.
 
 class Fanout {
@@ -46,6 +47,8 @@ class Fanout {
           deliveries_.under_way() == 0 && publishers_.under_way() == 0 && waiting_.empty();
       return over || now >= end || bench_.crowd.listening() == 0 ? Loop::done : end;
     });
+    for (const std::int64_t stamp : waiting_) deliveries_.cancel(stamp);
+    bench_.errors.add_if(waiting_.size(), "publishes without a free connection");
     waiting_.clear();
     bench_.errors.add_if(deliveries_.give_up(Loop::never), "broadcast incomplete");
   }
@@ -92,7 +95,9 @@ class Fanout {
 }  // namespace
 
 std::string run_fanout(Bench& bench) {
-  const std::size_t connections = std::max(bench.options.publishers, bench.options.window);
+  // Connections are opened when they are needed: an open loop does not wait for answers.
+  const std::size_t connections = std::max(
+      bench.options.publishers, bench.options.rate ? open_loop_connections : bench.options.window);
   if (std::string problem = bench.set_up_publishers(connections); !problem.empty()) return problem;
   if (std::string problem = bench.connect(); !problem.empty()) return problem;
   if (bench.crowd.listening() == 0) return "no client is left that reads as fast as it can";

@@ -42,7 +42,8 @@ void Loop::run(const Turn& turn) {
     const std::int64_t until = tick(now);
     const std::int64_t wanted = turn(now);
     if (wanted == done) return;
-    const int count = poll(std::min(until, wanted));
+    // Spinning, a turn is so short that it counts as waiting when it finds nothing.
+    const int count = poll(std::min(until, wanted), spin_ ? now : nanoseconds());
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       static_cast<Ready*>(event.data.ptr)->ready(event.events);
@@ -67,8 +68,7 @@ std::int64_t Loop::tick(std::int64_t now) {
   return next;
 }
 
-int Loop::poll(std::int64_t until) {
-  const std::int64_t now = nanoseconds();
+int Loop::poll(std::int64_t until, std::int64_t now) {
   const std::int64_t most = spin_ ? 0 : std::clamp<std::int64_t>(until - now, 0, in_nanoseconds(1));
   const timespec timeout{most / 1'000'000'000, most % 1'000'000'000};
   const int count =

@@ -57,7 +57,7 @@ class Loop {
   };
 
   std::int64_t tick(std::int64_t now);
-  int poll(std::int64_t until);
+  int poll(std::int64_t until, std::int64_t now);
 
   int epoll_;
   bool spin_;

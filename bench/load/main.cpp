@@ -18,7 +18,8 @@ void complain(const std::string& sentence) {
 std::string make_room(const Options& options) {
   const std::size_t each = options.transport == Transport::polling ? 2 : 1;
   const std::uint64_t wanted =
-      options.clients * each + std::max(options.publishers, options.window) * 2 + 64;
+      options.clients * each +
+      options.publish_urls.size() * std::max(options.publishers, options.window) + 128;
   std::uint64_t limit = 0;
   if (allow_files(wanted, limit)) return "";
   return std::to_string(options.clients) + " clients need " + std::to_string(wanted) +
@@ -43,10 +44,11 @@ std::string run(Bench& bench) {
     case Command::publish:
       return run_publish(bench);
     case Command::connect:
+      return run_connect(bench);
     case Command::recover:
-      break;
+      return run_recover(bench);
   }
-  return "there is no such command yet";
+  return "";
 }
 
 bool write(const std::string& file, const std::string& text) {
@@ -75,7 +77,11 @@ int run(const Options& options) {
   figures.url = options.url_text;
   figures.clients = options.clients;
   figures.transport = options.transport == Transport::polling ? "polling" : "websocket";
-  Bench bench{options, loop, errors, *deliveries, crowd, publishers, figures};
+  std::uint64_t happened = 0;
+  Watch watch(
+      options, loop, figures, [&] { return deliveries->count + happened; },
+      [&] { return crowd.listening(); });
+  Bench bench{options, loop, errors, *deliveries, crowd, publishers, figures, watch, happened};
   if (problem.empty() && crowd.set_up(problem)) problem = run(bench);
   if (!problem.empty()) {
     complain(problem);
@@ -89,7 +95,9 @@ int run(const Options& options) {
   figures.errors = errors;
   figures.disconnects = crowd.disconnects;
   if (options.json != "-") std::printf("%s", to_text(figures).c_str());
-  return write(options.json, to_json(figures)) ? 0 : 1;
+  const bool written = write(options.json, to_json(figures)) &&
+                       (options.html.empty() || write(options.html, to_html(figures)));
+  return written ? 0 : 1;
 }
 
 }  // namespace

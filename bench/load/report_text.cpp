@@ -1,33 +1,12 @@
 #include "figures.hpp"
+#include "format.hpp"
 
-#include <array>
-#include <cstdio>
+#include <algorithm>
+#include <utility>
 
 namespace load {
 
 namespace {
-
-std::string format(const char* pattern, double value) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), pattern, value);
-  return text.data();
-}
-
-/// 1234567 → "1,234,567".
-std::string grouped(double number) {
-  std::string digits = format("%.0f", number);
-  for (std::size_t at = digits.size(); at > 3;) {
-    at -= 3;
-    if (digits[at - 1] != '-') digits.insert(at, 1, ',');
-  }
-  return digits;
-}
-
-std::string duration(double nanoseconds) {
-  if (nanoseconds < 1e6) return format("%.0f µs", nanoseconds / 1e3);
-  if (nanoseconds < 1e9) return format("%.2f ms", nanoseconds / 1e6);
-  return format("%.2f s", nanoseconds / 1e9);
-}
 
 std::string line(const std::string& name, const std::string& value) {
   std::string text = name;
@@ -40,16 +19,16 @@ std::string durations(const std::string& name, const Histogram& histogram) {
   std::string text;
   for (const auto& [label, share] :
        {std::pair{"p50 ", 0.5}, {"p90 ", 0.9}, {"p99 ", 0.99}, {"p99.9 ", 0.999}}) {
-    text += label + duration(histogram.quantile(share)) + " · ";
+    text += label + duration_text(histogram.quantile(share)) + " · ";
   }
-  return line(name, text + "most " + duration(histogram.most()));
+  return line(name, text + "most " + duration_text(histogram.most()));
 }
 
 std::string counted(const std::string& name, const std::string& each, const Count& count) {
   std::string text =
       grouped(static_cast<double>(count.count)) + ", " + grouped(count.per_second) + " a second";
   if (count.cpu_microseconds)
-    text += ", " + format("%.2f", *count.cpu_microseconds) + " µs of server CPU each";
+    text += ", " + formatted("%.2f", *count.cpu_microseconds) + " µs of server CPU each";
   return line(name, text) + durations(each, count.took);
 }
 
@@ -71,11 +50,11 @@ std::string connecting(const Figures& figures) {
 
 std::string window(const Figures& figures) {
   if (!figures.window_seconds) return "";
-  std::string text = format("%.2f s", *figures.window_seconds);
+  std::string text = formatted("%.2f s", *figures.window_seconds);
   if (figures.cpu_share)
-    text += ", server on " + format("%.0f", 100 * *figures.cpu_share) + " % of a core";
+    text += ", server on " + formatted("%.0f", 100 * *figures.cpu_share) + " % of a core";
   if (figures.generator_idle)
-    text += ", crier-load idle for " + format("%.0f %%", 100 * *figures.generator_idle);
+    text += ", crier-load idle for " + formatted("%.0f %%", 100 * *figures.generator_idle);
   return line("window", text);
 }
 
@@ -106,7 +85,7 @@ std::string to_text(const Figures& figures) {
   if (figures.deliveries) {
     text += counted("deliveries", "latency", *figures.deliveries);
     if (figures.broadcast) text += durations("whole broadcast", *figures.broadcast);
-    text += line("frames a read", format("%.2f", figures.frames_per_read));
+    text += line("frames a read", formatted("%.2f", figures.frames_per_read));
   }
   if (figures.publishes) text += counted("publishes", "answer", *figures.publishes);
   if (figures.acks) text += counted("acknowledgements", "round trip", *figures.acks);

@@ -73,9 +73,9 @@ std::size_t ports_per_source() {
   std::size_t first = 32768;
   std::size_t last = 60999;
   file >> first >> last;
-  // Some are taken by others.
+  // Some are others', and the publishers'.
   const std::size_t all = last > first ? last - first + 1 : 1;
-  return all - all / 100;
+  return all - all / 50;
 }
 
 Address loopback_source(std::uint32_t index) {

@@ -52,7 +52,7 @@ bool WebSocketClient::read(std::size_t most, bool to_the_end) {
   std::vector<char>& buffer = shared().buffer;
   const std::size_t kept = rest_.size();
   if (buffer.size() - kept < buffer.size() / 2) buffer.resize(buffer.size() * 2);
-  std::copy(rest_.begin(), rest_.end(), buffer.begin());
+  if (kept > 0) std::copy(rest_.begin(), rest_.end(), buffer.begin());
   const std::size_t room = std::min(most, buffer.size() - kept);
   const long count = stream_.read(buffer.data() + kept, room);
   if (count == 0) return false;
@@ -66,7 +66,7 @@ bool WebSocketClient::read(std::size_t most, bool to_the_end) {
   if (upgraded_) taken += frames(bytes.substr(taken), now);
   if (has_delivery()) ++shared().reads;
   if (!open()) return false;
-  rest_ = bytes.substr(taken);
+  if (taken < bytes.size() || kept > 0) rest_ = bytes.substr(taken);
   return to_the_end || static_cast<std::size_t>(count) == room;
 }
 
