@@ -55,7 +55,6 @@ class Crowd {
   Shared shared_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::uint64_t listening_ = 0;
-  std::uint64_t sips_ = 0;
 };
 
 }  // namespace load
