@@ -46,6 +46,7 @@ class LoopBackend {
       handled_ += context_.run_one();
       while (!stopping_ && handled_ < handlers_a_turn_max && step()) {
       }
+      run_posted();
       end_turn();
     }
     stopping_ = false;
@@ -104,17 +105,27 @@ class LoopBackend {
   // Asio keeps no order between what its own thread posts and what others do; this queue does.
   void run_tasks() {
     for (; !stopping_ && handled_ < handlers_a_turn_max; ++handled_) {
-      const std::function<void()> task = take_task();
+      const std::function<void()> task = take_task(false);
       if (!task) return;
       task();
     }
     schedule();
   }
 
-  std::function<void()> take_task() {
+  /// What the handlers of this turn have posted, so that its end finds it done. run_tasks() comes
+  /// all the same.
+  void run_posted() {
+    for (; !stopping_ && handled_ < handlers_a_turn_max; ++handled_) {
+      const std::function<void()> task = take_task(true);
+      if (!task) return;
+      task();
+    }
+  }
+
+  std::function<void()> take_task(bool scheduled) {
     const std::lock_guard lock(mutex_);
     if (tasks_.empty()) {
-      scheduled_ = false;
+      scheduled_ = scheduled && scheduled_;
       return {};
     }
     std::function<void()> task = std::move(tasks_.front());

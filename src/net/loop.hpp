@@ -25,8 +25,8 @@ class Loop {
   /// when it comes before run(), that returns at once.
   void stop();
 
-  /// Runs `task` on the loop's thread, in the order posted. The only thread-safe door. A task that
-  /// never ran is destroyed with the loop.
+  /// Runs `task` on the loop's thread, in the order posted; in this turn, while it has room. The
+  /// only thread-safe door. A task that never ran is destroyed with the loop.
   void post(std::function<void()> task);
 
   /// Monotonic time, read now.

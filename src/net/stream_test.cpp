@@ -96,6 +96,15 @@ TEST_F(StreamTest, LetsTheLoopRestWhileNobodyWaits) {
   EXPECT_TRUE(wait_readable(*near, near_user));
 }
 
+TEST_F(StreamTest, RunsWhatItsUserPostsInTheSameTurn) {
+  bool ran = false;
+  near_user.when_readable = [&] { loop.post([&] { ran = true; }); };
+  far->write("x");
+  near->wait_readable();
+  EXPECT_TRUE(run_until(loop, [&] { return near_user.readable > 0; })) << "asked as a turn ends";
+  EXPECT_TRUE(ran);
+}
+
 TEST_F(StreamTest, TellsOfBytesThatCameBeforeTheRequest) {
   far->write("ab");
   ASSERT_TRUE(wait_readable(*near, near_user));
