@@ -216,27 +216,32 @@ void Delivery::turn_end() {
   if (window_ == Duration(0)) deliver();
 }
 
+// Neighbours of one program are one batch; the order over programs stays.
 void Delivery::deliver() {
   deliver_at_ = never;
   const std::vector<Live> live = std::exchange(live_, {});
-  std::vector<Packet> packets;
-  for (std::size_t first = 0; first < live.size();) {
-    if (live[first].gid != 0 && live[first].gid <= floor_max_) {
-      deliver_late(live[first++]);
+  std::vector<Sockets::Batch> batches;
+  const std::string* program = nullptr;
+  for (const Live& event : live) {
+    if (event.gid != 0 && event.gid <= floor_max_) {
+      broadcast(batches);
+      program = nullptr;
+      deliver_late(event);
       continue;
     }
-    // Neighbours of one program leave in one call a socket; the order over programs stays.
-    std::size_t end = first;
-    packets.clear();
-    while (end < live.size() && live[end].program == live[first].program &&
-           (live[end].gid == 0 || live[end].gid > floor_max_)) {
-      packets.push_back(live[end++].packet);
+    if (program == nullptr || *program != event.program) {
+      batches.push_back({room_of(event.program), {}});
+      program = &event.program;
     }
-    const auto members =
-        parts_.sockets.broadcast(main_namespace, room_of(live[first].program), packets);
-    parts_.worker.metrics().deliveries += members * packets.size();
-    first = end;
+    batches.back().packets.push_back(event.packet);
   }
+  broadcast(batches);
+}
+
+void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {
+  if (batches.empty()) return;
+  parts_.worker.metrics().deliveries += parts_.sockets.broadcast(main_namespace, batches);
+  batches.clear();
 }
 
 // Some sockets come from a node that had heard more than this one: they have it already.

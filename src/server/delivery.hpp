@@ -105,6 +105,7 @@ class Delivery final : public history::Listener, public TurnUser {
   void queue(const gateway::Deliver& event);
   void hold(Live live);
   void close(const gateway::CloseMembers& members);
+  void broadcast(std::vector<Sockets::Batch>& batches);
   void deliver_late(const Live& live);
   void close_blind();
 

@@ -428,6 +428,32 @@ TEST_F(GatewayTest, EventsArriveInOrderAlsoWhenTheyWaitForOthers) {
   EXPECT_THAT(client->read_frame(), HasSubstr("comment:added"));
 }
 
+TEST_F(GatewayTest, EventsOfSeveralProgramsThatLeaveTogetherKeepTheirOrder) {
+  {
+    const auto store = sqlite::Store::open(path, sqlite::Store::Mode::create);
+    ASSERT_TRUE((*store)->put_membership({"p2", "u1", true}));
+  }
+  GatewayOptions chosen = options();
+  chosen.flush_window = std::chrono::milliseconds(1);
+  chosen.backlog_bytes_max = 64 * 1024 * 1024;
+  run(chosen);
+  auto both = member("u1");
+  auto second = member("u2");
+  // More than the kernel takes at once: what is left over keeps its place too.
+  const std::string filler(900'000, 'x');
+  for (int i = 0; i < 24; ++i) {
+    const Payload payload{std::to_string(i), Json::parse("{\"x\":\"" + filler + "\"}").value(),
+                          "u1", "Ursula"};
+    gateway->emit_to_program(i % 2 == 0 ? "p1" : "p2", "request:created", payload);
+  }
+  for (int i = 0; i < 24; ++i) {
+    const std::string request = "\"requestId\":\"" + std::to_string(i) + "\"";
+    EXPECT_THAT(both->read_frame().substr(0, 200), HasSubstr(request));
+    if (i % 2 == 0) continue;
+    EXPECT_THAT(second->read_frame().substr(0, 200), HasSubstr(request));
+  }
+}
+
 TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   GatewayOptions bad_path = options();
   bad_path.path = "socket.io";

@@ -66,6 +66,7 @@ Key Sockets::find_socket(Key session, std::string_view nsp) const {
 }
 
 void Sockets::opened(Key session) {
+  static_assert(sizeof(Client) <= 88 && sizeof(Socket) <= 72);  // an idle client's share
   gone_.clear();
   const std::uint32_t slot = slot_of(session);
   if (slot >= clients_.size()) clients_.resize(slot + 1);
@@ -300,6 +301,31 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::string_view room,
   return size;
 }
 
+std::size_t Sockets::broadcast(std::string_view nsp, std::span<const Batch> batches) {
+  if (batches.size() == 1) {
+    const auto& [room, packets] = batches.front();
+    return packets.size() * broadcast(nsp, room, packets);
+  }
+  worker_.flush();
+  const auto rooms = rooms_.find(nsp);
+  if (rooms == rooms_.end()) return 0;
+  std::size_t count = 0;
+  std::vector<const socketio::Members*> members;
+  std::vector<std::pair<Key, const Batch*>> others;
+  for (const Batch& batch : batches) {
+    members.push_back(rooms->second.find(batch.room));
+    if (members.back() == nullptr) continue;
+    count += members.back()->size() * batch.packets.size();
+    for (const auto slot : members.back()->others)
+      others.emplace_back(sockets_.key_at(slot), &batch);
+  }
+  write_gathered(members, batches);
+  for (const auto& [socket, batch] : others) {
+    for (const auto& packet : batch->packets) send(socket, packet);
+  }
+  return count;
+}
+
 const Bytes& Sockets::deflated(const Packet& packet) {
   if (packet.deflated.empty()) {
     auto frame = engine_->deflated_frame(websocket::Opcode::text, packet.message.view());
@@ -341,6 +367,93 @@ void Sockets::write_direct(const socketio::Members& members, std::span<const Pac
   }
   for (const auto& [socket, deflate, sent] : left_over) {
     engine_->finish_frame(session_of(socket), frames[deflate], sent);
+  }
+}
+
+namespace {
+
+/// What each of some sockets gets of several batches: a chain of their frames.
+class Shares {
+ public:
+  /// `places` has a place for each slot, `nowhere` before and after.
+  explicit Shares(std::vector<std::uint32_t>& places) : places_(places) {}
+
+  static constexpr std::uint32_t nowhere = UINT32_MAX;
+
+  void add(const socketio::Route& route, const Bytes& frames) {
+    const auto piece = static_cast<std::uint32_t>(pieces_.size());
+    pieces_.push_back({&frames, nowhere});
+    std::uint32_t& place = places_[slot_of(route)];
+    if (place == nowhere) {
+      place = static_cast<std::uint32_t>(shares_.size());
+      shares_.push_back({route, piece, piece});
+    } else {
+      pieces_[std::exchange(shares_[place].last, piece)].next = piece;
+    }
+  }
+
+  /// Calls `write` with each route and its bytes, which are good until it returns.
+  template <class Write>
+  void each(Write write) {
+    std::string several;
+    for (const Share& share : shares_) {
+      places_[slot_of(share.route)] = nowhere;
+      if (share.first == share.last) {
+        write(share.route, pieces_[share.first].frames->view());
+        continue;
+      }
+      several.clear();
+      for (std::uint32_t at = share.first; at != nowhere; at = pieces_[at].next) {
+        several.append(pieces_[at].frames->view());
+      }
+      write(share.route, std::string_view(several));
+    }
+  }
+
+ private:
+  struct Piece {
+    const Bytes* frames;
+    std::uint32_t next;
+  };
+  struct Share {
+    socketio::Route route;
+    std::uint32_t first;
+    std::uint32_t last;
+  };
+  std::vector<std::uint32_t>& places_;
+  std::vector<Piece> pieces_;
+  std::vector<Share> shares_;
+};
+
+}  // namespace
+
+/// `rooms` are the batches' members, or null.
+void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
+                             std::span<const Batch> batches) {
+  places_.resize(sockets_.slots(), Shares::nowhere);
+  std::vector<std::array<Bytes, 2>> frames(batches.size());  // plain and deflated
+  Shares shares(places_);
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    if (rooms[i] == nullptr) continue;
+    for (const auto& route : rooms[i]->direct) {
+      const bool deflate = (route.slot & deflates_bit) != 0;
+      if (frames[i][deflate].empty()) frames[i][deflate] = joined(batches[i].packets, deflate);
+      shares.add(route, frames[i][deflate]);
+    }
+  }
+  struct Short {
+    Key socket;
+    Bytes bytes;
+    std::size_t sent;
+  };
+  std::vector<Short> left_over;
+  shares.each([&](const socketio::Route& route, std::string_view bytes) {
+    const auto result = net::send_now(route.descriptor, bytes);
+    if (result.bytes == bytes.size()) return;
+    left_over.push_back({sockets_.key_at(slot_of(route)), Bytes(std::string(bytes)), result.bytes});
+  });
+  for (auto& [socket, bytes, sent] : left_over) {
+    engine_->finish_frame(session_of(socket), std::move(bytes), sent);
   }
 }
 

@@ -86,6 +86,14 @@ class Sockets final : public MessageLayer {
   /// Leaves its namespace; the client is told.
   void disconnect(Key socket);
 
+  /// Packets for the members of one room.
+  struct Batch {
+    std::string room;
+    std::vector<Packet> packets;
+  };
+  /// Delivers the batches in order; what several of them hold for one socket leaves in one call.
+  /// Returns how many packets went to members.
+  std::size_t broadcast(std::string_view nsp, std::span<const Batch> batches);
   /// Delivers the packets, in order, to each member of the room. Returns how many members.
   std::size_t broadcast(std::string_view nsp, std::string_view room,
                         std::span<const Packet> packets);
@@ -108,6 +116,8 @@ class Sockets final : public MessageLayer {
   const Bytes& deflated(const Packet& packet);
   Bytes joined(std::span<const Packet> packets, bool deflate);
   void write_direct(const socketio::Members& members, std::span<const Packet> packets);
+  void write_gathered(const std::vector<const socketio::Members*>& rooms,
+                      std::span<const Batch> batches);
 
   Worker& worker_;
   const socketio::ClientOptions& options_;
@@ -118,6 +128,7 @@ class Sockets final : public MessageLayer {
   std::vector<std::unique_ptr<Client>> gone_;
   Spares<socketio::ClientOutput> spares_;
   SlotTable<Socket> sockets_;
+  std::vector<std::uint32_t> places_;  ///< By slot; in use within write_gathered() only.
   std::map<std::string, socketio::Rooms, std::less<>> rooms_;  ///< By namespace.
 };
 
