@@ -21,6 +21,8 @@ namespace asio = boost::asio;
 
 /// After so many handlers a turn ends though more are ready, so that what they queued is flushed.
 constexpr std::size_t handlers_a_turn_max = 256;
+/// And an extended one looks no further, so that what is gathered does not wait for long.
+constexpr std::size_t handlers_extended_max = 64;
 
 }  // namespace
 
@@ -95,7 +97,7 @@ class LoopBackend {
     }
     const std::size_t count = watches_.dispatch(handlers_a_turn_max - handled_, stopping_);
     handled_ += count;
-    return extended_ && count > 0;
+    return extended_ && count > 0 && handled_ < handlers_extended_max;
   }
 
   void schedule() {

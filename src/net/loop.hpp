@@ -36,8 +36,8 @@ class Loop {
   /// most): the place to flush what they queued. One handler; an empty one takes it away.
   void on_turn_end(std::function<void()> handler);
 
-  /// The turn in progress goes on while more is ready, within its bound: for who gathers what comes
-  /// before it is written.
+  /// The turn in progress goes on while more is ready, up to 64 handlers: for who gathers what
+  /// comes before it is written.
   void extend_turn();
 
   [[nodiscard]] LoopBackend& backend() { return *backend_; }

@@ -98,7 +98,7 @@ void Connection::on_readable() {
   }
   if (moving_to_ == nullptr) stream_.wait_readable();
   // What answers it leaves now: a peer that waits for it need not wait for others' turn.
-  if (reader_ && backlog_ && backlog_->dirty) flush();
+  if (!closed_ && backlog_ && backlog_->dirty) flush();
 }
 
 bool Connection::holds_much() const {
