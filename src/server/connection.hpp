@@ -153,6 +153,8 @@ class Connection final : public net::StreamUser {
   bool half_closed_ = false;  ///< The peer has ended its sending half.
 };
 
+static_assert(sizeof(Connection) <= 112);  // an idle connection's share
+
 struct Connection::Parcel {
   net::Detached stream;
   std::unique_ptr<Http> http;

@@ -82,6 +82,7 @@ Worker* Engine::other_owner(const http::Request& request) const {
 }
 
 Engine::Entry& Engine::create(Key& key) {
+  static_assert(sizeof(Entry) <= 104);  // an idle session's share
   key = sessions_.reserve();
   ++worker_.totals().sessions;
   return sessions_.emplace(key, std::make_unique<Entry>(key, options_, make_sid(key)));

@@ -99,6 +99,7 @@ class Reader {
   Inflater* inflater_;
   std::unique_ptr<Held> held_;
 };
+static_assert(sizeof(Reader) <= 24);  // an idle WebSocket's share
 static_assert(sizeof(Reader) <= 32, "what an idle connection costs");
 
 }  // namespace crier::websocket

@@ -98,7 +98,7 @@ TEST_F(IdleTest, AClientWithSessionUserAndRoomsKeepsLittle) {
   }
   const auto each = static_cast<double>(settled() - before) / clients;
   RecordProperty("bytes", std::to_string(each));
-  EXPECT_LT(each, 1'100);
+  EXPECT_LT(each, 1'000);
   EXPECT_GT(each, 300) << "the count misses something";
 }
 
