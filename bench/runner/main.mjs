@@ -50,7 +50,7 @@ async function allRows() {
     throw new Error("the npm packages are missing: npm ci --prefix tests/e2e installs them");
   }
   const rows = {};
-  for (const file of ["fanout", "connect", "echo", "publish", "instructions", "slow"]) {
+  for (const file of ["fanout", "connect", "echo", "publish", "window", "instructions", "slow"]) {
     for (const row of (await import(`./rows/${file}.mjs`)).rows) rows[row.name] = row;
   }
   return rows;
