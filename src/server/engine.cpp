@@ -14,12 +14,20 @@ namespace crier::server {
 namespace {
 
 constexpr std::string_view html = "text/html";
+constexpr std::chrono::seconds coarse_from{5};  // heartbeats of which a step is a hundredth
 
 std::string_view as_view(const std::optional<std::string_view>& text) {
   return text ? *text : std::string_view();
 }
 
 }  // namespace
+
+TimePoint end_of_step(TimePoint deadline) {
+  constexpr Duration step = std::chrono::milliseconds(50);
+  if (deadline > never - step) return never;
+  const Duration since = deadline.time_since_epoch();
+  return TimePoint((since + step - Duration(1)) / step * step);
+}
 
 struct Engine::Entry {
   Entry(Key k, const engineio::SessionOptions& options, std::string sid)
@@ -37,6 +45,7 @@ Engine::Engine(Worker& worker, engineio::SessionOptions options, std::size_t fra
     : worker_(worker),
       options_(options),
       reader_limits_{options.payload_bytes_max, fragments_max},
+      coarse_(std::min(options.ping_interval, options.ping_timeout) >= coarse_from),
       layer_(layer),
       random_(random),
       wheel_(worker.now()) {
@@ -419,7 +428,8 @@ void Engine::finish_frame(Key session, Bytes frame, std::size_t sent) {
 void Engine::update_deadline(Key session) {
   const Entry* entry = sessions_.find(session);
   if (entry == nullptr || entry->gone) return;
-  wheel_.set(slot_of(session), std::min(entry->session.deadline(), layer_.deadline(session)));
+  const TimePoint deadline = std::min(entry->session.deadline(), layer_.deadline(session));
+  wheel_.set(slot_of(session), coarse_ ? end_of_step(deadline) : deadline);
 }
 
 void Engine::update_route(Entry& entry) {

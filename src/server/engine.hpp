@@ -34,6 +34,10 @@ class MessageLayer {
   virtual void tick(Key /*session*/) {}
 };
 
+/// The end of the step of 50 ms that `deadline` falls in; `never` stays. Heartbeats that are far
+/// apart are due in such steps, so that the loop wakes once for many of them.
+TimePoint end_of_step(TimePoint deadline);
+
 /// Serves one path with Engine.IO: requests and WebSockets go in, messages come out to the layer.
 /// Handshakes beyond the rate of the worker's Totals are deferred (503, come back soon); requests
 /// of sessions that exist never are.
@@ -113,6 +117,7 @@ class Engine final : public Endpoint, public TurnUser {
   Worker& worker_;
   engineio::SessionOptions options_;
   websocket::ReaderLimits reader_limits_;
+  bool coarse_;  ///< Deadlines are the ends of steps.
   MessageLayer& layer_;
   Random& random_;
   SlotTable<Entry> sessions_;

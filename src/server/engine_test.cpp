@@ -73,6 +73,18 @@ TEST_F(HandshakesTest, AreNotBoundWithoutARate) {
   for (int i = 0; i < 20; ++i) EXPECT_THAT(handshake(), StartsWith("HTTP/1.1 200"));
 }
 
+TEST(EndOfStep, IsTheSameForDeadlinesNearEachOtherAndBeforeNone) {
+  const TimePoint start(std::chrono::hours(1));
+  const auto after = [&](std::int64_t microseconds) {
+    return end_of_step(start + Duration(microseconds)) - start;
+  };
+  EXPECT_EQ(after(0), Duration(0));
+  EXPECT_EQ(after(1), Duration(50'000));
+  EXPECT_EQ(after(50'000), Duration(50'000));
+  EXPECT_EQ(after(50'001), Duration(100'000));
+  EXPECT_EQ(end_of_step(never), never);
+}
+
 TEST_F(HandshakesTest, NeedABurstOfAtLeastOne) {
   GatewayOptions chosen = options();
   chosen.handshakes_burst = 0;
