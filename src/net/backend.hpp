@@ -22,10 +22,9 @@ boost::asio::io_context& context_of(Loop& loop);
 /// The sockets that `loop` watches beside it.
 Watches& watches_of(Loop& loop);
 
-/// A stream that owns the connected, non-blocking socket `descriptor`. If the loop cannot watch it,
-/// closes it and returns nothing. `peer` is an IPv4 or IPv6 address.
-std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer);
-/// The same, encrypted if there is a session (over that descriptor).
+/// A stream that owns the connected, non-blocking socket `descriptor`; encrypted if there is a
+/// session over that. If the loop cannot watch it, closes it and returns nothing. `peer` is an IPv4
+/// or IPv6 address.
 std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer,
                             std::unique_ptr<TlsSession> tls);
 

@@ -106,7 +106,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
   /// False with errno: that failed at once.
   bool start(const tcp::endpoint& to) {
     connected = false;
-    const int descriptor = start_connecting(to);
+    descriptor = start_connecting(to);
     if (descriptor < 0) return false;
     auto over_it = tls ? std::make_unique<TlsSession>(*tls, host, descriptor) : nullptr;
     session = over_it.get();
@@ -132,7 +132,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
   void go_on() {
     const auto self = shared_from_this();
     if (!connected) {
-      if (const int error = pending_error(attempt->descriptor()); error != 0) {
+      if (const int error = pending_error(descriptor); error != 0) {
         attempt.reset();
         give_reason(reason_of(error));
         return try_next();
@@ -193,6 +193,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
   std::size_t next = 0;  // the candidate that is tried after this one
   std::optional<Stream> attempt;
   TlsSession* session = nullptr;  // of the attempt, if it is to be encrypted
+  int descriptor = -1;            // of the attempt
   bool connected = false;
   std::string reason;
   bool server_refused = false;

@@ -1,6 +1,7 @@
 #include "net/listener.hpp"
 
 #include "net/backend.hpp"
+#include "net/tls_session.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -53,8 +54,12 @@ bool out_of_resources(int error) {
 }  // namespace
 
 struct Listener::State : std::enable_shared_from_this<Listener::State> {
-  State(Loop& on, Handler call)
-      : loop(on), handler(std::move(call)), socket(context_of(on)), pause(on, [this] { wait(); }) {}
+  State(Loop& on, Handler call, std::shared_ptr<const TlsServer> with_tls)
+      : loop(on),
+        handler(std::move(call)),
+        tls(std::move(with_tls)),
+        socket(context_of(on)),
+        pause(on, [this] { wait(); }) {}
 
   /// Returns an errno, 0 for success.
   int listen(const tcp::endpoint& endpoint, Sharing sharing) {
@@ -105,7 +110,9 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
     const int descriptor =
         ::accept4(socket.native_handle(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) return false;
-    if (auto stream = adopt(loop, descriptor, address)) call(std::move(*stream));
+    auto session = tls ? std::make_unique<TlsSession>(*tls, descriptor) : nullptr;
+    auto stream = adopt(loop, descriptor, address, std::move(session));
+    if (stream) call(std::move(*stream));
     return true;
   }
 
@@ -118,21 +125,22 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
 
   Loop& loop;
   Handler handler;
+  std::shared_ptr<const TlsServer> tls;
   Descriptor socket;
   Timer pause;
   std::uint16_t port = 0;
   bool closed = false;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
-                                                              Handler handler) {
+Result<std::unique_ptr<Listener>, std::string> Listener::open(
+    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
   const std::string what =
       "cannot listen on " + endpoint.address + " port " + std::to_string(endpoint.port) + ": ";
   boost::system::error_code error;
   const asio::ip::address address = asio::ip::make_address(endpoint.address, error);
   if (error) return Unexpected{what + "that is not an IPv4 or IPv6 address"};
   std::unique_ptr<Listener> listener(
-      new Listener(std::make_shared<State>(loop, std::move(handler))));
+      new Listener(std::make_shared<State>(loop, std::move(handler), std::move(tls))));
   const int failed = listener->state_->listen({address, endpoint.port}, endpoint.sharing);
   if (failed != 0) return Unexpected{what + listen_error(failed)};
   return listener;

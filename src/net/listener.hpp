@@ -9,6 +9,8 @@
 
 namespace crier::net {
 
+class TlsServer;
+
 /// Whether several listeners of this process, on several loops, have one address and port. The
 /// system then spreads new connections over them.
 enum class Sharing : std::uint8_t {
@@ -29,10 +31,11 @@ class Listener {
  public:
   using Handler = std::function<void(Stream)>;
 
-  /// Binds and listens. Fails with one sentence that names address and port, for example when the
-  /// port is taken.
-  static Result<std::unique_ptr<Listener>, std::string> open(Loop& loop, const Endpoint& endpoint,
-                                                             Handler handler);
+  /// Binds and listens; with `tls` the streams are encrypted. Fails with one sentence that names
+  /// address and port, for example when the port is taken.
+  static Result<std::unique_ptr<Listener>, std::string> open(
+      Loop& loop, const Endpoint& endpoint, Handler handler,
+      std::shared_ptr<const TlsServer> tls = {});
   ~Listener();  ///< Stops accepting.
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

@@ -125,17 +125,6 @@ struct SecuredState final : Stream::State, std::enable_shared_from_this<SecuredS
     State::wait_writable(tls->write_waits_for_bytes() ? Watch::readable : Watch::writable);
   }
 
-  IoResult write(std::span<const iovec> pieces) {
-    std::size_t written = 0;
-    for (const iovec& piece : pieces) {
-      const IoResult result = tls->write({static_cast<const char*>(piece.iov_base), piece.iov_len});
-      written += result.bytes;
-      if (result.status != IoStatus::done && written == 0) return result;
-      if (result.bytes < piece.iov_len) break;
-    }
-    return {IoStatus::done, written};
-  }
-
   Loop& loop;
   std::unique_ptr<TlsSession> tls;
   bool posted = false;  // on_readable() is due though nothing was awaited
@@ -158,10 +147,6 @@ std::optional<Stream> adopt(Loop& loop, int descriptor, const in6_addr& peer,
 }
 
 }  // namespace
-
-std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer) {
-  return adopt(loop, descriptor, address_of(peer), nullptr);
-}
 
 std::optional<Stream> adopt(Loop& loop, int descriptor, const sockaddr* peer,
                             std::unique_ptr<TlsSession> tls) {
@@ -249,7 +234,7 @@ IoResult Stream::write(std::string_view bytes) {
 }
 
 IoResult Stream::write(std::span<const iovec> pieces) {
-  if (state_->secured) return secured(state_).write(pieces);
+  if (state_->secured) return secured(state_).tls->write(pieces);
   if (pieces.size() == 1) {
     const iovec& piece = pieces.front();
     return send_now(state_->descriptor(),
@@ -278,7 +263,7 @@ void Stream::reset_on_close() {
   ::setsockopt(state_->descriptor(), SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
 }
 
-int Stream::descriptor() const { return state_->descriptor(); }
+int Stream::descriptor() const { return state_->secured ? -1 : state_->descriptor(); }
 
 std::string Stream::failure() const {
   const std::string& known = state_->secured ? secured(state_).tls->failure() : std::string();

@@ -52,8 +52,9 @@ class Detached {
   std::unique_ptr<State> state_;
 };
 
-/// One connected byte stream over TCP, or TLS where Connecting was asked for it; non-blocking, and
-/// without buffers of its own. A resource: destroying it closes the descriptor and no handler of it
+/// One connected byte stream over TCP, or TLS where Connecting or Listener was asked for it;
+/// non-blocking, and without buffers of its own. One that was accepted with TLS shakes hands as it
+/// is first read or written. A resource: destroying it closes the descriptor and no handler of it
 /// runs afterwards.
 class Stream {
  public:
@@ -76,7 +77,7 @@ class Stream {
   IoResult read(std::span<char> into);
   /// Writing nothing is done at once. With TLS, bytes that would block must be offered again.
   IoResult write(std::string_view bytes);
-  /// Gathers at most 64 pieces; what is beyond them is not written.
+  /// Gathers at most 64 pieces, or 16 KiB with TLS; what is beyond them is not written.
   IoResult write(std::span<const iovec> pieces);
 
   /// Tells the peer that no more will be sent (FIN). Reading goes on.
@@ -88,8 +89,8 @@ class Stream {
   /// Makes closing send a reset (RST) instead of a FIN.
   void reset_on_close();
 
-  /// The file descriptor, for direct sends of shared frames (never with TLS); good while the stream
-  /// lives.
+  /// The file descriptor, for direct sends of shared frames; good while the stream lives. -1 with
+  /// TLS.
   [[nodiscard]] int descriptor() const;
 
   /// Why reading or writing failed, as a sentence's end.

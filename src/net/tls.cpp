@@ -4,14 +4,18 @@
 #include "net/backend.hpp"
 #include "net/tls_session.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <ctime>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <tuple>
 #include <utility>
 
@@ -29,27 +33,72 @@ std::string take_reason() {
 
 int no_passphrase(char*, int, int, void*) { return 0; }  // instead of asking on the terminal
 
-/// Reads what files name; otherwise the end of a sentence.
-Result<bool, std::string> read_files(SSL_CTX* context, const TlsFiles& files) {
+/// Each of these reads what it is named; otherwise the end of a sentence.
+Result<void, std::string> read_certificate(SSL_CTX* context, const std::string& certificate,
+                                           const std::string& key) {
+  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
+    return Unexpected{"the certificate file " + certificate + " cannot be used: " + take_reason()};
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
+    return Unexpected{"the key file " + key + " cannot be used: " + take_reason()};
+  }
+  return {};
+}
+
+Result<void, std::string> read_files(SSL_CTX* context, const TlsFiles& files) {
   if (files.ca.empty()) {
     SSL_CTX_set_default_verify_paths(context);
   } else if (SSL_CTX_load_verify_file(context, files.ca.c_str()) != 1) {
     return Unexpected{"the CA file " + files.ca + " cannot be used: " + take_reason()};
   }
   if (files.certificate.empty()) {
-    if (files.key.empty()) return true;
+    if (files.key.empty()) return {};
     return Unexpected{"the key file " + files.key + " needs a certificate file"};
   }
-  if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1) {
-    return Unexpected{"the certificate file " + files.certificate +
-                      " cannot be used: " + take_reason()};
-  }
-  const std::string& key = files.key.empty() ? files.certificate : files.key;
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1) {
-    return Unexpected{"the key file " + key + " cannot be used: " + take_reason()};
-  }
-  return true;
+  return read_certificate(context, files.certificate,
+                          files.key.empty() ? files.certificate : files.key);
+}
+
+void set_up(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+}
+
+int choose_http(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
+                const unsigned char* offered, unsigned int offered_size, void*) {
+  constexpr std::string_view ours = "\x08http/1.1";
+  unsigned char* found = nullptr;
+  const int outcome = SSL_select_next_proto(
+      &found, chosen_size, reinterpret_cast<const unsigned char*>(ours.data()),
+      static_cast<unsigned int>(ours.size()), offered, offered_size);
+  *chosen = found;
+  return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/// For connections to us: forward secrecy and authenticated encryption, whatever the version.
+void set_up_server(SSL_CTX* context) {
+  set_up(context);
+  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  // What HTTP and WebSocket carry says itself where it ends: many clients leave without a goodbye.
+  SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // clients keep tickets
+  SSL_CTX_set_alpn_select_cb(context, choose_http, nullptr);
+}
+
+Result<std::shared_ptr<SSL_CTX>, std::string> server_context(const std::string& certificate,
+                                                             const std::string& key) {
+  ERR_clear_error();
+  std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  CRIER_ASSERT(context != nullptr);
+  set_up_server(context.get());
+  const auto read = read_certificate(context.get(), certificate, key);
+  if (!read) return Unexpected{read.error()};
+  return context;
 }
 
 // A BIO over a descriptor, as OpenSSL's own but for SIGPIPE.
@@ -70,6 +119,7 @@ int bio_read(BIO* bio, char* into, int size) {
   const int count = without_interruption(
       [&] { return ::recv(descriptor_of(bio), into, static_cast<std::size_t>(size), 0); });
   if (count < 0 && errno == EAGAIN) BIO_set_retry_read(bio);
+  if (count == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
   return count;
 }
 
@@ -82,7 +132,10 @@ int bio_write(BIO* bio, const char* bytes, int size) {
   return count;
 }
 
-long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+long bio_control(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) == 0 ? 0 : 1;
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
 
 BIO_METHOD* descriptor_method() {
   static const std::unique_ptr<BIO_METHOD, decltype(&BIO_meth_free)> method = [] {
@@ -125,24 +178,88 @@ Result<std::shared_ptr<const TlsClient>, std::string> TlsClient::load(const TlsF
   SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
   CRIER_ASSERT(context != nullptr);
   auto client = std::make_shared<const TlsClient>(context);
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  set_up(context);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   if (const auto read = read_files(context, files); !read) return Unexpected{read.error()};
   return client;
 }
 
+TlsServer::TlsServer(std::string certificate_file, std::string key_file)
+    : certificate_file_(std::move(certificate_file)), key_file_(std::move(key_file)) {}
+
+Result<std::shared_ptr<TlsServer>, std::string> TlsServer::load(std::string certificate_file,
+                                                                std::string key_file) {
+  std::shared_ptr<TlsServer> server(
+      new TlsServer(std::move(certificate_file), std::move(key_file)));
+  const auto loaded = server->reload();
+  if (!loaded) return Unexpected{loaded.error()};
+  return server;
+}
+
+Result<void, std::string> TlsServer::reload() {
+  const Stamp before = stamp();  // a change while they are read is seen afterwards
+  auto context = server_context(certificate_file_, key_file_);
+  const std::lock_guard lock(mutex_);
+  read_ = before;
+  if (!context) return Unexpected{context.error()};
+  context_ = std::move(context).value();
+  return {};
+}
+
+TlsServer::Stamp TlsServer::stamp() const {
+  Stamp stamp{};
+  auto* next = stamp.begin();
+  for (const std::string* file : {&certificate_file_, &key_file_}) {
+    struct ::stat found{};
+    if (::stat(file->c_str(), &found) != 0) found = {};
+    for (const auto value :
+         {static_cast<std::int64_t>(found.st_ino), static_cast<std::int64_t>(found.st_size),
+          static_cast<std::int64_t>(found.st_mtim.tv_sec),
+          static_cast<std::int64_t>(found.st_mtim.tv_nsec)}) {
+      *next++ = value;
+    }
+  }
+  return stamp;
+}
+
+bool TlsServer::files_changed() const {
+  const Stamp now = stamp();
+  const std::lock_guard lock(mutex_);
+  return now != read_;
+}
+
+std::shared_ptr<ssl_ctx_st> TlsServer::context() const {
+  const std::lock_guard lock(mutex_);
+  return context_;
+}
+
+std::string TlsServer::valid_until() const {
+  std::tm time{};
+  std::array<char, 32> text{};
+  const X509* const certificate = SSL_CTX_get0_certificate(context().get());
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return "";
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &time)};
+}
+
 TlsSession::TlsSession(const TlsClient& client, const std::string& host, int descriptor)
     : descriptor_(descriptor), tls_(SSL_new(client.context())) {
+  use_descriptor();
+  expect_host(tls_, host);
+  SSL_set_connect_state(tls_);
+}
+
+TlsSession::TlsSession(const TlsServer& server, int descriptor)
+    : descriptor_(descriptor), tls_(SSL_new(server.context().get())) {
+  use_descriptor();
+  SSL_set_accept_state(tls_);
+}
+
+void TlsSession::use_descriptor() {
   BIO* const bio = BIO_new(descriptor_method());
   CRIER_ASSERT(tls_ != nullptr && bio != nullptr);
   BIO_set_data(bio, &descriptor_);
   BIO_set_init(bio, 1);
   SSL_set_bio(tls_, bio, bio);
-  expect_host(tls_, host);
-  SSL_set_connect_state(tls_);
 }
 
 TlsSession::~TlsSession() { SSL_free(tls_); }
@@ -164,6 +281,7 @@ TlsSession::Step TlsSession::judge(int result) {
       closed_ = true;
       break;
     case SSL_ERROR_SSL: {
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) break;
       const long verified = SSL_get_verify_result(tls_);
       failure_ = verified == X509_V_OK ? "TLS failed: " + take_reason()
                                        : "its certificate is not accepted: " +
@@ -187,6 +305,7 @@ IoResult TlsSession::read(std::span<char> into) {
   ERR_clear_error();
   std::size_t count = 0;
   const Step step = judge(SSL_read_ex(tls_, into.data(), into.size(), &count));
+  read_blocked_ = step != Step::done;
   read_waits_for_room_ = step == Step::wants_write;
   return outcome(step, count);
 }
@@ -200,11 +319,34 @@ IoResult TlsSession::write(std::string_view bytes) {
   return outcome(step, count);
 }
 
-bool TlsSession::has_unread() const { return SSL_pending(tls_) > 0; }
+IoResult TlsSession::write(std::span<const iovec> pieces) {
+  constexpr std::size_t record_bytes_max = 16 * 1024;
+  while (!pieces.empty() && pieces.front().iov_len == 0) pieces = pieces.subspan(1);
+  if (pieces.empty()) return {IoStatus::done};
+  const iovec& first = pieces.front();
+  if (pieces.size() == 1 || first.iov_len >= record_bytes_max) {
+    return write(std::string_view(static_cast<const char*>(first.iov_base), first.iov_len));
+  }
+  thread_local std::array<char, record_bytes_max> record;
+  std::size_t size = 0;
+  for (const iovec& piece : pieces) {
+    const std::size_t count = std::min(piece.iov_len, record.size() - size);
+    std::memcpy(record.data() + size, piece.iov_base, count);
+    size += count;
+    if (count < piece.iov_len) break;
+  }
+  return write(std::string_view(record.data(), size));
+}
+
+// Bytes that OpenSSL has read ahead may be less than a record: it has said so when it blocked.
+bool TlsSession::has_unread() const {
+  return SSL_pending(tls_) > 0 || (!read_blocked_ && SSL_has_pending(tls_) == 1);
+}
 
 void TlsSession::say_goodbye() {
   ERR_clear_error();
-  if (failure_.empty() && SSL_is_init_finished(tls_) == 1) SSL_shutdown(tls_);
+  const bool usable = failure_.empty() || closed_;
+  if (usable && SSL_is_init_finished(tls_) == 1) SSL_shutdown(tls_);
   ERR_clear_error();
 }
 

@@ -16,8 +16,10 @@ namespace crier::net {
 
 class TlsSession {
  public:
-  /// The descriptor is connected, or will be when shake_hands() is called first.
+  /// Towards a server. The descriptor is connected, or will be when shake_hands() is called first.
   TlsSession(const TlsClient& client, const std::string& host, int descriptor);
+  /// Towards a client; reading and writing shake hands as far as needed.
+  TlsSession(const TlsServer& server, int descriptor);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -31,6 +33,8 @@ class TlsSession {
   /// As Stream's. After a write that would block, the same bytes must be offered first.
   IoResult read(std::span<char> into);
   IoResult write(std::string_view bytes);
+  /// As much of the pieces as one record holds.
+  IoResult write(std::span<const iovec> pieces);
 
   /// Bytes are here that the descriptor does not show.
   [[nodiscard]] bool has_unread() const;
@@ -45,11 +49,13 @@ class TlsSession {
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
+  void use_descriptor();
   Step judge(int result);
   IoResult outcome(Step step, std::size_t bytes);
 
   int descriptor_;
   ssl_st* tls_;
+  bool read_blocked_ = false;
   bool read_waits_for_room_ = false;
   bool write_waits_for_bytes_ = false;
   bool closed_ = false;  ///< The peer has said goodbye.

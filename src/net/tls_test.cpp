@@ -2,103 +2,21 @@
 
 #include "net/loopback.hpp"
 #include "net/test_certificates.hpp"
+#include "net/test_tls_peer.hpp"
 
 #include <array>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/bio.h>
 #include <openssl/ssl.h>
-#include <sys/socket.h>
 #include <vector>
 
 namespace crier::net {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 using testing::EndsWith;
 using testing::HasSubstr;
-
-/// The server's end, over OpenSSL's own buffers; what it sends leaves in pieces of `piece` bytes.
-class TlsPeer final : StreamUser {
- public:
-  TlsPeer(Stream stream, SSL_CTX* context, std::size_t piece)
-      : stream_(std::move(stream)), piece_(piece), tls_(SSL_new(context)) {
-    SSL_set_bio(tls_, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    SSL_set_accept_state(tls_);
-    stream_->set_user(*this);
-    stream_->wait_readable();
-  }
-  ~TlsPeer() { SSL_free(tls_); }
-  TlsPeer(const TlsPeer&) = delete;
-  TlsPeer& operator=(const TlsPeer&) = delete;
-
-  void send(std::string_view text) {
-    ASSERT_EQ(SSL_write(tls_, text.data(), static_cast<int>(text.size())),
-              static_cast<int>(text.size()));
-    flush();
-  }
-  void renew_keys() {
-    ASSERT_EQ(SSL_key_update(tls_, SSL_KEY_UPDATE_REQUESTED), 1);
-    ASSERT_EQ(SSL_do_handshake(tls_), 1);
-    flush();
-  }
-  void end() {
-    SSL_shutdown(tls_);
-    flush();
-  }
-  void cut() { stream_.reset(); }
-  [[nodiscard]] bool is_open() const { return SSL_is_init_finished(tls_) == 1; }
-  [[nodiscard]] bool was_told_the_end() const {
-    return (SSL_get_shutdown(tls_) & SSL_RECEIVED_SHUTDOWN) != 0;
-  }
-  [[nodiscard]] std::string asked_name() const {
-    const char* const name = SSL_get_servername(tls_, TLSEXT_NAMETYPE_host_name);
-    return name == nullptr ? "" : name;
-  }
-
-  bool reads = true;
-  std::string raw;
-  std::string received;
-
-  void on_readable() override {
-    if (!reads || !stream_) return;
-    std::array<char, 65536> bytes;  // NOLINT: filled by the read
-    const IoResult result = stream_->read(bytes);
-    if (result.status != IoStatus::done && result.status != IoStatus::would_block) return;
-    raw.append(bytes.data(), result.bytes);
-    BIO_write(SSL_get_rbio(tls_), bytes.data(), static_cast<int>(result.bytes));
-    int count = 0;
-    while ((count = SSL_read(tls_, bytes.data(), static_cast<int>(bytes.size()))) > 0) {
-      received.append(bytes.data(), static_cast<std::size_t>(count));
-    }
-    flush();
-    stream_->wait_readable();
-  }
-
- private:
-  void on_writable() override { flush(); }
-
-  void flush() {
-    std::array<char, 65536> bytes;  // NOLINT: filled by the read
-    int count = 0;
-    while ((count = BIO_read(SSL_get_wbio(tls_), bytes.data(), static_cast<int>(bytes.size()))) >
-           0) {
-      out_.append(bytes.data(), static_cast<std::size_t>(count));
-    }
-    while (stream_ && !out_.empty()) {
-      const IoResult result = stream_->write(std::string_view(out_).substr(0, piece_));
-      out_.erase(0, result.bytes);
-      if (result.status == IoStatus::failed) return;
-      if (piece_ < bytes.size() || result.status == IoStatus::would_block) break;
-    }
-    if (stream_ && !out_.empty()) stream_->wait_writable();
-  }
-
-  std::optional<Stream> stream_;
-  const std::size_t piece_;
-  SSL* tls_;
-  std::string out_;
-};
 
 class TlsTest : public testing::Test {
  protected:
@@ -367,8 +285,14 @@ TEST_F(TlsTest, TellsTheServerOfItsEnd) {
 
 TEST_F(TlsTest, FailsOnBytesThatAreNotOfThePeer) {
   open();
-  ASSERT_EQ(::shutdown(stream->descriptor(), SHUT_RD), 0);
+  peer->send_raw("\x17\x03\x03\x00\x20 forged, and of 32 bytes in all."sv);
   EXPECT_EQ(read(1), IoStatus::failed);
+  EXPECT_THAT(stream->failure(), HasSubstr("bad record mac"));
+}
+
+TEST_F(TlsTest, HasNoDescriptorForDirectSends) {
+  open();
+  EXPECT_EQ(stream->descriptor(), -1);
 }
 
 TEST_F(TlsTest, NamesTheFileThatCannotBeUsed) {

@@ -127,8 +127,9 @@ struct Listener::State {
   Handler handler;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
-                                                              Handler handler) {
+Result<std::unique_ptr<Listener>, std::string> Listener::open(
+    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
+  CRIER_ASSERT(!tls);
   auto on = loop.backend().state;
   auto state = std::make_shared<State>();
   state->handler = std::move(handler);
