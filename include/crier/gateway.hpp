@@ -35,6 +35,9 @@ struct GatewayOptions {
   /// the process may run on.
   std::uint32_t workers = 0;
 
+  std::string tls_certificate_file = {};  ///< PEM, with its chain: TLS only. Empty: without TLS.
+  std::string tls_key_file = {};          ///< PEM; with a certificate file only, and always then.
+
   // Who may connect.
   std::string jwt_secret = {};                       ///< Shared secret of the tokens; required.
   std::vector<std::string> jwt_algorithms{"HS256"};  ///< Of HS256, HS384 and HS512.
@@ -144,6 +147,11 @@ class Gateway {
   /// Refuses new work, finishes publishes in flight, closes the clients in steps, then returns from
   /// run(). From any thread, any number of times.
   void stop();
+
+  /// Reads the files for TLS again, for connections to come. If they cannot be used, that is logged
+  /// and the certificate stays. Happens by itself within a minute after they have changed. From any
+  /// thread.
+  void reload_certificate();
 
   /// Publishes without a word: what goes wrong is logged. Never throws, never blocks; before
   /// listen() it only logs. From any thread.

@@ -29,6 +29,8 @@ struct ServerOptions {
   std::uint16_t port = 3000;  ///< 0: any free port.
   std::string path = "/socket.io/";
   std::vector<std::string> origins = {};  ///< As in GatewayOptions.
+  std::string tls_certificate_file = {};  ///< As in GatewayOptions; the constructor throws
+  std::string tls_key_file = {};          ///< std::invalid_argument if they cannot be used.
   std::chrono::milliseconds ping_interval{25'000};
   std::chrono::milliseconds ping_timeout{20'000};
   std::chrono::milliseconds upgrade_timeout{10'000};
@@ -97,8 +99,9 @@ class Server {
 
   Result<void> listen();
   [[nodiscard]] std::uint16_t port() const;
-  void run();   ///< Serves on the calling thread until stop().
-  void stop();  ///< From any thread.
+  void run();                 ///< Serves on the calling thread until stop().
+  void stop();                ///< From any thread.
+  void reload_certificate();  ///< As Gateway's. From any thread.
 
  private:
   class Impl;

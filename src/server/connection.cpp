@@ -219,6 +219,7 @@ void Connection::request_complete() {
 
 void Connection::request_failed() {
   const int status = http_->parser.status();
+  if (!http_->answered) log_no_request();
   const bool has_head = http_->phase == Phase::body;
   http_->phase = Phase::in_hand;
   http_->keep_alive = false;
@@ -228,6 +229,12 @@ void Connection::request_failed() {
     endpoint_ = nullptr;
     answer({status, {}, {}});
   }
+}
+
+// TLS where there is none, and the reverse, show here.
+void Connection::log_no_request() const {
+  worker_.log(LogLevel::debug, "a connection began without an HTTP request",
+              {{"peer", stream_.peer_address()}, {"reason", stream_.failure()}});
 }
 
 // HTTP.
@@ -316,6 +323,7 @@ void Connection::websocket_message(const websocket::Message& message) {
 // Ending.
 
 void Connection::peer_gone(bool error) {
+  if (error && http_ && http_->phase == Phase::idle && !http_->answered) log_no_request();
   if (closing_ && !draining_ && !error && backlog_) {
     half_closed_ = true;  // and may still read: what is queued goes out first
     return;

@@ -42,6 +42,7 @@ class Connection final : public net::StreamUser {
   void on_writable() override;
 
   [[nodiscard]] Key key() const { return key_; }
+  /// For direct writes; -1 where there are none, as with TLS.
   [[nodiscard]] int descriptor() const { return stream_.descriptor(); }
   [[nodiscard]] std::string peer_address() const { return stream_.peer_address(); }
 
@@ -129,6 +130,7 @@ class Connection final : public net::StreamUser {
   void websocket_message(const websocket::Message& message);
   void peer_gone(bool error);
   void report_lost_answer(bool error);
+  void log_no_request() const;
   void set_deadline();
   Backlog& backlog();
   void queue_pong(std::string_view data);

@@ -5,6 +5,7 @@
 #include "backends/sqlite/store.hpp"
 #include "base/json_text.hpp"
 #include "history/memory_store.hpp"
+#include "server/certificate.hpp"
 #include "server/node.hpp"
 #include "server/options.hpp"
 
@@ -50,6 +51,9 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
       std::ranges::find(options.origins, "*") != options.origins.end()) {
     return "origins must be either `*` alone or a list without it.";
   }
+  if (auto problem = server::problem_with_tls(options.tls_certificate_file, options.tls_key_file)) {
+    return problem;
+  }
   if (!options.redis_url.empty()) {
     const auto url = redis::checked_url(server::redis_options(options));
     if (!url) return "redis_url: " + url.error();
@@ -92,10 +96,14 @@ std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& option
   return std::move(store).value();
 }
 
-server::Node::Parts parts(const GatewayOptions& options, const LogSink& log) {
+server::Node::Parts parts(const GatewayOptions& options, const server::Certificate& certificate,
+                          const LogSink& log) {
   return {[path = options.store](net::Loop&) { return sqlite::open_memberships(path); },
-          [options, log](net::Loop& loop) { return open_history(options, loop, log); }, wall_now,
-          Random::secure, server::feed_options(options)};
+          [options, log](net::Loop& loop) { return open_history(options, loop, log); },
+          wall_now,
+          Random::secure,
+          server::feed_options(options),
+          certificate.tls()};
 }
 
 }  // namespace
@@ -103,7 +111,10 @@ server::Node::Parts parts(const GatewayOptions& options, const LogSink& log) {
 class Gateway::Impl {
  public:
   Impl(const GatewayOptions& options, LogSink log)
-      : log_(std::move(log)), node_(checked(options), parts(options, log_), log_) {}
+      : log_(std::move(log)),
+        certificate_(checked(options).tls_certificate_file, options.tls_key_file, log_),
+        node_(options, parts(options, certificate_, log_), log_),
+        certificate_watch_(certificate_, node_.loop()) {}
 
   void publish(std::string program, std::string body, std::string token,
                std::function<void(Result<Position>)> done);
@@ -111,7 +122,9 @@ class Gateway::Impl {
   void emitted(const std::string& program, const Result<Position>& result);
 
   LogSink log_;
+  server::Certificate certificate_;
   server::Node node_;
+  server::CertificateWatch certificate_watch_;
   std::atomic<bool> serving_ = false;  ///< From listen() to the end of run().
 };
 
@@ -165,6 +178,8 @@ void Gateway::run() {
 }
 
 void Gateway::stop() { impl_->node_.stop(); }
+
+void Gateway::reload_certificate() { impl_->certificate_.reload(); }
 
 void Gateway::emit_to_program(std::string_view program, std::string_view event,
                               Payload payload) noexcept {

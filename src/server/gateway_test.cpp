@@ -488,6 +488,12 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
               testing::AllOf(StartsWith("redis_url: For Redis the CA file /none"),
                              testing::Not(HasSubstr("hunter"))));
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
+  GatewayOptions no_key = options();
+  no_key.tls_certificate_file = "/none.crt";
+  EXPECT_EQ(Gateway::check(no_key).error().message,
+            "tls_certificate_file and tls_key_file must be set both or not at all.");
+  no_key.tls_key_file = "/none.key";
+  EXPECT_THAT(Gateway::check(no_key).error().message, HasSubstr("the certificate file /none.crt"));
 }
 
 TEST_F(GatewayTest, StoppingDeliversWhatWasAcceptedAndClosesCleanly) {

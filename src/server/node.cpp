@@ -23,10 +23,13 @@ constexpr std::size_t workers_max = 64;
 thread_local const Node* current = nullptr;
 
 std::vector<std::unique_ptr<Worker>> make_workers(const GatewayOptions& options,
+                                                  std::shared_ptr<const net::TlsServer> tls,
                                                   const LogSink& log) {
   std::vector<std::unique_ptr<Worker>> workers;
+  WorkerOptions each = worker_options(options);
+  each.tls = std::move(tls);
   for (std::size_t left = worker_count(options); left > 0; --left) {
-    workers.push_back(std::make_unique<Worker>(worker_options(options), log));
+    workers.push_back(std::make_unique<Worker>(each, log));
   }
   return workers;
 }
@@ -107,7 +110,7 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
       verifier_(key_options(options), token_options(options)),
       seal_(options.jwt_secret),
       random_(parts_.random()),
-      workers_(make_workers(options, log)),
+      workers_(make_workers(options, parts_.tls, log)),
       home_of_its_own_(make_home(options, workers_.size(), log)),
       home_(home_of_its_own_ ? *home_of_its_own_ : *workers_.front()),
       home_door_(std::make_shared<Door>(home_.loop())),

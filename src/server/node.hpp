@@ -43,6 +43,7 @@ class Node {
     std::function<WallTime()> wall_clock;
     std::function<Random()> random;
     gateway::FeedOptions feed;
+    std::shared_ptr<const net::TlsServer> tls = {};  ///< For the listeners; null: without.
   };
   Node(const GatewayOptions& options, Parts parts, const LogSink& log);
   ~Node();
@@ -57,6 +58,8 @@ class Node {
   /// Of the sockets on all workers, while nothing runs.
   [[nodiscard]] std::vector<std::string> socket_ids() const;
 
+  /// The home's, for what comes and goes with the node.
+  [[nodiscard]] net::Loop& loop() { return home_.loop(); }
   /// The first worker runs on the calling thread, until a stop() has been carried out.
   void run();
 

@@ -1,18 +1,22 @@
 #include "crier/server.hpp"
 
+#include "server/certificate.hpp"
 #include "server/door.hpp"
 #include "server/library.hpp"
 #include "server/shutdown.hpp"
 
 #include <map>
+#include <stdexcept>
 #include <utility>
 
 namespace crier {
 
 namespace {
 
-server::WorkerOptions worker_options(const ServerOptions& options) {
+server::WorkerOptions worker_options(const ServerOptions& options,
+                                     const server::Certificate& certificate) {
   server::WorkerOptions worker;
+  worker.tls = certificate.tls();
   worker.endpoint = {options.address, options.port};
   worker.cors.origins = options.origins;
   return worker;
@@ -35,12 +39,20 @@ socketio::ClientOptions client_options(const ServerOptions& options) {
   return client;
 }
 
+const ServerOptions& checked(const ServerOptions& options) {
+  const auto problem = server::problem_with_tls(options.tls_certificate_file, options.tls_key_file);
+  if (problem) throw std::invalid_argument(*problem);
+  return options;
+}
+
 }  // namespace
 
 class Server::Impl {
  public:
-  Impl(const ServerOptions& options, LogSink log)
-      : worker_(worker_options(options), std::move(log)),
+  Impl(const ServerOptions& options, const LogSink& log)
+      : certificate_(options.tls_certificate_file, options.tls_key_file, log),
+        worker_(worker_options(options, certificate_), log),
+        certificate_watch_(certificate_, worker_.loop()),
         door_(std::make_shared<server::Door>(worker_.loop())),
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
@@ -53,7 +65,9 @@ class Server::Impl {
   }
   ~Impl() { door_->close(); }
 
+  server::Certificate certificate_;
   server::Worker worker_;
+  server::CertificateWatch certificate_watch_;
   std::shared_ptr<server::Door> door_;
   Random random_ = Random::secure();
   socketio::ClientOptions client_options_;
@@ -65,7 +79,7 @@ class Server::Impl {
 };
 
 Server::Server(ServerOptions options, LogSink log)
-    : impl_(std::make_unique<Impl>(options, std::move(log))) {}
+    : impl_(std::make_unique<Impl>(checked(options), log)) {}
 
 Server::~Server() = default;
 
@@ -88,6 +102,8 @@ Result<void> Server::listen() {
 std::uint16_t Server::port() const { return impl_->worker_.port(); }
 
 void Server::run() { impl_->worker_.run(); }
+
+void Server::reload_certificate() { impl_->certificate_.reload(); }
 
 void Server::stop() {
   impl_->door_->post([impl = impl_.get()] {

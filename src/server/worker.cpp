@@ -69,8 +69,8 @@ void Worker::join(std::size_t index, std::span<Worker* const> workers, Totals& t
 }
 
 Result<void, std::string> Worker::listen(const net::Endpoint& endpoint) {
-  auto listener = net::Listener::open(loop_, endpoint,
-                                      [this](net::Stream stream) { accept(std::move(stream)); });
+  auto listener = net::Listener::open(
+      loop_, endpoint, [this](net::Stream stream) { accept(std::move(stream)); }, options_.tls);
   if (!listener) return Unexpected{listener.error()};
   listener_ = std::move(listener).value();
   port_ = listener_->port();

@@ -26,6 +26,7 @@ namespace crier::server {
 
 struct WorkerOptions {
   net::Endpoint endpoint;
+  std::shared_ptr<const net::TlsServer> tls;  ///< Null: without.
   http::Cors cors;
   http::Limits http;
   std::chrono::milliseconds request_timeout{10'000};

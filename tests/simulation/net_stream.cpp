@@ -82,6 +82,7 @@ void Stream::shut_down_write() { state_->wire->shut_down_write(state_->end); }
 bool Stream::all_acknowledged() const { return state_->wire->all_acknowledged(state_->end); }
 void Stream::reset_on_close() { state_->reset = true; }
 int Stream::descriptor() const { return static_cast<int>(state_->wire->descriptor); }
+std::string Stream::failure() const { return "the connection broke"; }
 std::string Stream::peer_address() const { return "127.0.0.1"; }
 
 struct Detached::State {

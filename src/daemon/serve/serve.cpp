@@ -31,17 +31,21 @@ std::string random_secret() {
   return text;
 }
 
-/// SIGTERM and SIGINT are taken by one thread that turns them into stop(); all others block them.
+/// One thread takes the signals that mean something, all others block them: SIGTERM and SIGINT
+/// stop, and with TLS SIGHUP has the certificate read again.
 class SignalThread {
  public:
-  explicit SignalThread(Gateway& gateway) {
+  SignalThread(Gateway& gateway, bool tls) {
     sigemptyset(&signals_);
     sigaddset(&signals_, SIGTERM);
     sigaddset(&signals_, SIGINT);
+    if (tls) sigaddset(&signals_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     thread_ = std::thread([this, &gateway] {
       int signal = 0;
-      while (sigwait(&signals_, &signal) == 0 && !done_) gateway.stop();
+      while (sigwait(&signals_, &signal) == 0 && !done_) {
+        signal == SIGHUP ? gateway.reload_certificate() : gateway.stop();
+      }
     });
   }
   ~SignalThread() {
@@ -71,13 +75,16 @@ int run(Settings& settings, const LogSink& log,
   if (settings.dev) add_demo(gateway, demo_sources(settings));
   const auto listening = gateway.listen();
   if (!listening) return fail(listening.error().message);
-  const SignalThread signals(gateway);
+  const bool tls = !settings.gateway.tls_certificate_file.empty();
+  const SignalThread signals(gateway, tls);
   log(LogLevel::info, "serving",
       {{"address", settings.gateway.address},
        {"port", std::to_string(gateway.port())},
+       {"tls", tls ? "yes" : "no"},
        {"history", settings.gateway.redis_url.empty() ? "memory" : "redis"}});
   if (settings.dev) {
-    std::printf("Demo page: http://127.0.0.1:%u/\n", static_cast<unsigned>(gateway.port()));
+    std::printf("Demo page: %s://127.0.0.1:%u/\n", tls ? "https" : "http",
+                static_cast<unsigned>(gateway.port()));
     std::fflush(stdout);
   }
   gateway.run();

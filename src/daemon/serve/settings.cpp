@@ -142,6 +142,11 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.workers, t, 0, 64);
      }},
+    {"tls", "certificate_file", "", "\"\"",
+     "PEM file with the certificate to show and its chain; empty: no TLS.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.tls_certificate_file, t); }},
+    {"tls", "key_file", "", "\"\"", "PEM file with its key, without a passphrase.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.tls_key_file, t); }},
     {"auth", "secret", "JWT_ACCESS_SECRET", "\"\"", "Shared secret of the tokens. Required.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_secret, t); }},
     {"auth", "algorithms", "", "[\"HS256\"]", "Of HS256, HS384 and HS512.",

@@ -95,6 +95,14 @@ TEST_F(SettingsTest, RedisIsDescribedByTheFileOrTheEnvironment) {
   EXPECT_EQ(settings->gateway.redis_sentinel_password, "p");
 }
 
+TEST_F(SettingsTest, TlsIsDescribedByTheFileOrTheEnvironment) {
+  environment = {{"CRIER_TLS_KEY_FILE", "k"}};
+  const auto settings = read(file("[tls]\ncertificate_file = \"c\"\nkey_file = \"other\"\n"));
+  ASSERT_TRUE(settings) << settings.error();
+  EXPECT_EQ(settings->gateway.tls_certificate_file, "c");
+  EXPECT_EQ(settings->gateway.tls_key_file, "k");
+}
+
 TEST_F(SettingsTest, TheEnvironmentWinsOverTheFileAndTheLongNameOverTheShort) {
   environment = {
       {"PORT", "4000"}, {"CRIER_HTTP_PORT", "5000"}, {"CRIER_ENGINE_PING_INTERVAL", "1s"}};

@@ -3,8 +3,9 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -102,7 +103,7 @@ export function writePeople(store, people, kind = target) {
 }
 
 /**
- * A running server. `options`: people, redisUrl, dev, env, store (an existing store's path; nothing is
+ * A running server. `options`: people, redisUrl, dev, env, tls ({certificate, key, ca}: files), store (an existing store's path; nothing is
  * written to it), port, core (to pin it to), waitReady (default true), kind ("crier" or "reference"),
  * command (what to run instead of either, with its arguments).
  */
@@ -121,6 +122,7 @@ export async function startServer(options = {}) {
     CRIER_API_KEY: API_KEY,
     CRIER_STORE: store,
     ...(options.redisUrl ? { REDIS_URL: options.redisUrl } : {}),
+    ...(options.tls ? { CRIER_TLS_CERTIFICATE_FILE: options.tls.certificate, CRIER_TLS_KEY_FILE: options.tls.key } : {}),
     ...options.env,
   };
   const dev = options.dev ? ["--dev"] : [];
@@ -133,7 +135,7 @@ export async function startServer(options = {}) {
   const pinned =
     options.core === undefined ? [command, args] : ["taskset", ["-c", String(options.core), command, ...args]];
   const child = leash(spawn(pinned[0], pinned[1], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"] }));
-  const server = new RunningServer(kind, child, port, store);
+  const server = new RunningServer(kind, child, port, store, options.tls);
   if (options.waitReady !== false) {
     await until(
       async () => {
@@ -149,15 +151,19 @@ export async function startServer(options = {}) {
 class RunningServer {
   log = "";
   #published = 0;
-  #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  #agent;
+  #protocol;
 
-  constructor(kind, child, port, store) {
+  constructor(kind, child, port, store, tls) {
+    this.#protocol = tls ? https : http;
+    this.#agent = new this.#protocol.Agent({ keepAlive: true, maxSockets: 64, ...(tls && { ca: readFileSync(tls.ca) }) });
+
     this.kind = kind;
     this.child = child;
     this.pid = child.pid;
     this.port = port;
     this.store = store;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
     this.exit = new Promise((done) => child.once("exit", (code, signal) => done({ code, signal })));
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text) => {
@@ -169,7 +175,7 @@ class RunningServer {
   /** → {status, headers, text, json} */
   request(method, path, { headers = {}, body, agent = this.#agent } = {}) {
     return new Promise((done, fail) => {
-      const req = request(
+      const req = this.#protocol.request(
         { host: "127.0.0.1", port: this.port, method, path, headers, agent },
         (res) => {
           const chunks = [];
