@@ -13,6 +13,7 @@ namespace load {
 namespace {
 
 constexpr double patience = 30;  ///< Seconds without any handshake that ends.
+constexpr std::size_t quick_ports = 10'000;
 constexpr std::size_t sip_bytes = 4096;
 constexpr double sip_interval = 0.1;
 
@@ -57,9 +58,11 @@ std::unique_ptr<Client> Crowd::make_client(std::size_t index) {
 
 void Crowd::set_sources() {
   const std::size_t connections = options_.transport == Transport::polling ? 2 : 1;
-  // 27,600 with Linux's own range of ports.
-  shared_.clients_per_source = std::max<std::size_t>(ports_per_source() / connections, 1);
-  if (options_.clients <= shared_.clients_per_source || !shared_.to.loopback()) return;
+  if (!shared_.to.loopback()) return;
+  // Of 28,000 ports the kernel tries half first, and all of them in turn when most are taken.
+  const std::size_t ports = std::min(ports_per_source(), quick_ports);
+  shared_.clients_per_source = std::max<std::size_t>(ports / connections, 1);
+  if (options_.clients <= shared_.clients_per_source) return;
   for (std::size_t i = 0; i * shared_.clients_per_source < options_.clients; ++i) {
     shared_.sources.push_back(loopback_source(static_cast<std::uint32_t>(i)));
   }

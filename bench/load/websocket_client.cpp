@@ -38,6 +38,7 @@ void WebSocketClient::ready(std::uint32_t events) {
     return;
   }
   stream_.flush();
+  if (events == EPOLLOUT) return;  // Connected: there is nothing to read yet.
   const bool to_the_end = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 || stream_.buffers();
   while (read(SIZE_MAX, to_the_end)) {
   }
