@@ -16,6 +16,7 @@ constexpr double patience = 30;  ///< Seconds without any handshake that ends.
 constexpr std::size_t quick_ports = 10'000;
 constexpr std::size_t sip_bytes = 4096;
 constexpr double sip_interval = 0.1;
+constexpr std::size_t sip_turns = 50;
 
 }  // namespace
 
@@ -149,9 +150,15 @@ void Crowd::slow_down() {
     if (sips) sippers.push_back(client.get());
     sips = !sips;
   }
-  loop_.every(in_nanoseconds(sip_interval), [sippers](std::int64_t /*now*/) {
-    for (Client* client : sippers) client->sip(sip_bytes);
-  });
+  if (sippers.empty()) return;
+  // By turns: all at one moment would hold up those that read as fast as they can.
+  const std::size_t turns = std::min(sip_turns, sippers.size());
+  const std::size_t each = (sippers.size() + turns - 1) / turns;
+  loop_.every(in_nanoseconds(sip_interval / static_cast<double>(turns)),
+              [sippers, each, next = std::size_t{0}](std::int64_t /*now*/) mutable {
+                for (std::size_t i = 0; i < each; ++i)
+                  sippers[next++ % sippers.size()]->sip(sip_bytes);
+              });
 }
 
 void Crowd::speed_up() {
