@@ -34,6 +34,8 @@ struct GatewayOptions {
   /// Loops that serve clients, each on a thread of its own; at most 64. 0: one for each core that
   /// the process may run on.
   std::uint32_t workers = 0;
+  /// Of events on their way to one worker: beyond it, a worker drops what comes and reads it again.
+  std::size_t worker_backlog_bytes_max = 64 * 1024 * 1024;
 
   std::string tls_certificate_file = {};  ///< PEM, with its chain: TLS only. Empty: without TLS.
   std::string tls_key_file = {};          ///< PEM; with a certificate file only, and always then.
@@ -141,7 +143,8 @@ class Gateway {
   [[nodiscard]] std::uint16_t port() const;  ///< After listen().
 
   /// Serves on the calling thread and, with several workers, on threads of its own, which take no
-  /// signals; returns when a stop() has been carried out. Once.
+  /// signals; returns when a stop() has been carried out. Once. Throws std::system_error when a
+  /// thread cannot be had; nothing serves then.
   void run();
 
   /// Refuses new work, finishes publishes in flight, closes the clients in steps, then returns from

@@ -51,7 +51,12 @@ void Connection::move_to(Worker& other) {
 }
 
 void Connection::leave() {
-  if (closed_ || closing_) return;
+  if (closed_) return;
+  if (closing_) {  // answered meanwhile: it has only to see the peer's end
+    moving_to_ = nullptr;
+    stream_.wait_readable();
+    return;
+  }
   auto parcel = std::make_shared<Parcel>(
       Parcel{std::move(stream_).detach(), std::move(http_), std::move(backlog_)});
   ++worker_.totals().connections;  // which close() takes off again: it counts on its way

@@ -34,6 +34,9 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
     return "path must begin and end with a slash.";
   }
   if (options.workers > 64) return "workers must be at most 64.";
+  if (options.worker_backlog_bytes_max < 65'536) {
+    return "worker_backlog_bytes_max must be at least 65536.";
+  }
   if (options.ping_interval < milliseconds(100)) return "ping_interval must be at least 100 ms.";
   if (options.ping_timeout < milliseconds(100)) return "ping_timeout must be at least 100 ms.";
   if (options.history_ttl < milliseconds(1000) || options.history_ttl > std::chrono::hours(24)) {

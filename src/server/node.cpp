@@ -40,16 +40,32 @@ std::unique_ptr<Worker> make_home(const GatewayOptions& options, std::size_t wor
 }
 
 /// A thread that leaves the process's signals to others.
-std::thread quiet_thread(const std::string& name, std::function<void()> task) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(task));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread.native_handle(), name.c_str());
-  return thread;
-}
+class QuietThread {
+ public:
+  QuietThread(const std::string& name, std::function<void()> task) {
+    const SignalsBlocked blocked;
+    thread_ = std::thread(std::move(task));
+    pthread_setname_np(thread_.native_handle(), name.c_str());
+  }
+  void join() { thread_.join(); }
+
+ private:
+  class SignalsBlocked {
+   public:
+    SignalsBlocked() {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+   private:
+    sigset_t before_{};
+  };
+  std::thread thread_;
+};
 
 }  // namespace
 
@@ -121,7 +137,7 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
                   }},
                  options.outage_policy, options.backlog_bytes_max) {
   totals_.limit_handshakes(options.handshakes_per_second, options.handshakes_burst, home_.now());
-  if (has_home()) shared_history_.emplace(home_, *history_);
+  if (has_home()) shared_history_.emplace(home_, *history_, options.worker_backlog_bytes_max);
   for (const auto& worker : workers_) siblings_.push_back(worker.get());
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     workers_[index]->join(index, siblings_, totals_);
@@ -255,7 +271,9 @@ HttpResponse Node::ready(Lane& lane) {
 
 /// One answer to /metrics, to which every loop adds its part.
 struct Node::Scrape {
-  explicit Scrape(HttpReply to) : reply(std::move(to)) {}
+  explicit Scrape(HttpReply to) : reply(std::move(to)) {
+    gauges.store_up = gauges.history_up = true;
+  }
   ~Scrape() {  // the last part is there, or its loop has ended
     reply({200, "text/plain; version=0.0.4; charset=utf-8", exposition(metrics, gauges), {}});
   }
@@ -279,8 +297,8 @@ void Node::scrape(const HttpReply& reply) {
       gauges.sessions += lane.front.engine().session_count();
       gauges.sockets += lane.front.sockets().count();
       gauges.rooms += lane.front.sockets().room_count(main_namespace);
-      gauges.store_up = lane.front.memberships().available();
-      gauges.history_up = lane.history(*this).available();
+      gauges.store_up = gauges.store_up && lane.front.memberships().available();
+      gauges.history_up = gauges.history_up && lane.history(*this).available();
     });
   }
   if (!has_home()) return;
@@ -336,20 +354,26 @@ void Node::run_here(Worker& worker) {
 
 void Node::run() {
   tell_what_is_missing();
-  std::vector<std::thread> threads;
-  for (std::size_t index = 1; index < workers_.size(); ++index) {
-    threads.push_back(quiet_thread("crier-" + std::to_string(index),
-                                   [this, index] { run_here(*workers_[index]); }));
+  std::vector<QuietThread> threads;  // of the home, if there is one, and all workers but the first
+  try {
+    if (has_home()) threads.emplace_back("crier-home", [this] { run_here(home_); });
+    for (std::size_t index = 1; index < workers_.size(); ++index) {
+      threads.emplace_back("crier-" + std::to_string(index),
+                           [this, index] { run_here(*workers_[index]); });
+    }
+  } catch (...) {
+    for (const auto& worker : workers_) worker->stop();
+    home_.stop();
+    for (auto& thread : threads) thread.join();
+    throw;
   }
-  std::thread home;
-  if (has_home()) home = quiet_thread("crier-home", [this] { run_here(home_); });
   run_here(*workers_.front());
-  for (auto& thread : threads) thread.join();
+  for (std::size_t i = 1; i < threads.size(); ++i) threads[i].join();
   // Whoever waits for a publish that was posted too late gets its answer.
   home_door_->close();
   home_.loop().post([this] { home_.stop(); });
   if (has_home()) {
-    home.join();
+    threads.front().join();
   } else {
     run_here(home_);
   }

@@ -60,7 +60,8 @@ class Node {
 
   /// The home's, for what comes and goes with the node.
   [[nodiscard]] net::Loop& loop() { return home_.loop(); }
-  /// The first worker runs on the calling thread, until a stop() has been carried out.
+  /// The first worker runs on the calling thread, until a stop() has been carried out. Throws
+  /// std::system_error when a thread cannot be had.
   void run();
 
   // From any thread.

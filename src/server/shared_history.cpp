@@ -8,7 +8,14 @@ namespace crier::server {
 using history::Fence;
 using history::StoreError;
 
-/// What both ends of a link know. The worker's thread alone uses it, but for post().
+namespace {
+
+/// What an event under way takes besides its body.
+constexpr std::size_t event_bytes = 256;
+
+}  // namespace
+
+/// What both ends of a link know. The worker's thread alone uses it, but for what says otherwise.
 struct SharedHistory::Line {
   explicit Line(Worker& w) : worker(w) {}
 
@@ -18,6 +25,8 @@ struct SharedHistory::Line {
   std::uint64_t subscriptions_made = 0;
   bool closed = false;  ///< The link has gone.
   std::atomic<std::size_t> under_way = 0;
+  std::atomic<std::size_t> event_bytes_under_way = 0;
+  bool behind = false;  ///< The home's: nothing is posted before the worker has caught up.
 
   /// From the home's thread: runs `task` on the worker's, unless the link has gone by then.
   static void post(const std::shared_ptr<Line>& line, std::function<void()> task) {
@@ -37,8 +46,9 @@ struct SharedHistory::Line {
   }
 };
 
-SharedHistory::SharedHistory(Worker& home, history::HistoryStore& store)
-    : home_(home), store_(store) {
+SharedHistory::SharedHistory(Worker& home, history::HistoryStore& store,
+                             std::size_t backlog_bytes_max)
+    : home_(home), store_(store), backlog_bytes_max_(backlog_bytes_max) {
   home.add_turn_user(*this);
   store.listen(*this);
   look();
@@ -52,6 +62,7 @@ void SharedHistory::look() {
 }
 
 void SharedHistory::tell_subscribed(const std::string& program, const Subscriber& subscriber) {
+  if (subscriber.line->behind) return;
   Line::post(subscriber.line,
              [line = subscriber.line.get(), program, subscription = subscriber.subscription] {
                if (line->is_in_force(program, subscription)) line->listener->subscribed(program);
@@ -71,13 +82,44 @@ void SharedHistory::subscribed(const std::string& program) {
 void SharedHistory::published(history::Published event) {
   const auto found = programs_.find(event.program);
   if (found == programs_.end()) return;
+  const std::size_t bytes = event.record.body.size() + event_bytes;
   const auto shared = std::make_shared<const history::Published>(std::move(event));
   for (const Subscriber& subscriber : found->second.subscribers) {
+    Line& line = *subscriber.line;
+    if (line.behind) continue;
+    const std::size_t before = line.event_bytes_under_way;
+    if (before > 0 && before + bytes > backlog_bytes_max_) {
+      fall_behind(subscriber.line);
+      continue;
+    }
+    line.event_bytes_under_way += bytes;
     Line::post(subscriber.line,
-               [line = subscriber.line.get(), shared, subscription = subscriber.subscription] {
-                 if (!line->is_in_force(shared->program, subscription)) return;
-                 line->listener->published(*shared);
+               [to = &line, shared, bytes, subscription = subscriber.subscription] {
+                 to->event_bytes_under_way -= bytes;
+                 if (!to->is_in_force(shared->program, subscription)) return;
+                 to->listener->published(*shared);
                });
+  }
+}
+
+void SharedHistory::fall_behind(const std::shared_ptr<Line>& line) {
+  home_.log(LogLevel::warning, "a worker is behind, and reads again what it misses",
+            {{"worker", std::to_string(line->worker.index())}});
+  Line::post(line, [this, line] {
+    line->listener->lost();
+    home_.loop().post([this, line] { caught_up(line); });
+  });
+  line->behind = true;
+}
+
+void SharedHistory::caught_up(const std::shared_ptr<Line>& line) {
+  line->behind = false;
+  if (hears_claims_) Line::post(line, [to = line.get()] { to->listener->claims_heard(); });
+  for (const auto& [name, program] : programs_) {
+    if (!program.confirmed) continue;
+    for (const Subscriber& subscriber : program.subscribers) {
+      if (subscriber.line == line) tell_subscribed(name, subscriber);
+    }
   }
 }
 
@@ -85,12 +127,14 @@ void SharedHistory::claims_heard() {
   hears_claims_ = true;
   look();
   for (const auto& line : listening_) {
+    if (line->behind) continue;
     Line::post(line, [to = line.get()] { to->listener->claims_heard(); });
   }
 }
 
 void SharedHistory::claimed(const std::string& sid, Fence fence) {
   for (const auto& line : listening_) {
+    if (line->behind) continue;
     Line::post(line, [to = line.get(), sid, fence] { to->listener->claimed(sid, fence); });
   }
 }
@@ -100,6 +144,7 @@ void SharedHistory::lost() {
   for (auto& [name, program] : programs_) program.confirmed = false;
   look();
   for (const auto& line : listening_) {
+    if (line->behind) continue;
     Line::post(line, [to = line.get()] { to->listener->lost(); });
   }
 }

@@ -17,10 +17,13 @@ class HistoryLink;
 /// One store for several workers. The store lives on a loop of its own; each worker has a
 /// HistoryLink, by which it asks, and to which everything that the worker subscribed to is posted:
 /// one post an event and worker, in the store's order. Of the many subscribers the store sees one.
+/// A worker that is too far behind is told that something was lost, and is subscribed anew when it
+/// has caught up: it reads again what it missed.
 class SharedHistory final : public TurnUser, private history::Listener {
  public:
-  /// `home` runs the loop that `store` is used on. Both outlive it.
-  SharedHistory(Worker& home, history::HistoryStore& store);
+  /// `home` runs the loop that `store` is used on. Both outlive it. `backlog_bytes_max` bounds what
+  /// is posted to one worker and has not arrived; one event may always be.
+  SharedHistory(Worker& home, history::HistoryStore& store, std::size_t backlog_bytes_max);
   ~SharedHistory() override;
 
   // TurnUser, of the home.
@@ -53,12 +56,16 @@ class SharedHistory final : public TurnUser, private history::Listener {
   void subscribe(const std::string& program, const Subscriber& subscriber);
   void unsubscribe(const std::string& program, const Subscriber& subscriber);
 
+  void fall_behind(const std::shared_ptr<Line>& line);
+  void caught_up(const std::shared_ptr<Line>& line);
+
   /// What a link may see of the store without asking.
   void look();
   void tell_subscribed(const std::string& program, const Subscriber& subscriber);
 
   Worker& home_;
   history::HistoryStore& store_;
+  std::size_t backlog_bytes_max_;
   std::vector<std::shared_ptr<Line>> listening_;
   std::unordered_map<std::string, Program> programs_;
   bool hears_claims_ = false;

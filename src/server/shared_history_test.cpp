@@ -23,10 +23,10 @@ using testing::IsEmpty;
 /// A store in memory on a thread of its own.
 class Home {
  public:
-  explicit Home(const Retention& retention)
+  explicit Home(const Retention& retention, std::size_t backlog_bytes_max)
       : store_(
             retention, [this] { return clock.load(); }, Random::seeded(7)),
-        shared(worker_, store_),
+        shared(worker_, store_, backlog_bytes_max),
         thread_([this] { worker_.run(); }) {}
   ~Home() {
     worker_.stop();
@@ -65,7 +65,7 @@ struct LinkSubject {
 
   void open(const Retention& retention) {
     kept_ttl = retention.ttl;
-    home.emplace(retention);
+    home.emplace(retention, 1'000'000);
     link.emplace(home->shared, worker);
   }
   void close() { link.reset(); }
@@ -129,7 +129,8 @@ class SharedHistoryTest : public testing::Test {
     home.run([&] { home.store().append({program, Bytes(std::string("{}")), ""}, [](auto) {}); });
   }
 
-  Home home{Retention()};
+  static constexpr std::size_t backlog_bytes_max = 100'000;
+  Home home{Retention(), backlog_bytes_max};
 };
 
 TEST_F(SharedHistoryTest, EachWorkerHearsWhatItSubscribedTo) {
@@ -209,6 +210,42 @@ TEST_F(SharedHistoryTest, IsIdleOnlyWhenWhatWasPostedHasArrived) {
   net::run_ready(one.worker.loop());
   EXPECT_TRUE(one.link.idle());
   EXPECT_THAT(one.heard.seqs(), ElementsAre("a1"));
+}
+
+TEST_F(SharedHistoryTest, AWorkerThatIsTooFarBehindLosesWhatComesThenAndIsSubscribedAnew) {
+  End slow(home);
+  End quick(home);
+  slow.subscribe("p");
+  quick.subscribe("p");
+  constexpr std::size_t fits = 4;  // bodies of 24,744 bytes, and 256 for each event
+  const auto publish_big = [&] {
+    const std::string body(backlog_bytes_max / fits - 256, 'x');
+    home.run([&] { home.store().append({"p", Bytes(body), ""}, [](auto) {}); });
+    quick.catch_up();
+  };
+  for (std::size_t i = 0; i < fits; ++i) publish_big();
+  EXPECT_EQ(quick.heard.events.size(), fits);
+  net::run_ready(slow.worker.loop());
+  EXPECT_EQ(slow.heard.events.size(), fits) << "up to the bound nothing is lost";
+  for (std::size_t i = 0; i < fits + 2; ++i) publish_big();
+  ASSERT_TRUE(
+      net::run_until(slow.worker.loop(), [&] { return slow.heard.count("subscribed p") == 2; }));
+  EXPECT_EQ(slow.heard.events.size(), 2 * fits);
+  EXPECT_THAT(slow.heard.words,
+              ElementsAre("claims", "subscribed p", "lost", "claims", "subscribed p"));
+  publish_big();
+  slow.catch_up();
+  EXPECT_EQ(slow.heard.seqs().back(), "p11");
+  EXPECT_EQ(quick.heard.events.size(), 11U);
+}
+
+TEST_F(SharedHistoryTest, AnEventLargerThanTheBoundGetsThroughAlone) {
+  End one(home);
+  one.subscribe("p");
+  const std::string body(2 * backlog_bytes_max, 'x');
+  home.run([&] { home.store().append({"p", Bytes(body), ""}, [](auto) {}); });
+  one.catch_up();
+  EXPECT_THAT(one.heard.seqs(), ElementsAre("p1"));
 }
 
 TEST_F(SharedHistoryTest, ALinkThatHasGoneIsToldNothing) {

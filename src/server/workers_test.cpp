@@ -284,6 +284,12 @@ TEST_F(WorkersTest, AreAtMostSixtyFour) {
   EXPECT_EQ(worker_count(chosen), 64U);
   chosen.workers = 65;
   EXPECT_EQ(Gateway::check(chosen).error().message, "workers must be at most 64.");
+  chosen.workers = 1;
+  chosen.worker_backlog_bytes_max = 65'536;
+  EXPECT_TRUE(Gateway::check(chosen));
+  chosen.worker_backlog_bytes_max = 65'535;
+  EXPECT_EQ(Gateway::check(chosen).error().message,
+            "worker_backlog_bytes_max must be at least 65536.");
   chosen.workers = 0;
   EXPECT_EQ(worker_count(chosen), std::min(64U, std::thread::hardware_concurrency()));
 }

@@ -77,7 +77,9 @@ Plan plan(std::uint64_t seed) {
   plan.options = draw_options(dice);
   // Silence may be noticed twice in a row: by the heartbeat, and when it comes back.
   if (plan.options.ping_interval > std::chrono::seconds(5)) plan.calm_ms = 90'000;
-  plan.options.workers = Dice(seed).fork("workers").one_in(3) ? 3 : 1;
+  Dice workers = Dice(seed).fork("workers");
+  plan.options.workers = workers.one_in(3) ? 3 : 1;
+  if (workers.one_in(2)) plan.options.worker_backlog_bytes_max = 1'000;  // soon behind
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
   // A run suffers from some kinds of faults only, or every one would be the same mixture.
   std::array<bool, fault_kinds> allowed{};

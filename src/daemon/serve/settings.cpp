@@ -142,6 +142,11 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.workers, t, 0, 64);
      }},
+    {"server", "worker_backlog_bytes_max", "", "67108864",
+     "Of events on their way to one worker; one that is further behind reads them again.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.worker_backlog_bytes_max, t, 65536, bytes_most);
+     }},
     {"tls", "certificate_file", "", "\"\"",
      "PEM file with the certificate to show and its chain; empty: no TLS.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.tls_certificate_file, t); }},
