@@ -76,5 +76,5 @@ export function insert(page, name, table) {
   const [begin, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`docs/performance.md has no ${begin} … ${end}`);
-  return `${page.slice(0, from + begin.length)}\n${table}\n${page.slice(to)}`;
+  return `${page.slice(0, from + begin.length)}\n\n${table}\n\n${page.slice(to)}`;
 }
