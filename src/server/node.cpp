@@ -215,6 +215,7 @@ void Node::deliver_unnumbered(const std::string& program, const Packet& packet) 
     Lane& lane = *each;
     ++lane.unnumbered;
     lane.door->post([&lane, program, packet] {
+      lane.worker.update_now();
       lane.front.delivery().deliver_unnumbered(program, packet);
       --lane.unnumbered;
     });
