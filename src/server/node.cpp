@@ -225,19 +225,24 @@ void Node::deliver_unnumbered(const std::string& program, const Packet& packet) 
 // HTTP.
 
 void Node::handle(std::string_view method, std::string_view path, const HttpHandler& handler) {
+  // One for all: what it holds is its own, and it runs on one thread.
+  const auto only = std::make_shared<const HttpHandler>(handler);
+  const auto run = [only](const HttpRequest& request, const HttpReply& reply) {
+    (*only)(request, reply);
+  };
   for (const auto& lane : lanes_) {
     if (lane == lanes_.front()) {
-      lane->routes.add(method, path, handler);
+      lane->routes.add(method, path, run);
       continue;
     }
-    lane->routes.add(method, path,
-                     [first = lanes_.front().get(), handler](const HttpRequest& request,
-                                                             const HttpReply& reply) {
-                       first->door->post([first, handler, request, reply] {
-                         first->worker.update_now();
-                         call(first->worker, handler, request, reply);
-                       });
-                     });
+    lane->routes.add(
+        method, path,
+        [first = lanes_.front().get(), run](const HttpRequest& request, const HttpReply& reply) {
+          first->door->post([first, run, request, reply] {
+            first->worker.update_now();
+            call(first->worker, run, request, reply);
+          });
+        });
   }
 }
 

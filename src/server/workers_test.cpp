@@ -215,6 +215,17 @@ TEST_F(WorkersTest, AHandlerRunsOnTheThreadThatCalledRun) {
   for (int i = 0; i < tries; ++i) EXPECT_THAT(get("/where"), EndsWith("would_block"));
 }
 
+TEST_F(WorkersTest, AHandlerIsTheSameOneForAll) {
+  GatewayOptions chosen = options();
+  chosen.workers = 4;
+  gateway = std::make_unique<Gateway>(chosen, LogSink());
+  gateway->handle("GET", "/count", [count = 0](const HttpRequest&, const HttpReply& reply) mutable {
+    reply({200, "text/plain", std::to_string(++count), {}});
+  });
+  start();
+  for (int i = 1; i <= tries; ++i) EXPECT_THAT(get("/count"), EndsWith("\n" + std::to_string(i)));
+}
+
 TEST_F(WorkersTest, MetricsAreOfAll) {
   run_with(4);
   std::vector<std::unique_ptr<LoopbackClient>> members;
