@@ -287,7 +287,7 @@ Detached Stream::detach() && {
       Detached::State{state_->descriptor(), state_->peer, std::move(tls)});
   state_->forget();
   Watches& watches = state_->watches;
-  watches.release(std::move(state_));
+  watches.forget(std::move(state_));
   return Detached(std::move(detached));
 }
 

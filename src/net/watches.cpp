@@ -39,15 +39,13 @@ void Watches::await(Watch& watch) {
   if ((wanted & ~watch.watched_) != 0) look_for(watch, wanted);
 }
 
+// Closing the descriptor would not do: a process that was forked meanwhile has it too, and the set
+// would go on telling of it.
 void Watches::forget(std::shared_ptr<Watch> watch) {
-  watch->forgotten_ = true;
-  if (dispatching_) forgotten_.push_back(std::move(watch));
-}
-
-void Watches::release(std::shared_ptr<Watch> watch) {
   epoll_event ignored{};
   CRIER_ASSERT(::epoll_ctl(set_, EPOLL_CTL_DEL, watch->descriptor(), &ignored) == 0);
-  forget(std::move(watch));
+  watch->forgotten_ = true;
+  if (dispatching_) forgotten_.push_back(std::move(watch));
 }
 
 std::size_t Watches::dispatch(std::size_t max, const std::atomic<bool>& stop) {

@@ -51,11 +51,9 @@ class Watches {
   bool add(Watch& watch);
   /// The watch awaits something, perhaps something new.
   void await(Watch& watch);
-  /// ready() is not called any more, and the descriptor is closed next. Within dispatch() the
-  /// object lives on to its end.
+  /// ready() is not called any more; the descriptor is still open. Within dispatch() the object
+  /// lives on to its end.
   void forget(std::shared_ptr<Watch> watch);
-  /// The same for a descriptor that stays open.
-  void release(std::shared_ptr<Watch> watch);
 
   /// Calls those that are ready, `max` (at least 1) at most, until `stop`; what is left over is
   /// ready at the next call. Returns how many were called.

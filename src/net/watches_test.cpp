@@ -3,6 +3,7 @@
 #include <array>
 #include <functional>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -87,11 +88,21 @@ TEST_F(WatchesTest, LeavesWhatIsBeyondTheBoundOrAfterAStopForTheNextCall) {
 
 TEST_F(WatchesTest, DoesNotCallWhatAnotherOneTookAway) {
   for (std::size_t i = 0; i < 2; ++i) write(i);
-  const auto take = [this](std::size_t other) { watches.release(ends.at(other)); };
+  const auto take = [this](std::size_t other) { watches.forget(ends.at(other)); };
   ends[0]->when_ready = [&] { take(1); };
   ends[1]->when_ready = [&] { take(0); };
   EXPECT_EQ(dispatch(), 1U);
   EXPECT_EQ(ends[0]->calls + ends[1]->calls, 1);
+}
+
+TEST_F(WatchesTest, HearsNoMoreOfADescriptorThatAForkedProcessStillHas) {
+  const int there = ::dup(ends[0]->descriptor());
+  watches.forget(ends[0]);
+  ::close(ends[0]->descriptor());
+  write(0);
+  pollfd ready{watches.descriptor(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ready, 1, 0), 0);
+  ::close(there);
 }
 
 TEST_F(WatchesTest, TellsOfTheEndWhateverIsAwaited) {
