@@ -1,5 +1,6 @@
 #include "backends/redis/history.hpp"
 
+#include "backends/redis/batch.hpp"
 #include "backends/redis/connection.hpp"
 #include "backends/redis/reply.hpp"
 #include "backends/redis/script.hpp"
@@ -22,9 +23,6 @@ using history::StoreError;
 constexpr const char* senseless = "an answer that makes no sense";
 constexpr const char* two_servers = "the connections lead to two servers";
 
-/// Of bodies in one call with several: others that use the server wait for it.
-constexpr std::size_t batch_bytes_max = 256 * 1024;
-
 constexpr history::Gid far_ahead = std::chrono::microseconds(std::chrono::hours(24)).count();
 
 history::Gid wall_now() {
@@ -32,27 +30,6 @@ history::Gid wall_now() {
                                        std::chrono::system_clock::now().time_since_epoch())
                                        .count());
 }
-
-struct Append {
-  history::AppendRequest request;
-  std::function<void(AppendResult)> done;
-};
-
-/// Appends that are sent as one, and again as one: their outcome is known for all or for none.
-struct Batch {
-  std::string id;
-  TimePoint begun;
-  std::vector<Append> appends = {};
-  std::size_t bytes = 0;  ///< Of bodies.
-  unsigned attempts = 0;  ///< That may have been carried out.
-  bool in_flight = false;
-
-  [[nodiscard]] bool is_open() const { return attempts == 0 && !in_flight; }
-  [[nodiscard]] bool has_room_for(const history::AppendRequest& request) const {
-    return is_open() && appends.size() < batch_events_max &&
-           bytes + request.body.size() <= batch_bytes_max;
-  }
-};
 
 /// Any call but an append: sent again only if it was not carried out.
 struct Call {
