@@ -31,6 +31,11 @@ history::Gid wall_now() {
                                        .count());
 }
 
+struct Claim {
+  std::string sid;
+  std::function<void(Result<Fence, StoreError>)> done;
+};
+
 /// Any call but an append: sent again only if it was not carried out.
 struct Call {
   std::function<std::vector<std::string>()> command;
@@ -92,6 +97,7 @@ class RedisHistory final : public history::HistoryStore,
   void send_batch();
   void send(Calls::iterator call);
   void begin(Call call);
+  void send_claims();
   void on_batch(Batches::iterator batch, const redisReply* reply);
   void on_call(Calls::iterator call, const redisReply* reply);
   void finish(Batches::iterator batch, std::vector<AppendResult> results);
@@ -132,6 +138,7 @@ class RedisHistory final : public history::HistoryStore,
   history::Gid seen_in_epoch_ = 0;
   Batches batches_;  ///< In the order in which they were asked for.
   Calls calls_;
+  std::vector<Claim> claims_;  ///< Of this turn: they leave as one call.
   bool batch_scheduled_ = false;
   net::Timer window_;  ///< Ends what the newest batch collects.
   net::Timer deadline_;
@@ -364,18 +371,37 @@ void RedisHistory::read(std::vector<history::ReadRequest> requests,
 
 void RedisHistory::claim(const std::string& sid,
                          std::function<void(Result<Fence, StoreError>)> done) {
-  const auto command = [this, sid] {
-    auto words = claim_arguments(names_, retention_, sid);
+  if (!available_) return done(Unexpected{StoreError::unavailable});
+  claims_.push_back({sid, std::move(done)});
+  if (claims_.size() == batch_events_max) return send_claims();
+  if (claims_.size() > 1) return;
+  loop_.post([this, mark = std::weak_ptr<bool>(alive_)] {
+    if (!mark.expired()) send_claims();
+  });
+}
+
+void RedisHistory::send_claims() {
+  if (claims_.empty()) return;
+  std::vector<std::string> sids;
+  for (const Claim& claim : claims_) sids.push_back(claim.sid);
+  const auto command = [this, sids] {
+    auto words = claim_arguments(names_, retention_, sids);
     words.insert(words.begin(), {"EVALSHA", claim_sha_});
     return words;
   };
-  const auto take = [done](const redisReply& reply) {
-    const auto fence = claim_result(reply);
-    if (fence) done(*fence);
-    return fence.has_value();
+  const auto answer = [claims = std::exchange(claims_, {}), mark = std::weak_ptr<bool>(alive_)](
+                          const std::function<Result<Fence, StoreError>(std::size_t)>& result) {
+    for (std::size_t i = 0; i < claims.size() && !mark.expired(); ++i) claims[i].done(result(i));
   };
-  begin(
-      {command, take, [done](StoreError error) { done(Unexpected{error}); }, StoreError::unknown});
+  const auto take = [answer, count = sids.size()](const redisReply& reply) {
+    const auto fences = claim_results(reply, count);
+    if (fences) answer([&](std::size_t i) { return (*fences)[i]; });
+    return fences.has_value();
+  };
+  const auto fail = [answer](StoreError error) {
+    answer([error](std::size_t) { return Unexpected{error}; });
+  };
+  begin({command, take, fail, StoreError::unknown});
 }
 
 void RedisHistory::fences(std::vector<std::string> sids,
@@ -395,7 +421,8 @@ void RedisHistory::fences(std::vector<std::string> sids,
 
 void RedisHistory::begin(Call call) {
   if (!available_) return call.fail(StoreError::unavailable);
-  send_batch();  // a read tells of all appends before it
+  send_claims();  // what was asked for before comes before
+  send_batch();
   calls_.push_back(std::move(call));
   if (!scripts_lost_) send(std::prev(calls_.end()));
 }

@@ -444,6 +444,22 @@ TEST_F(RedisHistoryRefusal, SaysUnknownOfAClaimInFlight) {
   EXPECT_EQ(errors.back(), StoreError::unknown);
 }
 
+TEST_F(RedisHistoryRefusal, SendsTheClaimsOfOneTurnAsOne) {
+  make_available();
+  std::vector<history::Fence> fences;
+  for (std::size_t i = 0; i <= batch_events_max; ++i) {
+    store->claim("sid", [&](auto result) { fences.push_back(result.value()); });
+  }
+  wait_calls(2);
+  EXPECT_EQ(count_of("socket:events:claim:sid", peer().received), batch_events_max + 1);
+  std::string numbers;
+  for (std::size_t i = 0; i < batch_events_max; ++i) numbers += bulk(std::to_string(100 + i));
+  answer("*64\r\n" + numbers + "*1\r\n" + bulk("7"));
+  wait([&] { return fences.size() == batch_events_max + 1; });
+  EXPECT_EQ(fences.front(), 100U);
+  EXPECT_EQ(fences.back(), 7U);
+}
+
 /// With a listener there are two connections; the subscriber sends no scripts.
 class RedisHistoryOfTwoServers : public RedisHistoryRefusal {
  protected:

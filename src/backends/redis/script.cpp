@@ -190,14 +190,20 @@ end
 return reply
 )lua";
 
-// ARGV: 1 ttl in ms, 2 the socket id in JSON, 3 PUBLISH or SPUBLISH, 4 channel
+// KEYS: one for each claim. ARGV: 1 ttl in ms, 2 PUBLISH or SPUBLISH, 3 channel, and the socket ids
+// in JSON.
 constexpr std::string_view claim_only = R"lua(
 local time = redis.call('TIME')
-local last = tonumber(redis.call('GET', KEYS[1]) or 0) or 0
-local fence = string.format('%.0f', math.max(time[1] * 1000000 + time[2], last + 1))
-redis.call('SET', KEYS[1], fence, 'PX', ARGV[1])
-redis.call(ARGV[3], ARGV[4], '{"sid":' .. ARGV[2] .. ',"fence":' .. fence .. '}')
-return fence
+local clock = time[1] * 1000000 + time[2]
+local known, fences = redis.call('MGET', unpack(KEYS)), {}
+for i, key in ipairs(KEYS) do
+  local last = fences[key] or tonumber(known[i] or 0) or 0
+  fences[key] = math.max(clock, last + 1)
+  fences[i] = string.format('%.0f', fences[key])
+  redis.call('SET', key, fences[i], 'PX', ARGV[1])
+  redis.call(ARGV[2], ARGV[3], '{"sid":' .. ARGV[3 + i] .. ',"fence":' .. fences[i] .. '}')
+end
+return fences
 )lua";
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
@@ -345,13 +351,13 @@ std::vector<std::string> read_arguments(const Names& names, const CallContext& c
 }
 
 std::vector<std::string> claim_arguments(const Names& names, const history::Retention& retention,
-                                         const std::string& sid) {
-  return {"1",
-          names.claim(sid),
-          std::to_string(history::claimed_for(retention).count()),
-          json::quote(sid),
-          names.publish(),
-          names.claims_channel()};
+                                         const std::vector<std::string>& sids) {
+  std::vector<std::string> arguments = {text(sids.size())};
+  for (const std::string& sid : sids) arguments.push_back(names.claim(sid));
+  append_all(arguments, {std::to_string(history::claimed_for(retention).count()), names.publish(),
+                         names.claims_channel()});
+  for (const std::string& sid : sids) arguments.push_back(json::quote(sid));
+  return arguments;
 }
 
 std::optional<std::vector<AppendResult>> append_results(const redisReply& reply,
@@ -384,7 +390,17 @@ std::optional<history::ReadReply> read_result(const redisReply& reply,
   return result;
 }
 
-std::optional<history::Fence> claim_result(const redisReply& reply) { return number_of(reply); }
+std::optional<std::vector<history::Fence>> claim_results(const redisReply& reply,
+                                                         std::size_t count) {
+  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != count) return std::nullopt;
+  std::vector<history::Fence> fences;
+  for (const redisReply* element : elements_of(reply, count)) {
+    const auto fence = number_of(*element);
+    if (!fence) return std::nullopt;
+    fences.push_back(*fence);
+  }
+  return fences;
+}
 
 std::optional<std::vector<history::Fence>> fences_result(const redisReply& reply,
                                                          std::size_t count) {

@@ -51,7 +51,7 @@ std::vector<std::string> read_arguments(const Names& names, const CallContext& c
                                         const history::Retention& retention,
                                         const std::vector<history::ReadRequest>& requests);
 std::vector<std::string> claim_arguments(const Names& names, const history::Retention& retention,
-                                         const std::string& sid);
+                                         const std::vector<std::string>& sids);
 
 /// One result a request, in their order; nothing if the reply is not of the script's shape. Errors:
 /// `token_taken`, and `unavailable` where the program's key or numbers are not Crier's.
@@ -61,7 +61,9 @@ std::optional<std::vector<AppendResult>> append_results(const redisReply& reply,
 /// the chain of `prev` shows what is missing.
 std::optional<history::ReadReply> read_result(const redisReply& reply,
                                               const std::vector<history::ReadRequest>& requests);
-std::optional<history::Fence> claim_result(const redisReply& reply);
+/// One fence a claim; nothing unless each is a number.
+std::optional<std::vector<history::Fence>> claim_results(const redisReply& reply,
+                                                         std::size_t count);
 /// Of MGET for `count` keys of claims. What is no number counts as never claimed.
 std::optional<std::vector<history::Fence>> fences_result(const redisReply& reply,
                                                          std::size_t count);

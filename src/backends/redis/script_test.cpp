@@ -59,6 +59,11 @@ class RedisServerScript : public testing::Test {
                        requests);
   }
 
+  std::vector<history::Fence> claims(const std::vector<std::string>& sids) {
+    const auto reply = eval(claim_script(), claim_arguments(names, retention, sids));
+    return claim_results(*reply, sids.size()).value_or(std::vector<history::Fence>());
+  }
+
   static std::int64_t clock() {
     const auto reply = server().command({"TIME"});
     return std::stoll(reply->element[0]->str) * second + std::stoll(reply->element[1]->str);
@@ -440,7 +445,8 @@ TEST_F(RedisServerScript, TakesAsManyEventsAndProgramsAsABatchMayHave) {
 
 TEST_F(RedisServerScript, FencesWithTheClockAndAboveTheFenceBefore) {
   const auto claim = [&] {
-    return claim_result(*eval(claim_script(), claim_arguments(names, retention, "a \"sid\"")));
+    const auto fences = claims({"a \"sid\""});
+    return fences.empty() ? std::nullopt : std::optional(fences[0]);
   };
   const std::int64_t before = clock();
   const auto first = claim();
@@ -458,6 +464,14 @@ TEST_F(RedisServerScript, FencesWithTheClockAndAboveTheFenceBefore) {
   retention.ttl = std::chrono::hours(3);
   EXPECT_TRUE(claim().has_value());
   EXPECT_GT(std::stoll(server().text({"PTTL", names.claim("a \"sid\"")})), 10'790'000);
+}
+
+TEST_F(RedisServerScript, FencesEachClaimOfOneCall) {
+  const auto fences = claims({"a", "b", "a"});
+  ASSERT_EQ(fences.size(), 3U);
+  EXPECT_EQ(fences[2], fences[0] + 1) << "the same one again";
+  const auto reply = server().command({"MGET", names.claim("a"), names.claim("b")});
+  EXPECT_THAT(*fences_result(*reply, 2), testing::ElementsAre(fences[2], fences[1]));
 }
 
 TEST_F(RedisServerScript, TouchesDeclaredKeysOnly) {
@@ -549,9 +563,13 @@ TEST(RedisScriptResult, OfFencesIsNothingUnlessThereIsOneForEach) {
   for (const char* answer : {"*0\r\n", "*2\r\n$-1\r\n$-1\r\n", ":1\r\n", "$-1\r\n", "*-1\r\n"}) {
     EXPECT_FALSE(fences_result(*parse(answer), 1).has_value()) << answer;
   }
-  EXPECT_FALSE(claim_result(*parse(":7\r\n")).has_value());
-  EXPECT_FALSE(claim_result(*parse(bulk("-7"))).has_value());
-  EXPECT_EQ(claim_result(*parse(bulk("7"))), 7U);
+  EXPECT_THAT(*claim_results(*parse("*2\r\n" + bulk("7") + bulk("8")), 2),
+              testing::ElementsAre(7, 8));
+  for (const std::string& element : {std::string(":7\r\n"), bulk("-7"), std::string("$-1\r\n")}) {
+    EXPECT_FALSE(claim_results(*parse("*1\r\n" + element), 1).has_value()) << element;
+  }
+  EXPECT_FALSE(claim_results(*parse("*1\r\n" + bulk("7")), 2).has_value());
+  EXPECT_FALSE(claim_results(*parse(bulk("7")), 1).has_value());
 }
 
 TEST(RedisScriptResult, LeavesOutWhatIsOutOfPlace) {
