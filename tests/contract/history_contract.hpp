@@ -261,6 +261,27 @@ TYPED_TEST_P(HistoryContract, AnswersAKnownTokenWithItsFirstResult) {
   EXPECT_THAT(bodies(this->kept("p")), testing::ElementsAre(R"({"n":1})", R"({"n":2})"));
 }
 
+TYPED_TEST_P(HistoryContract, NumbersAStormOfOneTokenOnce) {
+  this->subject.open({});
+  std::vector<Appended> results;
+  std::size_t taken = 0;
+  for (int i = 0; i < 100; ++i) {
+    this->store().append(this->request("p", i % 10 == 9 ? R"({"n":2})" : R"({"n":1})", "token"),
+                         [&](const Result<Appended, StoreError>& outcome) {
+                           if (outcome) results.push_back(*outcome);
+                           if (!outcome)
+                             taken += outcome.error() == StoreError::token_taken ? 1 : 0;
+                         });
+  }
+  this->subject.wait([&] { return results.size() + taken == 100; });
+  EXPECT_EQ(taken, 10U);
+  for (const Appended& result : results) EXPECT_EQ(result.position, results[0].position);
+  EXPECT_EQ(std::count_if(results.begin(), results.end(),
+                          [](const Appended& result) { return !result.repeated; }),
+            1);
+  EXPECT_THAT(bodies(this->kept("p")), testing::ElementsAre(R"({"n":1})"));
+}
+
 TYPED_TEST_P(HistoryContract, RefusesAKnownTokenWithAnotherBody) {
   this->subject.open({});
   const Appended first = this->append("p", R"({"n":1})", "token");
@@ -560,10 +581,10 @@ REGISTER_TYPED_TEST_SUITE_P(
     LeavesOutTheCursorAndWhatCameBefore, GivesTheNewestWhenThereAreTooMany,
     KeepsIdenticalBodiesApart, DropsTheOldestOverTheCount, DropsTheOldestOverTheBytes,
     NumbersAnEventThatIsTooBigToKeep, ForgetsEventsByAgeButNotTheirNumbers,
-    AnswersAKnownTokenWithItsFirstResult, RefusesAKnownTokenWithAnotherBody,
-    TakesATokenForItsProgramOnly, ForgetsATokenWithItsEvent, KeepsTheOrderOfABurst,
-    AnswersSeveralProgramsInTheOrderAsked, TakesAnyNameApart, ReadsWhatWasAppendedBefore,
-    MayBeCalledFromAnAnswer, HearsEachEventOnceInTheOrderOfAllPrograms,
+    AnswersAKnownTokenWithItsFirstResult, NumbersAStormOfOneTokenOnce,
+    RefusesAKnownTokenWithAnotherBody, TakesATokenForItsProgramOnly, ForgetsATokenWithItsEvent,
+    KeepsTheOrderOfABurst, AnswersSeveralProgramsInTheOrderAsked, TakesAnyNameApart,
+    ReadsWhatWasAppendedBefore, MayBeCalledFromAnAnswer, HearsEachEventOnceInTheOrderOfAllPrograms,
     KeepsTheOrderOfABurstThatIsHeard, HearsNothingBeforeSubscribingNorAfterUnsubscribing,
     MayChangeItsMindAboutASubscription, ListensAnewWhenItIsTold, HearsNothingOfWhatWasNotAppended,
     HearsOfAnyName, MayBeCalledFromItsListener, MayBeDestroyedByItsListener,

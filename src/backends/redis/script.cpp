@@ -282,13 +282,15 @@ std::string_view take_word(std::string_view& line, char separator) {
 std::optional<AppendResult> result_of(std::string_view line, std::string_view batch) {
   if (line == "taken") return Unexpected{history::StoreError::token_taken};
   if (line == "failed") return Unexpected{history::StoreError::unavailable};
-  std::array<std::string_view, 5> words;  // epoch, gid, seq, prev, batch; what follows is a digest
+  std::array<std::string_view, 5> words;  // epoch, gid, seq, prev, batch
   for (std::string_view& word : words) word = take_word(line, ' ');
   const auto gid = history::parse_number(words[1]);
   const auto seq = history::parse_number(words[2]);
   const auto prev = history::parse_number(words[3]);
   if (!history::is_epoch(words[0]) || !gid || !seq || !prev) return std::nullopt;
-  return history::Appended{{history::Epoch(words[0]), *gid, *seq}, *prev, words[4] != batch};
+  // A digest follows what a token is bound to, in an earlier batch or before in this one.
+  const bool repeated = words[4] != batch || !line.empty();
+  return history::Appended{{history::Epoch(words[0]), *gid, *seq}, *prev, repeated};
 }
 
 }  // namespace
