@@ -95,8 +95,8 @@ void PollingClient::read(Channel& channel, std::string_view bytes) {
     return;
   }
   if (taken == std::string_view::npos || !channel.waiting) return lose("answer to polling", bytes);
-  // What follows may come back here.
-  const std::string kept = std::move(channel.rest);
+  // What follows may come back here, and reads what the response points to.
+  [[maybe_unused]] const std::string kept = std::move(channel.rest);
   channel.rest.clear();
   channel.waiting = false;
   if (!response.keep) channel.stream.reset();

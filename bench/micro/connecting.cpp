@@ -31,16 +31,16 @@ const access::Verifier& verifier() {
   return verifier;
 }
 
-void VerifyToken(benchmark::State& state) {
+void verify_token(benchmark::State& state) {
   const std::string text = token("u1");
   for (auto _ : state) {
     const auto claims = verifier().verify(text, now_s);
     if (!claims) state.SkipWithError("refused");
   }
 }
-BENCHMARK(VerifyToken);
+BENCHMARK(verify_token);
 
-void ParseUpgrade(benchmark::State& state) {
+void parse_upgrade(benchmark::State& state) {
   constexpr std::string_view request =
       "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: "
       "websocket\r\n"
@@ -55,7 +55,7 @@ void ParseUpgrade(benchmark::State& state) {
         {head.header("sec-websocket-version"), head.header("sec-websocket-key"), {}}));
   }
 }
-BENCHMARK(ParseUpgrade);
+BENCHMARK(parse_upgrade);
 
 /// A store with 20,000 users, each in one of 500 programs.
 class People {
@@ -89,7 +89,7 @@ class People {
 };
 
 /// So many look-ups that come in one turn of the loop; the time is of one.
-void LookUpMember(benchmark::State& state) {
+void look_up_member(benchmark::State& state) {
   static const People people;
   const auto source = sqlite::open_memberships(people.path());
   std::size_t next = 0;
@@ -105,10 +105,10 @@ void LookUpMember(benchmark::State& state) {
   if (found != next) state.SkipWithError("not found");
   state.SetItemsProcessed(static_cast<std::int64_t>(found));
 }
-BENCHMARK(LookUpMember)->Arg(1)->Arg(32);
+BENCHMARK(look_up_member)->Arg(1)->Arg(32);
 
 /// From the CONNECT packet to the sealed pid; the user and the history answer at once.
-void Admit(benchmark::State& state) {
+void admit(benchmark::State& state) {
   const gateway::AdmissionOptions options;
   const gateway::PidSeal seal(secret);
   const std::string auth = R"({"token":")" + token("u1") + R"("})";
@@ -120,7 +120,7 @@ void Admit(benchmark::State& state) {
     admission.start(auth, now_s, {});
     admission.looked_up(std::optional(user), {});
     const gateway::Command command = admission.history_read(reply, {});
-    const auto* admitted = std::get_if<gateway::Admit>(&command);
+    const auto* admitted = std::get_if<gateway::admit>(&command);
     if (admitted == nullptr) {
       state.SkipWithError("not admitted");
       break;
@@ -130,6 +130,6 @@ void Admit(benchmark::State& state) {
     benchmark::DoNotOptimize(seal.seal(pid));
   }
 }
-BENCHMARK(Admit);
+BENCHMARK(admit);
 
 }  // namespace

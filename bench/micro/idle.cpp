@@ -33,7 +33,7 @@ void measure(benchmark::State& state, Make make) {
   state.counters["bytes"] = bytes;
 }
 
-void IdleSession(benchmark::State& state) {
+void idle_session(benchmark::State& state) {
   const engineio::SessionOptions options;
   measure(state, [&](std::size_t) {
     auto session = std::make_unique<engineio::Session>(options, "AAAAAAAAAAAAAAAAAAAA");
@@ -42,9 +42,9 @@ void IdleSession(benchmark::State& state) {
     return session;
   });
 }
-BENCHMARK(IdleSession)->Iterations(1);
+BENCHMARK(idle_session)->Iterations(1);
 
-void IdleClient(benchmark::State& state) {
+void idle_client(benchmark::State& state) {
   const socketio::ClientOptions options;
   measure(state, [&](std::size_t) {
     auto client = std::make_unique<socketio::Client>(options, TimePoint{});
@@ -54,15 +54,15 @@ void IdleClient(benchmark::State& state) {
     return client;
   });
 }
-BENCHMARK(IdleClient)->Iterations(1);
+BENCHMARK(idle_client)->Iterations(1);
 
-void IdleReader(benchmark::State& state) {
+void idle_reader(benchmark::State& state) {
   const websocket::ReaderLimits limits;
   measure(state, [&](std::size_t) { return std::make_unique<websocket::Reader>(limits); });
 }
-BENCHMARK(IdleReader)->Iterations(1);
+BENCHMARK(idle_reader)->Iterations(1);
 
-void IdleMemberOfOneRoom(benchmark::State& state) {
+void idle_member_of_one_room(benchmark::State& state) {
   double bytes = 0;
   for (auto _ : state) {
     const std::size_t before = ::mallinfo2().uordblks;
@@ -76,9 +76,9 @@ void IdleMemberOfOneRoom(benchmark::State& state) {
   }
   state.counters["bytes"] = bytes;
 }
-BENCHMARK(IdleMemberOfOneRoom)->Iterations(1);
+BENCHMARK(idle_member_of_one_room)->Iterations(1);
 
-void IdleTimer(benchmark::State& state) {
+void idle_timer(benchmark::State& state) {
   double bytes = 0;
   for (auto _ : state) {
     const std::size_t before = ::mallinfo2().uordblks;
@@ -90,6 +90,6 @@ void IdleTimer(benchmark::State& state) {
   }
   state.counters["bytes"] = bytes;
 }
-BENCHMARK(IdleTimer)->Iterations(1);
+BENCHMARK(idle_timer)->Iterations(1);
 
 }  // namespace

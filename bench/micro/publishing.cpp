@@ -26,7 +26,7 @@ const std::string request =
     "Content-Type: application/json\r\nContent-Length: " +
     std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
 
-void ParsePublish(benchmark::State& state) {
+void parse_publish(benchmark::State& state) {
   http::Parser parser{{}};
   for (auto _ : state) {
     std::string_view input = request;
@@ -36,15 +36,15 @@ void ParsePublish(benchmark::State& state) {
     parser.reset();
   }
 }
-BENCHMARK(ParsePublish);
+BENCHMARK(parse_publish);
 
-void CheckPublish(benchmark::State& state) {
+void check_publish(benchmark::State& state) {
   const auto catalog = catalog::Catalog::built_in();
   for (auto _ : state) benchmark::DoNotOptimize(catalog.check("alpha", body));
 }
-BENCHMARK(CheckPublish);
+BENCHMARK(check_publish);
 
-void EncodeEvent(benchmark::State& state) {
+void encode_event(benchmark::State& state) {
   const auto checked = catalog::Catalog::built_in().check("alpha", body);
   for (auto _ : state) {
     const auto arguments = catalog::event_arguments(checked->body.view(), 1'795'505'340'123,
@@ -52,15 +52,15 @@ void EncodeEvent(benchmark::State& state) {
     benchmark::DoNotOptimize(server::make_packet("/", arguments));
   }
 }
-BENCHMARK(EncodeEvent);
+BENCHMARK(encode_event);
 
-void EncodeFrame(benchmark::State& state) {
+void encode_frame(benchmark::State& state) {
   const std::string message(static_cast<std::size_t>(state.range(0)), 'x');
   for (auto _ : state) {
     benchmark::DoNotOptimize(websocket::frame(websocket::Opcode::text, message));
   }
 }
-BENCHMARK(EncodeFrame)->Arg(250)->Arg(4096);
+BENCHMARK(encode_frame)->Arg(250)->Arg(4096);
 
 /// A room whose members are the near ends of socket pairs.
 class Pairs {
@@ -101,7 +101,7 @@ class Pairs {
 };
 
 /// The time is of one frame to one member.
-void Broadcast(benchmark::State& state) {
+void broadcast(benchmark::State& state) {
   Pairs pairs(static_cast<std::size_t>(state.range(0)));
   if (pairs.size() < static_cast<std::size_t>(state.range(0))) {
     state.SkipWithError("too few descriptors: ulimit -n");
@@ -122,6 +122,6 @@ void Broadcast(benchmark::State& state) {
   }
   state.SetItemsProcessed(sent);
 }
-BENCHMARK(Broadcast)->Arg(100)->Arg(1000)->Arg(5000);
+BENCHMARK(broadcast)->Arg(100)->Arg(1000)->Arg(5000);
 
 }  // namespace

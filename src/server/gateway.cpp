@@ -64,7 +64,7 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   return std::nullopt;
 }
 
-const GatewayOptions& checked(const GatewayOptions& options) {
+GatewayOptions checked(GatewayOptions options) {
   if (const auto problem = problem_with(options)) throw std::invalid_argument(*problem);
   return options;
 }

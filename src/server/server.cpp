@@ -39,7 +39,7 @@ socketio::ClientOptions client_options(const ServerOptions& options) {
   return client;
 }
 
-const ServerOptions& checked(const ServerOptions& options) {
+ServerOptions checked(ServerOptions options) {
   const auto problem = server::problem_with_tls(options.tls_certificate_file, options.tls_key_file);
   if (problem) throw std::invalid_argument(*problem);
   return options;

@@ -9,8 +9,6 @@ namespace crier::simulation {
 
 namespace {
 
-constexpr TimePoint long_ago{};
-
 std::string name_of(std::string_view what, std::uint64_t number) {
   return std::string(what) + std::to_string(number);
 }

@@ -4,6 +4,7 @@
 #include "dice.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace crier::simulation {
 
@@ -90,7 +91,8 @@ Plan plan(std::uint64_t seed) {
     plan.faults.push_back(
         {dice.between(500, plan.trouble_ms), draw_kind(dice, allowed), dice.next()});
   }
-  std::ranges::stable_sort(plan.faults, {}, &Fault::at_ms);
+  std::ranges::sort(plan.faults, {},
+                    [](const Fault& fault) { return std::pair(fault.at_ms, fault.seed); });
   return plan;
 }
 
