@@ -9,8 +9,6 @@ namespace crier::server {
 
 namespace {
 
-constexpr std::size_t expected_max = 64;
-constexpr std::chrono::microseconds expected_within{500};
 constexpr std::size_t entry_bytes = 128;
 constexpr std::size_t encoded_bytes_max = 4 * 1024 * 1024;
 
@@ -200,16 +198,12 @@ void Delivery::deliver_unnumbered(const std::string& program, const Packet& pack
 
 // Events that come in one turn leave together, so those that are there already are waited for.
 void Delivery::hold(Live live) {
-  if (window_ == Duration(0)) parts_.worker.loop().extend_turn();
-  if (live_.empty()) {
-    deliver_at_ = parts_.worker.now() + (window_ == Duration(0) ? expected_within : window_);
+  if (window_ == Duration(0)) {
+    parts_.worker.loop().extend_turn();
+  } else if (live_.empty()) {
+    deliver_at_ = parts_.worker.now() + window_;
   }
   live_.push_back(std::move(live));
-}
-
-bool Delivery::waits_for_more() const {
-  if (live_.empty() || parts_.worker.now() >= deliver_at_) return false;
-  return window_ != Duration(0) || (live_.size() < expected_max && expected_ && expected_());
 }
 
 void Delivery::set_floor(Key socket, history::Gid floor) {
@@ -219,7 +213,7 @@ void Delivery::set_floor(Key socket, history::Gid floor) {
 }
 
 void Delivery::turn_end() {
-  if (!waits_for_more()) deliver();
+  if (window_ == Duration(0)) deliver();
 }
 
 // Neighbours of one program are one batch; the order over programs stays.

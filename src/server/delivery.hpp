@@ -72,9 +72,6 @@ class Delivery final : public history::Listener, public TurnUser {
   /// Events wait for so long for others, which then leave with them, and 0, the default, to the end
   /// of the turn. Before the loop runs.
   void gather_for(Duration window) { window_ = window; }
-  /// While `expected` says that more is on its way into the history, events without a window wait
-  /// for it, 64 of them or 500 µs at most. Before the loop runs.
-  void expect_more(std::function<bool()> expected) { expected_ = std::move(expected); }
   /// Hands what was heard since the last call to the members, in order.
   void deliver();
   [[nodiscard]] bool idle() const { return live_.empty(); }
@@ -107,7 +104,6 @@ class Delivery final : public history::Listener, public TurnUser {
   Packet encode(const history::Epoch& epoch, const history::Record& record);
   void queue(const gateway::Deliver& event);
   void hold(Live live);
-  [[nodiscard]] bool waits_for_more() const;
   void close(const gateway::CloseMembers& members);
   void broadcast(std::vector<Sockets::Batch>& batches);
   void deliver_late(const Live& live);
@@ -121,8 +117,7 @@ class Delivery final : public history::Listener, public TurnUser {
   std::unordered_map<std::uint64_t, Answer> answers_;
   bool running_ = false;
   Duration window_{0};
-  std::function<bool()> expected_;
-  TimePoint deliver_at_ = never;  ///< What is held, at the latest.
+  TimePoint deliver_at_ = never;  ///< With a window: what is held.
   std::vector<Live> live_;
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
   history::Gid floor_max_ = 0;

@@ -83,31 +83,5 @@ TEST_F(DeliveryTest, EventsWaitForOthersWithinTheWindowFromTheFirst) {
   EXPECT_GT(delivery.deadline(), due);
 }
 
-TEST_F(DeliveryTest, EventsWaitForThoseOnTheirWayIntoTheHistoryButNotForLong) {
-  const auto deliver_one = [&] {
-    delivery.deliver_unnumbered("p", make_packet(main_namespace, "[\"x\"]"));
-    delivery.turn_end();
-  };
-  bool expected = true;
-  delivery.expect_more([&] { return expected; });
-  deliver_one();
-  EXPECT_FALSE(delivery.idle());
-  expected = false;
-  delivery.turn_end();
-  EXPECT_TRUE(delivery.idle()) << "nothing more is to come";
-  expected = true;
-  for (int i = 0; i < 63; ++i) deliver_one();
-  EXPECT_FALSE(delivery.idle());
-  deliver_one();
-  EXPECT_TRUE(delivery.idle()) << "enough have come";
-  deliver_one();
-  const TimePoint due = worker.now() + std::chrono::microseconds(500);
-  EXPECT_EQ(delivery.deadline(), due);
-  delivery.tick(due - std::chrono::microseconds(1));
-  EXPECT_FALSE(delivery.idle());
-  delivery.tick(due);
-  EXPECT_TRUE(delivery.idle());
-}
-
 }  // namespace
 }  // namespace crier::server

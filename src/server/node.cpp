@@ -158,7 +158,6 @@ void Node::connect(Lane& lane) {
     lane.front.delivery().set_gap_user(
         [this](const std::string& program) { publisher_.mark_gap(program); });
   }
-  lane.front.delivery().expect_more([this] { return under_way_ > 0; });
   lane.worker.route(std::string(PublishApi::prefix), lane.api);
   add_operational_routes(lane);
 }
