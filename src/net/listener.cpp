@@ -20,6 +20,7 @@ using asio::ip::tcp;
 using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
 constexpr int accepts_a_turn_max = 64;
+constexpr int unsent_bytes_max = 64 * 1024;  // in the kernel, besides what is on its way
 constexpr Duration pause_without_descriptors = std::chrono::milliseconds(100);
 
 bool turn_on(int descriptor, int level, int option, int value = 1) {
@@ -29,7 +30,10 @@ bool turn_on(int descriptor, int level, int option, int value = 1) {
 /// Binds and listens; false with errno if that fails.
 bool listen_on(int descriptor, const tcp::endpoint& endpoint, Sharing sharing) {
   if (!turn_on(descriptor, SOL_SOCKET, SO_REUSEADDR)) return false;
-  turn_on(descriptor, IPPROTO_TCP, TCP_NODELAY);  // what is accepted inherits it
+  // What is accepted inherits both. Without the second the kernel takes megabytes for a peer that
+  // does not read, before anything of it is seen here.
+  turn_on(descriptor, IPPROTO_TCP, TCP_NODELAY);
+  turn_on(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes_max);
   // "::" takes IPv4 too, whatever the system's default is.
   if (endpoint.address().is_v6() && !turn_on(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0))
     return false;

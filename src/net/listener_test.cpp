@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -216,6 +217,17 @@ TEST(Listener, IsDestroyedWhileItPauses) {
   timer.arm(loop.now() + 120ms);
   ASSERT_TRUE(run_until(loop, [&] { return later; }));
   EXPECT_EQ(accepted, 0);
+}
+
+TEST(Listener, BoundsWhatTheKernelTakesForAPeerThatDoesNotRead) {
+  Loop loop;
+  const Ends ends = connect(loop);
+  ASSERT_TRUE(ends.accepted);
+  int bound = 0;
+  socklen_t size = sizeof bound;
+  ASSERT_EQ(
+      ::getsockopt(ends.accepted->descriptor(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bound, &size), 0);
+  EXPECT_EQ(bound, 64 * 1024);
 }
 
 }  // namespace
