@@ -23,7 +23,8 @@ struct SharedHistory::Line {
   history::Listener* listener = nullptr;
   std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< Which one is in force.
   std::uint64_t subscriptions_made = 0;
-  bool closed = false;  ///< The link has gone.
+  std::uint64_t losses = 0;  ///< How often the listener was told of one.
+  bool closed = false;       ///< The link has gone.
   std::atomic<std::size_t> under_way = 0;
   std::atomic<std::size_t> event_bytes_under_way = 0;
   bool behind = false;  ///< The home's: nothing is posted before the worker has caught up.
@@ -38,6 +39,11 @@ struct SharedHistory::Line {
       }
       line->under_way.fetch_sub(1, std::memory_order_release);
     });
+  }
+
+  void tell_loss() {
+    ++losses;
+    listener->lost();
   }
 
   [[nodiscard]] bool is_in_force(const std::string& program, std::uint64_t subscription) const {
@@ -106,7 +112,7 @@ void SharedHistory::fall_behind(const std::shared_ptr<Line>& line) {
   home_.log(LogLevel::warning, "a worker is behind, and reads again what it misses",
             {{"worker", std::to_string(line->worker.index())}});
   Line::post(line, [this, line] {
-    line->listener->lost();
+    line->tell_loss();
     home_.loop().post([this, line] { caught_up(line); });
   });
   line->behind = true;
@@ -145,7 +151,7 @@ void SharedHistory::lost() {
   look();
   for (const auto& line : listening_) {
     if (line->behind) continue;
-    Line::post(line, [to = line.get()] { to->listener->lost(); });
+    Line::post(line, [to = line.get()] { to->tell_loss(); });
   }
 }
 
@@ -256,9 +262,12 @@ void HistoryLink::unsubscribe(const std::string& program) {
   });
 }
 
+// The home has heard all, but this worker has not if it was too far behind meanwhile.
 void HistoryLink::probe(std::function<void(bool)> done) {
   ask<bool>([](history::HistoryStore& store, auto answer) { store.probe(std::move(answer)); },
-            std::move(done));
+            [line = line_.get(), losses = line_->losses, done = std::move(done)](bool heard) {
+              done(heard && line->losses == losses);
+            });
 }
 
 void HistoryLink::listen_again() {

@@ -182,8 +182,10 @@ TEST_F(SharedHistoryTest, AllHearWhenSomethingMayBeMissingAndAreSubscribedAnew) 
   one.subscribe("a");
   two.subscribe("a");
   home.run([&] { home.store().listen_again(); });
-  one.catch_up();
-  two.catch_up();
+  for (End* end : {&one, &two}) {
+    ASSERT_TRUE(
+        net::run_until(end->worker.loop(), [&] { return end->heard.count("subscribed a") == 2; }));
+  }
   for (const End* end : {&one, &two}) {
     EXPECT_THAT(end->heard.words,
                 ElementsAre("claims", "subscribed a", "lost", "claims", "subscribed a"));
@@ -237,6 +239,20 @@ TEST_F(SharedHistoryTest, AWorkerThatIsTooFarBehindLosesWhatComesThenAndIsSubscr
   slow.catch_up();
   EXPECT_EQ(slow.heard.seqs().back(), "p11");
   EXPECT_EQ(quick.heard.events.size(), 11U);
+}
+
+TEST_F(SharedHistoryTest, AProbeOfAWorkerThatLosesSomethingMeanwhileIsNotAnsweredAsIfItHadAll) {
+  End slow(home);
+  slow.subscribe("p");
+  const std::string body(backlog_bytes_max, 'x');
+  home.run([&] {
+    for (int i = 0; i < 2; ++i) home.store().append({"p", Bytes(body), ""}, [](auto) {});
+  });
+  std::optional<bool> heard_all;
+  slow.link.probe([&](bool all) { heard_all = all; });
+  ASSERT_TRUE(net::run_until(slow.worker.loop(), [&] { return heard_all.has_value(); }));
+  EXPECT_FALSE(*heard_all);
+  EXPECT_THAT(slow.heard.seqs(), ElementsAre("p1"));
 }
 
 TEST_F(SharedHistoryTest, AnEventLargerThanTheBoundGetsThroughAlone) {
