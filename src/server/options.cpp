@@ -16,16 +16,6 @@ WorkerOptions worker_options(const GatewayOptions& options) {
   return worker;
 }
 
-engineio::SessionOptions session_options(const GatewayOptions& options) {
-  engineio::SessionOptions session;
-  session.ping_interval = options.ping_interval;
-  session.ping_timeout = options.ping_timeout;
-  session.upgrade_timeout = options.upgrade_timeout;
-  session.payload_bytes_max = options.payload_bytes_max;
-  session.backlog_bytes_max = options.backlog_bytes_max;
-  return session;
-}
-
 socketio::ClientOptions client_options(const GatewayOptions& options) {
   socketio::ClientOptions client;
   client.connect_timeout = options.connect_timeout;

@@ -19,13 +19,24 @@
 namespace crier::server {
 
 WorkerOptions worker_options(const GatewayOptions& options);
-engineio::SessionOptions session_options(const GatewayOptions& options);
+/// Of GatewayOptions and of ServerOptions, whose names are the same.
+template <class Options>
+engineio::SessionOptions session_options(const Options& options) {
+  engineio::SessionOptions session;
+  session.ping_interval = options.ping_interval;
+  session.ping_timeout = options.ping_timeout;
+  session.upgrade_timeout = options.upgrade_timeout;
+  session.payload_bytes_max = options.payload_bytes_max;
+  session.backlog_bytes_max = options.backlog_bytes_max;
+  return session;
+}
+
 socketio::ClientOptions client_options(const GatewayOptions& options);
 gateway::AdmissionOptions admission_options(const GatewayOptions& options);
 history::Retention retention_options(const GatewayOptions& options);
 redis::Options redis_options(const GatewayOptions& options);
 std::optional<access::Algorithm> algorithm(std::string_view name);
-/// Asserts that the algorithms are known.
+/// Throws std::bad_optional_access if an algorithm is unknown.
 std::vector<access::Key> key_options(const GatewayOptions& options);
 access::TokenPolicy token_options(const GatewayOptions& options);
 /// Rings are bounded as the history is, a program.

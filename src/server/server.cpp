@@ -3,6 +3,7 @@
 #include "server/certificate.hpp"
 #include "server/door.hpp"
 #include "server/library.hpp"
+#include "server/options.hpp"
 #include "server/shutdown.hpp"
 
 #include <map>
@@ -20,16 +21,6 @@ server::WorkerOptions worker_options(const ServerOptions& options,
   worker.endpoint = {options.address, options.port};
   worker.cors.origins = options.origins;
   return worker;
-}
-
-engineio::SessionOptions session_options(const ServerOptions& options) {
-  engineio::SessionOptions session;
-  session.ping_interval = options.ping_interval;
-  session.ping_timeout = options.ping_timeout;
-  session.upgrade_timeout = options.upgrade_timeout;
-  session.payload_bytes_max = options.payload_bytes_max;
-  session.backlog_bytes_max = options.backlog_bytes_max;
-  return session;
 }
 
 socketio::ClientOptions client_options(const ServerOptions& options) {
@@ -56,7 +47,7 @@ class Server::Impl {
         door_(std::make_shared<server::Door>(worker_.loop())),
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
-        engine_(worker_, session_options(options), 4096, sockets_, random_),
+        engine_(worker_, server::session_options(options), 4096, sockets_, random_),
         owner_(worker_, sockets_),
         shutdown_(worker_, {&engine_}, [] { return true; }, {}) {
     sockets_.attach(engine_, owner_);
