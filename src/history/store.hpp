@@ -21,6 +21,7 @@ struct Retention {
   std::chrono::milliseconds ttl{5 * 60 * 1000};  ///< By age of each event.
   std::uint32_t events_max = 1000;
   std::size_t bytes_max = 1024 * 1024;  ///< Of bodies.
+  std::uint32_t sessions_max = 32;      ///< Positions of sessions, a user; the oldest goes.
 };
 
 /// How long a claim counts, at least.
@@ -68,6 +69,8 @@ struct Kept {
   std::string program;
   Gid top = 0;                  ///< gid of the program's newest event ever; 0 if none.
   std::vector<Record> records;  ///< Ascending by gid.
+  /// Events of the program cannot be kept or read now: whatever the cursor, it is not whole.
+  bool broken = false;
 };
 struct ReadReply {
   Epoch epoch;
@@ -75,10 +78,21 @@ struct ReadReply {
   /// program is whole for a cursor below it. All numbers given out since are above it.
   Gid floor = 0;
   std::vector<Kept> programs;  ///< In the order asked for.
+  /// The store's own time when it was read, in microseconds since 1970. Nothing beyond it has been
+  /// numbered, but for numbers that run ahead by less than a second.
+  Gid clock = 0;
 };
 
 /// Orders the claims to one socket id: each is greater than all before it.
 using Fence = std::uint64_t;
+
+/// Up to where one session of a user is known to have received everything. The store does not look
+/// into `value`, which is at most 1 KiB.
+struct SessionPosition {
+  std::string user;
+  std::string session;
+  std::string value;
+};
 
 /// An event as every node hears it.
 struct Published {
@@ -124,6 +138,25 @@ class HistoryStore {
   /// Whether it answers now. False: append(), read(), claim() and fences() fail at once with
   /// `unavailable`.
   [[nodiscard]] virtual bool available() const = 0;
+
+  /// Calls `call` whenever available() has become true, before anything else is sent to the store
+  /// or answered by it. Once.
+  virtual void when_available(std::function<void()> /*call*/) {}
+
+  /// Somebody presents the id `epoch.gid`. If the store is in that epoch and has not numbered so
+  /// far, it has lost an end: it begins a new epoch before it next numbers or reads anything.
+  /// Anybody may say so; therefore it counts only while the connection to the store is young, only
+  /// for a number that the store's clock has passed, and once a connection.
+  virtual void witnessed(const Epoch& /*epoch*/, Gid /*gid*/) {}
+
+  /// Keeps the positions for the history's ttl, in place of earlier ones of the same sessions. A
+  /// position that cannot be written is dropped: an older one costs a repeat, never a loss.
+  virtual void save_positions(std::vector<SessionPosition> /*positions*/) {}
+  /// The value that was saved last; empty: none is kept.
+  virtual void load_position(const std::string& /*user*/, const std::string& /*session*/,
+                             std::function<void(Result<std::string, StoreError>)> done) {
+    done(std::string());
+  }
 
   /// Who hears of events and claims; once, before anything else of what follows. It outlives the
   /// store.

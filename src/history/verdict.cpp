@@ -23,7 +23,7 @@ std::string_view to_string(Verdict verdict) {
 bool is_gap_marker(const Record& record) { return record.body.view() == gap_marker; }
 
 bool is_whole(const Kept& kept, Gid cursor, Gid floor) {
-  if (cursor < floor) return false;
+  if (cursor < floor || kept.broken) return false;
   if (std::ranges::any_of(kept.records, is_gap_marker)) return false;
   if (kept.records.empty()) return kept.top <= cursor;
   return kept.records.front().prev <= cursor;

@@ -30,6 +30,11 @@ TEST(Verdict, NothingIsWholeBelowTheFloor) {
   EXPECT_TRUE(is_whole({"p", 0, {}}, 50, 50));
 }
 
+TEST(Verdict, AProgramWhoseEventsCannotBeKeptIsNeverWhole) {
+  EXPECT_FALSE(is_whole({"p", 100, {}, true}, 100, 50));
+  EXPECT_FALSE(is_whole({"p", 200, {record(200, 100)}, true}, 100, 50));
+}
+
 TEST(Verdict, HasTheNamesThatClientsSee) {
   EXPECT_EQ(to_string(Verdict::recovered), "recovered");
   EXPECT_EQ(to_string(Verdict::gap), "gap");
