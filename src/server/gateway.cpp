@@ -44,6 +44,9 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   }
   if (options.history_events_max == 0) return "history_events_max must be at least 1.";
   if (options.history_bytes_max < 1024) return "history_bytes_max must be at least 1024.";
+  if (options.history_unknown_outcomes_max == 0) {
+    return "history_unknown_outcomes_max must be at least 1.";
+  }
   if (options.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
   if (options.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
   if (options.flush_window < microseconds(0) || options.flush_window > milliseconds(1)) {

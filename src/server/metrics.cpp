@@ -58,6 +58,8 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_sessions", "gauge", "Open Engine.IO sessions.", g.sessions);
   one(out, "crier_sockets", "gauge", "Sockets admitted and connected.", g.sockets);
   one(out, "crier_rooms", "gauge", "Programs with at least one connected member.", g.rooms);
+  one(out, "crier_unknown_outcomes", "gauge",
+      "Publishes with a key whose outcome is open or unknown.", g.unknown_outcomes);
   one(out, "crier_connections_accepted_total", "counter", "TCP connections accepted.",
       m.connections_accepted);
   one(out, "crier_connections_refused_total", "counter",

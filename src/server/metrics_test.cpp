@@ -30,6 +30,11 @@ TEST(Metrics, ExpositionHasAHelpAndATypeForEachName) {
   EXPECT_THAT(text, HasSubstr("crier_store_up 0\n"));
 }
 
+TEST(Metrics, GaugesSayWhatIsUnsettled) {
+  const std::string text = exposition({}, {.unknown_outcomes = 7});
+  EXPECT_THAT(text, HasSubstr("\ncrier_unknown_outcomes 7\n"));
+}
+
 TEST(Metrics, NamesEachCountOnce) {
   Metrics metrics;
   metrics.history_reads = 2;

@@ -135,7 +135,7 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
                   [this](const std::string& program, const Packet& packet) {
                     deliver_unnumbered(program, packet);
                   }},
-                 options.outage_policy, options.backlog_bytes_max) {
+                 publisher_options(options)) {
   totals_.limit_handshakes(options.handshakes_per_second, options.handshakes_burst, home_.now());
   if (has_home()) shared_history_.emplace(home_, *history_, options.worker_backlog_bytes_max);
   for (const auto& worker : workers_) siblings_.push_back(worker.get());
@@ -307,10 +307,10 @@ void Node::scrape(const HttpReply& reply) {
       gauges.history_up = gauges.history_up && lane.history(*this).available();
     });
   }
-  if (!has_home()) return;
   home_door_->post([this, all] {
     const std::lock_guard lock(all->mutex);
-    all->metrics += home_.metrics();
+    if (has_home()) all->metrics += home_.metrics();
+    all->gauges.unknown_outcomes = publisher_.unknown_outcomes();
   });
 }
 

@@ -35,6 +35,15 @@ history::Retention retention_options(const GatewayOptions& options) {
   return {options.history_ttl, options.history_events_max, options.history_bytes_max};
 }
 
+Publisher::Options publisher_options(const GatewayOptions& options) {
+  Publisher::Options publisher;
+  publisher.policy = options.outage_policy;
+  publisher.event_bytes_max = options.backlog_bytes_max;
+  publisher.outcomes.unknown_max = options.history_unknown_outcomes_max;
+  publisher.outcomes.ttl = options.history_ttl;
+  return publisher;
+}
+
 redis::Options redis_options(const GatewayOptions& options) {
   redis::Options redis;
   redis.url = options.redis_url;

@@ -9,6 +9,7 @@
 #include "gateway/admission.hpp"
 #include "gateway/feed.hpp"
 #include "history/store.hpp"
+#include "server/publisher.hpp"
 #include "server/worker.hpp"
 #include "socketio/client.hpp"
 
@@ -34,6 +35,7 @@ engineio::SessionOptions session_options(const Options& options) {
 socketio::ClientOptions client_options(const GatewayOptions& options);
 gateway::AdmissionOptions admission_options(const GatewayOptions& options);
 history::Retention retention_options(const GatewayOptions& options);
+Publisher::Options publisher_options(const GatewayOptions& options);
 redis::Options redis_options(const GatewayOptions& options);
 std::optional<access::Algorithm> algorithm(std::string_view name);
 /// Throws std::bad_optional_access if an algorithm is unknown.

@@ -23,6 +23,15 @@ TEST(Options, OneBoundOfWhatAClientSendsHoldsForPayloadsAndForWhatIsPutTogether)
   EXPECT_EQ(client_options(options).reassembly_bytes_max, 4096U);
 }
 
+TEST(Options, OutcomesAreRememberedAsLongAsTheHistory) {
+  GatewayOptions options;
+  options.history_unknown_outcomes_max = 5;
+  options.history_ttl = std::chrono::seconds(9);
+  const auto outcomes = publisher_options(options).outcomes;
+  EXPECT_EQ(outcomes.unknown_max, 5U);
+  EXPECT_EQ(outcomes.ttl, std::chrono::seconds(9));
+}
+
 TEST(Options, TheListenersAreTheGateways) {
   GatewayOptions options;
   options.address = "127.0.0.1";

@@ -14,16 +14,21 @@ namespace {
 constexpr std::size_t encoding_bytes_max = 256;
 constexpr std::chrono::milliseconds settle_interval{500};
 constexpr std::size_t token_bytes_max = 259;  // a key of 255 and what tells it from others
-constexpr std::size_t untold_max = 1'000;
 
 Error key_reused() {
   return {409, "idempotency_key_reused", "The Idempotency-Key came with another body before.", ""};
 }
 
+Error outcome_unknown() {
+  return {503, "outcome_unknown",
+          "The event may or may not be stored; publish it again with the same Idempotency-Key.",
+          ""};
+}
+
 }  // namespace
 
-Publisher::Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max)
-    : parts_(parts), policy_(policy), event_bytes_max_(event_bytes_max) {
+Publisher::Publisher(const Parts& parts, const Options& options)
+    : parts_(parts), options_(options), outcomes_(options.outcomes, parts.random) {
   parts.worker.add_turn_user(*this);
 }
 
@@ -48,34 +53,49 @@ void Publisher::publish(std::string_view program, std::string_view body, std::st
   }
   auto checked = parts_.catalog.check(program, body);
   if (!checked) return fail(done, std::move(checked.error()));
-  if (checked->body.size() + encoding_bytes_max > event_bytes_max_) {
+  if (checked->body.size() + encoding_bytes_max > options_.event_bytes_max) {
     return fail(done,
                 {413, "too_large", "The event is larger than a socket's backlog may be.", ""});
   }
-  const auto sent = untold_.empty() ? untold_.end() : untold_.find({std::string(program), token});
-  if (sent != untold_.end() && sent->second.body.view() != checked->body.view()) {
-    return fail(done, key_reused());
+  Publish publish{std::string(program), checked->body, {}, std::move(done)};
+  if (!token.empty()) {
+    publish.key = Outcomes::key(program, token);
+    if (!begin(publish.key, publish.body, publish.done)) return;
   }
-  if (sent != untold_.end() && !sent->second.timestamp.empty()) {
-    Position position;
-    position.recoverable = false;
-    position.timestamp = sent->second.timestamp;
-    position.repeated = true;
-    return done(std::move(position));
+  append(std::move(publish), std::move(token));
+}
+
+bool Publisher::begin(const std::string& key, const Bytes& body, const Done& done) {
+  Outcomes::Began began = outcomes_.begin(key, body, parts_.worker.now());
+  switch (began.what) {
+    case Outcomes::Begin::append:
+      return true;
+    case Outcomes::Begin::full:
+      fail(done, {503, "outcomes_unknown_full",
+                  "Too many publishes have an unknown outcome; nothing was stored or sent.", ""});
+      return false;
+    case Outcomes::Begin::other_body:
+      fail(done, key_reused());
+      return false;
+    case Outcomes::Begin::sent:
+      done(std::move(began.position));
+      return false;
   }
+  return false;
+}
+
+void Publisher::append(Publish publish, std::string token) {
   settle();
   ++in_flight_;
-  history::AppendRequest append{std::string(program), checked->body, token};
-  Publish publish{append.program, checked->body, std::move(token), std::move(done)};
+  history::AppendRequest request{publish.program, publish.body, std::move(token)};
   parts_.history.append(
-      std::move(append),
+      std::move(request),
       [this, publish = std::move(publish)](const Outcome& outcome) { appended(publish, outcome); });
 }
 
 void Publisher::appended(const Publish& publish, const Outcome& outcome) {
   --in_flight_;
   if (!outcome) return failed(publish, outcome.error());
-  if (!untold_.empty()) untold_.erase({publish.program, publish.token});
   Metrics& metrics = parts_.worker.metrics();
   ++metrics.publishes;
   const auto& at = outcome->position;
@@ -84,24 +104,41 @@ void Publisher::appended(const Publish& publish, const Outcome& outcome) {
   position.seq = at.seq;
   position.timestamp = iso8601(history::milliseconds(at.gid));
   position.repeated = outcome->repeated;
+  if (!publish.key.empty()) {
+    outcomes_.stored(publish.key, publish.body, position, parts_.worker.now());
+  }
   publish.done(std::move(position));
 }
 
 void Publisher::failed(const Publish& publish, history::StoreError error) {
-  if (error == history::StoreError::token_taken) {
-    return fail(publish.done, key_reused());
+  switch (error) {
+    case history::StoreError::token_taken:
+      outcomes_.taken(publish.key);
+      return fail(publish.done, key_reused());
+    case history::StoreError::unknown:
+      if (!publish.key.empty()) outcomes_.unknown(publish.key, parts_.worker.now());
+      return fail(publish.done, outcome_unknown());
+    case history::StoreError::unavailable:
+      return not_stored(publish);
   }
-  // It may have its number and be with the members, so it must not be sent again without one.
-  const bool unknown =
-      error == history::StoreError::unknown || untold_.contains({publish.program, publish.token});
-  if (unknown) {
-    remember(publish, {});
-    return fail(publish.done, {503, "outcome_unknown",
-                               "The event may or may not be stored; publish it again with the same "
-                               "Idempotency-Key.",
-                               ""});
+}
+
+void Publisher::not_stored(const Publish& publish) {
+  if (!publish.key.empty()) {
+    auto failure = outcomes_.failed(publish.key, publish.body, parts_.worker.now());
+    switch (failure.fate) {
+      case Outcomes::Fate::absent:
+        break;
+      case Outcomes::Fate::unknown:
+        // It may have its number and be with the members: it must not be sent again without one.
+        return fail(publish.done, outcome_unknown());
+      case Outcomes::Fate::other_body:
+        return fail(publish.done, key_reused());
+      case Outcomes::Fate::stored:
+        return publish.done(std::move(failure.position));
+    }
   }
-  if (policy_ == OutagePolicy::refuse) {
+  if (options_.policy == OutagePolicy::refuse) {
     return fail(publish.done, {503, "history_unavailable",
                                "The history cannot be written now; nothing was sent.", ""});
   }
@@ -119,18 +156,10 @@ void Publisher::deliver_unnumbered(const Publish& publish) {
   Position position;
   position.recoverable = false;
   position.timestamp = iso8601(timestamp_ms);
-  remember(publish, position.timestamp);
+  if (!publish.key.empty()) {
+    outcomes_.sent(publish.key, publish.body, position, parts_.worker.now());
+  }
   publish.done(std::move(position));
-}
-
-void Publisher::remember(const Publish& publish, const std::string& timestamp) {
-  if (publish.token.empty()) return;
-  const std::pair key(publish.program, publish.token);
-  const auto [at, is_new] = untold_.insert_or_assign(key, Untold{timestamp, publish.body});
-  if (is_new) untold_order_.push_back(key);
-  if (untold_order_.size() <= untold_max) return;
-  untold_.erase(untold_order_.front());
-  untold_order_.pop_front();
 }
 
 void Publisher::owe(const std::string& program) {

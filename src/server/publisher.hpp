@@ -4,16 +4,14 @@
 #include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"
 #include "history/store.hpp"
+#include "server/outcomes.hpp"
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
 
-#include <deque>
 #include <functional>
-#include <map>
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace crier::server {
 
@@ -30,12 +28,18 @@ class Publisher final : public TurnUser {
     /// Takes an event without a number to the members of its program on this node.
     std::function<void(const std::string& program, const Packet& packet)> deliver;
   };
+  struct Options {
+    OutagePolicy policy = OutagePolicy::deliver;
+    std::size_t event_bytes_max = 1024 * 1024;
+    Outcomes::Options outcomes = {};
+  };
   /// The parts outlive it.
-  Publisher(const Parts& parts, OutagePolicy policy, std::size_t event_bytes_max);
+  Publisher(const Parts& parts, const Options& options);
 
   using Done = std::function<void(Result<Position>)>;
   /// Checks and stores; `done` is called once, later or now, and positions are reported in order.
-  /// The same `token` brings the first position again, or with another body 409; empty: none.
+  /// The same `token` brings the first position again, or with another body 409; empty: none. With
+  /// a token whose outcome could not be remembered it fails with 503, and nothing happens.
   void publish(std::string_view program, std::string_view body, std::string token, Done done);
   void refuse_publishes() { refusing_ = true; }
   /// An event of the program may have been lost: whoever has a cursor from before is to be told.
@@ -45,6 +49,8 @@ class Publisher final : public TurnUser {
   }
   /// Whether the outcome of everything accepted is known.
   [[nodiscard]] bool idle() const { return in_flight_ == 0; }
+  /// Publishes with a token whose outcome is open or unknown.
+  [[nodiscard]] std::size_t unknown_outcomes() const { return outcomes_.unknown_count(); }
 
   // TurnUser.
   void turn_end() override {}
@@ -58,30 +64,25 @@ class Publisher final : public TurnUser {
   struct Publish {
     std::string program;
     Bytes body;
-    std::string token;
+    std::string key;  ///< Of its outcome; empty without a token.
     Done done;
   };
 
+  /// Whether an append under the key may begin; else it has been answered.
+  bool begin(const std::string& key, const Bytes& body, const Done& done);
+  void append(Publish publish, std::string token);
   void appended(const Publish& publish, const Outcome& outcome);
   void failed(const Publish& publish, history::StoreError error);
+  void not_stored(const Publish& publish);
   void deliver_unnumbered(const Publish& publish);
-  void remember(const Publish& publish, const std::string& timestamp);
   void owe(const std::string& program);
   void settle();
   void fail(const Done& done, Error error);
 
   Parts parts_;
-  OutagePolicy policy_;
-  std::size_t event_bytes_max_;
+  Options options_;
   std::set<std::string> owed_;  ///< Programs whose history needs a gap marker.
-  /// What became of publishes with a token that the store did not take, by program and token: the
-  /// timestamp of one that went out without a number; empty: it may have been stored.
-  struct Untold {
-    std::string timestamp;
-    Bytes body;
-  };
-  std::map<std::pair<std::string, std::string>, Untold> untold_;
-  std::deque<std::pair<std::string, std::string>> untold_order_;  ///< The oldest goes first.
+  Outcomes outcomes_;
   TimePoint settle_at_ = never;
   std::size_t in_flight_ = 0;
   bool refusing_ = false;

@@ -22,6 +22,7 @@ class FailingHistory final : public history::HistoryStore {
  public:
   void append(history::AppendRequest request,
               std::function<void(Result<history::Appended, StoreError>)> done) override {
+    if (hold) return held.push_back(std::move(done));
     if (failure) return done(Unexpected{*failure});
     appended.push_back(request.program + " " + std::string(request.body.view()));
     store.append(std::move(request), std::move(done));
@@ -47,19 +48,31 @@ class FailingHistory final : public history::HistoryStore {
   }
 
   history::MemoryStore store{{}, [] { return WallTime{1'000'000}; }, Random::seeded(7)};
+  /// Answers the appends that it held.
+  void fail_held(StoreError error) {
+    for (const auto& done : std::exchange(held, {})) done(Unexpected{error});
+  }
+
   std::optional<StoreError> failure;
+  bool hold = false;  ///< Appends are not answered yet.
+  std::vector<std::function<void(Result<history::Appended, StoreError>)>> held;
   std::vector<std::string> appended;
 };
 
 class PublisherTest : public testing::Test {
  protected:
-  void make(OutagePolicy policy, std::size_t event_bytes_max = 65'536) {
+  void make(OutagePolicy policy, std::size_t event_bytes_max = 65'536,
+            std::size_t unknown_max = 100) {
+    Publisher::Options options;
+    options.policy = policy;
+    options.event_bytes_max = event_bytes_max;
+    options.outcomes.unknown_max = unknown_max;
     publisher.emplace(
         Publisher::Parts{worker, history, catalog, random, [] { return WallTime{5'000'000}; },
                          [this](const std::string& program, const Packet& packet) {
                            delivered.push_back(program + " " + std::string(packet.message.view()));
                          }},
-        policy, event_bytes_max);
+        options);
   }
   /// `id seq`, `unnumbered`, or status and code.
   std::string publish(std::string token = {}, std::string_view body = event,
@@ -144,6 +157,47 @@ TEST_F(PublisherTest, WhatWentOutUnnumberedDoesNotGoOutAgain) {
   history.failure.reset();
   EXPECT_EQ(publish("t"), "unnumbered again");
   EXPECT_EQ(history.appended.size(), 0U);
+}
+
+TEST_F(PublisherTest, OfManyPublishesInAnOutageNoneIsDeliveredTwice) {
+  make(OutagePolicy::deliver, 65'536, 10'000);
+  const auto key = [](int i) { return "k" + std::to_string(i); };
+  history.hold = true;
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(publish(key(i)), "") << "under way";
+  history.hold = false;
+  history.failure = StoreError::unavailable;
+  for (int i = 200; i < 1'400; ++i) EXPECT_EQ(publish(key(i)), "unnumbered");
+  EXPECT_EQ(publish(key(7)), "503 outcome_unknown") << "its first append may yet happen";
+  history.fail_held(StoreError::unknown);
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(publish(key(i)), "503 outcome_unknown");
+  for (int i = 200; i < 1'400; ++i) EXPECT_EQ(publish(key(i)), "unnumbered again");
+  EXPECT_EQ(delivered.size(), 1'200U);
+  history.failure.reset();
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(publish(key(i)), std::to_string(i + 2));
+  EXPECT_EQ(publisher->unknown_outcomes(), 0U);
+}
+
+TEST_F(PublisherTest, AtTheBoundOfUnknownOutcomesAKeyedPublishDoesNothing) {
+  make(OutagePolicy::deliver, 65'536, 2);
+  history.failure = StoreError::unknown;
+  EXPECT_EQ(publish("a"), "503 outcome_unknown");
+  EXPECT_EQ(publish("b"), "503 outcome_unknown") << "the last place";
+  history.failure = StoreError::unavailable;
+  EXPECT_EQ(publish("c"), "503 outcomes_unknown_full");
+  EXPECT_THAT(delivered, IsEmpty());
+  EXPECT_EQ(publish(), "unnumbered") << "nobody can repeat it";
+  history.failure.reset();
+  EXPECT_EQ(publish("c"), "503 outcomes_unknown_full");
+  EXPECT_EQ(publish("a"), "2");
+  EXPECT_EQ(publish("c"), "3");
+}
+
+TEST_F(PublisherTest, WhatWasStoredDoesNotGoOutAgainWhenTheHistoryIsAway) {
+  make(OutagePolicy::deliver);
+  EXPECT_EQ(publish("t"), "1");
+  history.failure = StoreError::unavailable;
+  EXPECT_EQ(publish("t"), "1 again");
+  EXPECT_THAT(delivered, IsEmpty());
 }
 
 TEST_F(PublisherTest, AnEventIsAsLargeAsTheBoundAndNoLarger) {

@@ -208,6 +208,11 @@ const Setting all_settings[] = {
     {"history", "outage_policy", "", "\"deliver\"",
      "Publishes while Redis is down: deliver (to connected members, unnumbered) or refuse (503).",
      [](Settings& s, const std::string& t) { return set_policy(s.gateway.outage_policy, t); }},
+    {"history", "unknown_outcomes_max", "", "10000",
+     "Publishes with a key whose outcome is open or unknown; more are answered 503.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::uint32_t>(s.gateway.history_unknown_outcomes_max, t, 1, count_most);
+     }},
     {"replay", "timestamp_max", "", "50", "Events a program sent again by lastEventTimestamp.",
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.replay_timestamp_max, t, 1, count_most);

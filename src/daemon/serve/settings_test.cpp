@@ -153,6 +153,8 @@ TEST_F(SettingsTest, LimitsHoldAtTheirEdges) {
   EXPECT_FALSE(read(file("[history]\nevents_max = 0\n")));
   EXPECT_TRUE(read(file("[history]\nbytes_max = 1024\n")));
   EXPECT_FALSE(read(file("[history]\nbytes_max = 1023\n")));
+  EXPECT_TRUE(read(file("[history]\nunknown_outcomes_max = 1\n")));
+  EXPECT_FALSE(read(file("[history]\nunknown_outcomes_max = 0\n")));
   EXPECT_TRUE(read(file("[engine]\nhandshakes_per_second = 0\nhandshakes_burst = 1\n")));
   EXPECT_FALSE(read(file("[engine]\nhandshakes_burst = 0\n")));
   EXPECT_TRUE(read(file("[engine]\nhandshakes_per_second = 10000000\n")));
@@ -226,6 +228,7 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   EXPECT_EQ(settings->gateway.request_timeout, defaults.request_timeout);
   EXPECT_EQ(settings->gateway.shutdown_timeout, defaults.shutdown_timeout);
   EXPECT_EQ(settings->gateway.outage_policy, defaults.outage_policy);
+  EXPECT_EQ(settings->gateway.history_unknown_outcomes_max, defaults.history_unknown_outcomes_max);
   EXPECT_EQ(settings->gateway.handshakes_per_second, defaults.handshakes_per_second);
   EXPECT_EQ(settings->gateway.handshakes_burst, defaults.handshakes_burst);
   EXPECT_EQ(settings->gateway.flush_window, defaults.flush_window);
