@@ -53,8 +53,14 @@ std::string position_json(const Position& position) {
          ",\"timestamp\":" + json::quote(position.timestamp) + "}";
 }
 
+http::Response publish_refusal(const Error& error) {
+  http::Response response = error_response(error);
+  if (error.status == 503) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 http::Response publish_response(const Result<Position>& result) {
-  if (!result) return error_response(result.error());
+  if (!result) return publish_refusal(result.error());
   http::Response response = http::json(202, position_json(*result));
   if (result->repeated) response.headers.emplace_back("Idempotent-Replayed", "true");
   return response;
@@ -123,7 +129,7 @@ Result<PublishApi::Target> PublishApi::check_head(const http::Request& request) 
 
 void PublishApi::refuse(Connection& connection, const Error& error) {
   Metrics::count(worker_.metrics().publish_errors, error.code);
-  http::Response response = error_response(error);
+  http::Response response = publish_refusal(error);
   if (error.status == 405) response.headers.emplace_back("Allow", "POST");
   if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   connection.answer(response);

@@ -50,6 +50,8 @@ class PublishApi final : public Endpoint {
   bool refusing_ = false;
 };
 
+/// The answer to one that failed; with 503, after how long to come again.
+http::Response publish_refusal(const Error& error);
 /// The answer to a publish, here and on the demo's route: 202, or the error.
 http::Response publish_response(const Result<Position>& result);
 std::string position_json(const Position& position);

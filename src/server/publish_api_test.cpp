@@ -52,6 +52,23 @@ TEST_F(PublishApiTest, RefusesAKeyThatCameWithAnotherBody) {
   EXPECT_THAT(body_of(post("p1", other)), HasSubstr("\"seq\":2")) << "nothing was stored";
 }
 
+TEST(PublishRefusal, SaysWithEach503AfterHowLongToComeAgain) {
+  const auto retry_after = [](const http::Response& response) {
+    std::string value;
+    for (const auto& [name, text] : response.headers) {
+      if (name == "Retry-After") value = text;
+    }
+    return value;
+  };
+  for (const std::string code : {"shutting_down", "history_unavailable", "outcome_unknown",
+                                 "outcomes_unknown_full", "not_running"}) {
+    const Error error{503, code, "A sentence.", ""};
+    EXPECT_EQ(retry_after(publish_refusal(error)), "1") << code;
+    EXPECT_EQ(retry_after(publish_response(Unexpected{error})), "1") << code;
+  }
+  EXPECT_EQ(retry_after(publish_refusal({409, "idempotency_key_reused", "A sentence.", ""})), "");
+}
+
 TEST_F(PublishApiTest, KeepsTheKeysOfProgramsApart) {
   run();
   EXPECT_THAT(body_of(post_keyed("k", publish_body, "p1")), HasSubstr("\"seq\":1"));
