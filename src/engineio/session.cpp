@@ -305,7 +305,7 @@ void Session::answered_connection_lost(RequestId request, TimePoint /*now*/, Out
 
 /// The session is to end with what this returns, if anything.
 std::optional<Closed> Session::take(Packet packet, TimePoint now, Outputs& out) {
-  heard(packet.type, now);
+  heard(packet.type, now, out);
   switch (packet.type) {
     case PacketType::close:
       return Closed{CloseReason::transport_close, ""};
@@ -323,8 +323,9 @@ std::optional<Closed> Session::take(Packet packet, TimePoint now, Outputs& out) 
   return std::nullopt;
 }
 
-void Session::heard(PacketType type, TimePoint now) {
+void Session::heard(PacketType type, TimePoint now, Outputs& out) {
   if (type == PacketType::pong) {
+    if (pulse_ != Pulse::resting) out.push_back(Ponged{});  // else nobody had asked for it
     pulse_ = Pulse::resting;
     heartbeat_ = now + options_->ping_interval;
   } else if (pulse_ == Pulse::awaiting) {
@@ -364,7 +365,7 @@ void Session::binary(WireId wire, std::string_view data, TimePoint now, Outputs&
     return;
   }
   if (wire != wire_) return;
-  heard(PacketType::message, now);
+  heard(PacketType::message, now, out);
   out.push_back(Received{true, data, {}, false});
 }
 
@@ -496,6 +497,7 @@ void Session::beat(TimePoint now, Outputs& out) {
   const bool on_time = now - heartbeat_ <= lateness_max && due > now;
   heartbeat_ = on_time ? due : now + options_->ping_timeout;
   enqueue({false, bare(PacketType::ping), Bytes(), false}, now, out);
+  if (!closed()) out.push_back(Pinged{});
 }
 
 TimePoint Session::deadline() const {

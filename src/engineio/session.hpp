@@ -90,6 +90,11 @@ struct Received {
 struct Upgraded {
   WireId wire;
 };
+/// A ping is behind everything that was put out before, and will be answered by a Ponged unless
+/// the session ends.
+struct Pinged {};
+/// The client has answered that ping, and so has had what was before it.
+struct Ponged {};
 /// The session is over: every held request has been answered or aborted before, every WebSocket
 /// that is not lost has got its CloseWire, and the caller forgets the session.
 struct Closed {
@@ -97,7 +102,8 @@ struct Closed {
   std::string_view detail;  ///< A literal, for the log.
 };
 
-using Output = std::variant<Reply, Abort, SendMessage, CloseWire, Received, Upgraded, Closed>;
+using Output =
+    std::variant<Reply, Abort, SendMessage, CloseWire, Received, Upgraded, Pinged, Ponged, Closed>;
 using Outputs = std::vector<Output>;
 
 /// A message to send: text starts with the type digit `4` and holds no separator (JSON cannot);
@@ -202,7 +208,7 @@ class Session {
   void refuse(RequestId request, Outputs& out) const;
   std::optional<Closed> take_payload(std::string_view payload, TimePoint now, Outputs& out);
   std::optional<Closed> take(Packet packet, TimePoint now, Outputs& out);
-  void heard(PacketType type, TimePoint now);
+  void heard(PacketType type, TimePoint now, Outputs& out);
   void probe_packet(std::string_view data, TimePoint now, Outputs& out);
   void abandon_probe(Outputs& out);
   void upgrade(TimePoint now, Outputs& out);

@@ -43,6 +43,8 @@ inline std::string line(const Output& output) {
     std::string operator()(const Upgraded& upgraded) const {
       return "upgraded " + std::to_string(upgraded.wire);
     }
+    std::string operator()(const Pinged& /*pinged*/) const { return "pinged"; }
+    std::string operator()(const Ponged& /*ponged*/) const { return "ponged"; }
     std::string operator()(const Closed& closed) const {
       std::string text = "closed: " + std::string(to_string(closed.reason));
       if (!closed.detail.empty()) text += " (" + std::string(closed.detail) + ")";
@@ -52,9 +54,16 @@ inline std::string line(const Output& output) {
   return std::visit(Printer{}, output);
 }
 
-inline Lines lines(const Outputs& outputs) {
+inline Lines all_lines(const Outputs& outputs) {
   Lines all;
   for (const Output& output : outputs) all.push_back(line(output));
+  return all;
+}
+
+/// What the client and the layer above get; the marks of the heartbeat are left out.
+inline Lines lines(const Outputs& outputs) {
+  Lines all = all_lines(outputs);
+  std::erase_if(all, [](const std::string& text) { return text == "pinged" || text == "ponged"; });
   return all;
 }
 

@@ -68,6 +68,44 @@ TEST_F(SessionTest, PingsOverWebSocketAndGoesOnWithThePong) {
   }
 }
 
+TEST_F(SessionTest, SaysWhenAPingIsOutAndWhenItIsAnswered) {
+  for (const bool polling : {true, false}) {
+    Session fresh(options, "sid");
+    Outputs out;
+    if (polling) {
+      fresh.open_polling(1, now, out);
+    } else {
+      fresh.open_websocket(first_wire, now, out);
+    }
+    out.clear();
+    const auto hear_pong = [&](RequestId request) {
+      out.clear();
+      if (!polling) return fresh.text(first_wire, "3", now, out);
+      fresh.post_started(request, now, out);
+      fresh.post(request, "", "3", now, out);
+    };
+    fresh.send({false, Bytes("4a"), {}, false}, now, out);
+    now = fresh.deadline();
+    fresh.tick(now, out);
+    EXPECT_EQ(all_lines(out),
+              polling ? Lines{"pinged"} : (Lines{"wire 70 <- 4a", "wire 70 <- 2", "pinged"}));
+    hear_pong(2);
+    EXPECT_EQ(all_lines(out), polling ? (Lines{"ponged", "2 <- 200 ok"}) : Lines{"ponged"});
+    hear_pong(3);
+    EXPECT_EQ(all_lines(out), polling ? Lines{"3 <- 200 ok"} : Lines{}) << "one that nobody awaits";
+  }
+}
+
+TEST_F(SessionTest, APingThatIsTooMuchForTheBacklogEndsItWithoutAMark) {
+  options.backlog_bytes_max = 10;
+  open_polling();
+  send("4" + std::string(9, 'a'));
+  now = session.deadline();
+  Outputs out;
+  session.tick(now, out);
+  EXPECT_EQ(all_lines(out), Lines{"closed: slow reader (too much waits for the next poll)"});
+}
+
 TEST_F(SessionTest, ClosesWhenThePongDoesNotCome) {
   open_websocket();
   EXPECT_EQ(after(milliseconds(499)), Lines{"wire 70 <- 2"});

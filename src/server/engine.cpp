@@ -249,8 +249,9 @@ void Engine::handshake(Connection& connection, bool websocket, const http::Reque
   } else {
     entry.session.open_polling(connection.key(), worker_.now(), outputs);
   }
+  run(entry, outputs);  // OPEN comes before whatever the layer sends
   layer_.opened(key);
-  run(entry, outputs);
+  update_deadline(key);
 }
 
 bool Engine::open_websocket(Connection& connection, const http::Request& request) {
@@ -466,6 +467,10 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
     if (!entry.gone && !entry.closing) {
       layer_.received(entry.key, received->binary, received->data());
     }
+  } else if (std::holds_alternative<engineio::Pinged>(output)) {
+    layer_.pinged(entry.key);
+  } else if (std::holds_alternative<engineio::Ponged>(output)) {
+    layer_.ponged(entry.key);
   } else if (const auto* closed = std::get_if<engineio::Closed>(&output)) {
     if (entry.gone) return;
     const auto reason = engineio::to_string(closed->reason);

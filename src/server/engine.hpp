@@ -23,12 +23,17 @@ namespace crier::server {
 class MessageLayer {
  public:
   virtual ~MessageLayer() = default;
+  /// Its OPEN packet is out: what is sent now follows it.
   virtual void opened(Key session) = 0;
   /// `data` is good until the call returns. Text is without the packet type.
   virtual void received(Key session, bool binary, std::string_view data) = 0;
   /// The session's frames may now be written to `descriptor` directly, or (-1) may not.
   virtual void route_changed(Key session, int descriptor) = 0;
   virtual void closed(Key session, std::string_view reason) = 0;
+  /// A ping was sent after everything that was sent so far, and when it is answered the client has
+  /// all of that: ponged() comes before the next of these.
+  virtual void pinged(Key /*session*/) {}
+  virtual void ponged(Key /*session*/) {}
   /// A deadline of the layer's own for this session, and what happens then.
   [[nodiscard]] virtual TimePoint deadline(Key /*session*/) const { return never; }
   virtual void tick(Key /*session*/) {}

@@ -85,6 +85,88 @@ TEST(EndOfStep, IsTheSameForDeadlinesNearEachOtherAndBeforeNone) {
   EXPECT_EQ(end_of_step(never), never);
 }
 
+/// Greets at once, and notes the heartbeat in what it sends.
+class Greeter final : public MessageLayer {
+ public:
+  void attach(Engine& engine) { engine_ = &engine; }
+  void opened(Key session) override { say(session, "4hello"); }
+  void received(Key session, bool /*binary*/, std::string_view data) override {
+    say(session, "4" + std::string(data));
+  }
+  void route_changed(Key /*session*/, int /*descriptor*/) override {}
+  void closed(Key /*session*/, std::string_view /*reason*/) override {}
+  void pinged(Key session) override { say(session, "4pinged"); }
+  void ponged(Key session) override { say(session, "4ponged"); }
+
+ private:
+  void say(Key session, std::string text) {
+    engine_->send(session, {false, Bytes(std::move(text)), {}, false});
+  }
+  Engine* engine_ = nullptr;
+};
+
+class MessageLayerTest : public testing::Test {
+ protected:
+  MessageLayerTest() {
+    layer.attach(engine);
+    worker.route("/socket.io/", engine);
+    EXPECT_TRUE(worker.listen());
+    thread = std::thread([this] { worker.run(); });
+  }
+  ~MessageLayerTest() override {
+    worker.stop();
+    thread.join();
+  }
+  static WorkerOptions worker_options() {
+    WorkerOptions options;
+    options.endpoint = {"127.0.0.1", 0};
+    return options;
+  }
+  static engineio::SessionOptions session_options() {
+    engineio::SessionOptions options;
+    options.ping_interval = std::chrono::milliseconds(50);
+    return options;
+  }
+  std::string request(const std::string& head, std::string_view body = "") const {
+    LoopbackClient client(worker.port());
+    client.write(head + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                 std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
+    const std::string answer = client.read_all();
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  }
+
+  Worker worker{worker_options(), {}};
+  Random random = Random::secure();
+  Greeter layer;
+  Engine engine{worker, session_options(), 4096, layer, random};
+  std::thread thread;
+};
+
+TEST_F(MessageLayerTest, WhatItSendsWhenASessionOpensFollowsTheOpenPacket) {
+  LoopbackClient client(worker.port());
+  client.open_websocket("/socket.io/?EIO=4&transport=websocket");
+  EXPECT_THAT(client.read_frame(), StartsWith("0{\"sid\":"));
+  EXPECT_EQ(client.read_frame(), "4hello");
+
+  const std::string open = request("GET " + std::string(polling));
+  EXPECT_THAT(open, StartsWith("0{\"sid\":"));
+  const std::string sid = open.substr(open.find("\"sid\":\"") + 7, 20);
+  EXPECT_EQ(request("GET " + std::string(polling) + "&sid=" + sid), "4hello");
+}
+
+TEST_F(MessageLayerTest, HearsOfEachPingAndOfItsAnswer) {
+  LoopbackClient client(worker.port());
+  client.open_websocket("/socket.io/?EIO=4&transport=websocket");
+  client.read_frame();
+  EXPECT_EQ(client.read_frame(), "4hello");
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(client.read_frame(), "2");
+    EXPECT_EQ(client.read_frame(), "4pinged");
+    client.write_text("3");
+    EXPECT_EQ(client.read_frame(), "4ponged");
+  }
+}
+
 TEST_F(HandshakesTest, NeedABurstOfAtLeastOne) {
   GatewayOptions chosen = options();
   chosen.handshakes_burst = 0;

@@ -95,6 +95,18 @@ void Sockets::closed(Key session, std::string_view reason) {
   application_->withdrawn({session, {}});
 }
 
+void Sockets::pinged(Key session) {
+  const Client* client = find_client(session);
+  if (client == nullptr) return;
+  for (std::size_t i = 0; i < client->sockets.size(); ++i) application_->pinged(client->sockets[i]);
+}
+
+void Sockets::ponged(Key session) {
+  const Client* client = find_client(session);
+  if (client == nullptr) return;
+  for (std::size_t i = 0; i < client->sockets.size(); ++i) application_->ponged(client->sockets[i]);
+}
+
 TimePoint Sockets::deadline(Key session) const {
   const Client* client = find_client(session);
   return client == nullptr ? never : client->protocol.deadline();

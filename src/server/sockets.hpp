@@ -37,6 +37,9 @@ class Application {
   virtual void ack(Key socket, socketio::AckReceived& ack) = 0;
   /// The socket has left its rooms; its key finds nothing from now on.
   virtual void left(Key socket, std::string_view id, std::string_view reason) = 0;
+  /// As MessageLayer's, of the session's sockets one by one.
+  virtual void pinged(Key /*socket*/) {}
+  virtual void ponged(Key /*socket*/) {}
 };
 
 /// An event encoded once for all who get it.
@@ -61,6 +64,8 @@ class Sockets final : public MessageLayer {
   void received(Key session, bool binary, std::string_view data) override;
   void route_changed(Key session, int descriptor) override;
   void closed(Key session, std::string_view reason) override;
+  void pinged(Key session) override;
+  void ponged(Key session) override;
   [[nodiscard]] TimePoint deadline(Key session) const override;
   void tick(Key session) override;
 
