@@ -49,10 +49,19 @@ void Ring::trim(const RingBounds& bounds, TimePoint now) {
   }
 }
 
+std::deque<Ring::Entry>::const_iterator Ring::above(Gid gid) const {
+  return std::ranges::upper_bound(entries_, gid, {},
+                                  [](const Entry& entry) { return entry.record.gid; });
+}
+
+const Record* Ring::next(Gid after) const {
+  const auto found = above(after);
+  return found == entries_.end() ? nullptr : &found->record;
+}
+
 Kept Ring::read(const history::ReadRequest& request) const {
   Kept kept{request.program, top_, {}};
-  auto from = std::ranges::upper_bound(entries_, request.after, {},
-                                       [](const Entry& entry) { return entry.record.gid; });
+  auto from = above(request.after);
   const auto count = entries_.end() - from;
   if (request.newest_max != 0 && count > request.newest_max) from += count - request.newest_max;
   kept.records.reserve(static_cast<std::size_t>(entries_.end() - from));

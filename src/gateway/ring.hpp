@@ -35,12 +35,15 @@ class Ring {
 
   /// What is held of what the request asks for.
   [[nodiscard]] history::Kept read(const history::ReadRequest& request) const;
+  /// The oldest event above `after`; null if there is none. Good until the ring changes.
+  [[nodiscard]] const history::Record* next(history::Gid after) const;
 
  private:
   struct Entry {
     history::Record record;
     TimePoint since;
   };
+  [[nodiscard]] std::deque<Entry>::const_iterator above(history::Gid gid) const;
 
   history::Gid start_ = 0;
   history::Gid top_ = 0;

@@ -1,0 +1,74 @@
+#include "gateway/replay.hpp"
+
+#include "base/assert.hpp"
+#include "history/verdict.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace crier::gateway {
+
+using history::Gid;
+using history::Record;
+
+namespace {
+
+/// The next event of one program.
+struct Next {
+  const Record* record;
+  std::size_t program;
+};
+
+/// For a heap with the lowest number on top.
+bool comes_later(const Next& a, const Next& b) { return a.record->gid > b.record->gid; }
+
+}  // namespace
+
+Replay::Replay(Positions positions)
+    : after_(std::move(positions.after)),
+      snapshot_(positions.snapshot),
+      position_(positions.floor) {}
+
+Gid Replay::after(std::size_t program) const {
+  return after_.empty() ? position_ : std::max(position_, after_[program]);
+}
+
+Pull Replay::pull(std::span<const Ring* const> rings, std::size_t window, std::size_t room) {
+  CRIER_ASSERT(after_.empty() || after_.size() == rings.size());
+  const Gid last = beyond_snapshot_ ? std::numeric_limits<Gid>::max() : snapshot_;
+  std::vector<Next> heap;
+  const auto add = [&](std::size_t program, Gid after) {
+    const Record* next = rings[program]->next(after);
+    if (next == nullptr || next->gid > last) return;
+    heap.push_back({next, program});
+    std::ranges::push_heap(heap, comes_later);
+  };
+  for (std::size_t i = 0; i < rings.size(); ++i) {
+    if (rings[i] == nullptr || rings[i]->start() > after(i)) return {{}, Pull::End::lost};
+    if (rings[i]->top() > after(i)) add(i, after(i));
+  }
+  Pull pull;
+  std::size_t bytes = 0;
+  while (!heap.empty()) {
+    const Next next = heap.front();
+    const std::size_t size = event_bytes + next.record->body.size();
+    if (bytes >= window || bytes + size > room) return pull;
+    std::ranges::pop_heap(heap, comes_later);
+    heap.pop_back();
+    if (!history::is_gap_marker(*next.record)) {
+      pull.events.push_back(*next.record);
+      bytes += size;
+    }
+    position_ = std::max(position_, next.record->gid);
+    add(next.program, next.record->gid);
+  }
+  pull.end = beyond_snapshot_ ? Pull::End::top : Pull::End::snapshot;
+  if (!std::exchange(beyond_snapshot_, true)) {
+    position_ = std::max(position_, snapshot_);
+    after_ = {};
+  }
+  return pull;
+}
+
+}  // namespace crier::gateway
