@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace crier::simulation {
@@ -26,7 +27,10 @@ World::World(std::uint64_t seed) : dice_(Dice(seed).fork("world")) {
 
 World::~World() {
   // What actions hold may close connections, which asks for more of them.
-  while (!actions_.empty()) const std::vector<Action> gone = std::exchange(actions_, {});
+  while (!actions_.empty()) {
+    free_.clear();
+    const std::vector<std::function<void()>> gone = std::exchange(actions_, {});
+  }
   network_.reset();
   current_world = nullptr;
 }
@@ -40,27 +44,37 @@ std::int64_t World::milliseconds() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now_ - start).count();
 }
 
-bool World::later(const Action& a, const Action& b) {
-  return std::pair(a.time, a.number) > std::pair(b.time, b.number);
+bool World::later(const Due& a, const Due& b) {
+  return a.time != b.time ? a.time > b.time : a.number > b.number;
 }
 
 void World::at(TimePoint time, std::function<void()> action) {
-  actions_.push_back({std::max(time, now_), number_++, std::move(action)});
-  std::push_heap(actions_.begin(), actions_.end(), later);
+  std::size_t place = actions_.size();
+  if (free_.empty()) {
+    actions_.push_back(std::move(action));
+  } else {
+    place = free_.back();
+    free_.pop_back();
+    actions_[place] = std::move(action);
+  }
+  due_.push_back({std::max(time, now_), number_++, place});
+  std::push_heap(due_.begin(), due_.end(), later);
 }
 
 bool World::step() {
-  if (actions_.empty()) return false;
-  std::pop_heap(actions_.begin(), actions_.end(), later);
-  Action action = std::move(actions_.back());
-  actions_.pop_back();
-  now_ = action.time;
-  action.run();
+  if (due_.empty()) return false;
+  std::pop_heap(due_.begin(), due_.end(), later);
+  const Due next = due_.back();
+  due_.pop_back();
+  now_ = next.time;
+  const std::function<void()> action = std::exchange(actions_[next.place], nullptr);
+  free_.push_back(next.place);
+  action();
   return true;
 }
 
 void World::run_until(TimePoint end) {
-  while (!actions_.empty() && actions_.front().time <= end) step();
+  while (!due_.empty() && due_.front().time <= end) step();
   now_ = std::max(now_, end);
 }
 
@@ -77,10 +91,21 @@ Host& World::current_host() {
   return *host_;
 }
 
-void World::mix(std::uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001B3U; }
+void World::mix(std::uint64_t value) {
+  hash_ = (hash_ ^ value) * 0x9E3779B97F4A7C15U;
+  hash_ ^= hash_ >> 32U;
+}
 
+/// Eight bytes at a time: all that is traced goes through here.
 void World::mix(std::string_view bytes) {
-  for (const char c : bytes) mix(static_cast<std::uint64_t>(static_cast<unsigned char>(c)));
+  mix(bytes.size());
+  while (!bytes.empty()) {
+    std::uint64_t word = 0;
+    const std::size_t size = std::min(bytes.size(), sizeof word);
+    std::memcpy(&word, bytes.data(), size);
+    mix(word);
+    bytes.remove_prefix(size);
+  }
 }
 
 void World::trace(std::string_view who, std::string_view what) {

@@ -67,17 +67,19 @@ class World {
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
 
  private:
-  struct Action {
+  struct Due {
     TimePoint time;
     std::uint64_t number;
-    std::function<void()> run;
+    std::size_t place;  ///< Of its action.
   };
-  static bool later(const Action& a, const Action& b);
+  static bool later(const Due& a, const Due& b);
 
   Dice dice_;
   TimePoint now_{std::chrono::hours(1)};
   std::uint64_t number_ = 0;
-  std::vector<Action> actions_;
+  std::vector<Due> due_;  ///< A heap of small values: the actions themselves are not moved.
+  std::vector<std::function<void()>> actions_;
+  std::vector<std::size_t> free_;  ///< Places in actions_.
   std::vector<std::unique_ptr<Host>> hosts_;
   Host* host_ = nullptr;
   std::unique_ptr<Network> network_;
