@@ -77,6 +77,22 @@ install_npm() {
   cp "$1/package-lock.json" "$stamp"
 }
 
+# install_python FOLDER ENVIRONMENT: exactly what FOLDER/requirements.txt says, for the Python in ENVIRONMENT/bin.
+install_python() {
+  local stamp="$2/.installed-requirements" log="build/setup/python-${1//\//-}.log"
+  cmp -s "$1/requirements.txt" "$stamp" && return
+  say "Installing Python packages of $1/"
+  mkdir -p build/setup
+  {
+    rm -rf "$2" && /usr/bin/python3 -m venv "$2" &&
+      "$2/bin/pip" install --disable-pip-version-check --quiet --requirement "$1/requirements.txt"
+  } </dev/null >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    fail "pip could not install the packages of $1/ (all it said: $log)"
+  }
+  cp "$1/requirements.txt" "$stamp"
+}
+
 # build_preset NAME: configures and builds one of CMakePresets.json. Returns non-zero if that fails.
 build_preset() {
   cmake --preset "$1" >"build/configure-$1.log" 2>&1 || {
