@@ -1,0 +1,99 @@
+"""python-socketio clients for clients.mjs.
+
+Reads one JSON object a line, {client, url, token, cursor, transports}, and opens a client for each; prints what their
+handlers see, one JSON object a line, until standard input ends.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+import engineio.payload
+import socketio
+
+# More than 16 events in one polling answer are otherwise taken for an attack, for ever.
+engineio.payload.Payload.max_decode_packets = 10_000
+
+
+def tell(client, **what):
+    print(json.dumps({"client": client, "at": time.monotonic() * 1000, **what}), flush=True)
+
+
+class Client:
+    """One client with its application: the id of the latest event is what it gives when it comes back."""
+
+    def __init__(self, options):
+        self.name = options["client"]
+        self.options = options
+        self.last_event_id = None
+        self.socket = socketio.AsyncClient(
+            reconnection_delay=0.05, reconnection_delay_max=0.5, randomization_factor=0.02
+        )
+        self.socket.on("connect", lambda: tell(self.name, kind="connect", recovered=False))
+        self.socket.on("disconnect", lambda reason=None: tell(self.name, kind="disconnect", reason=str(reason)))
+        self.socket.on("connect_error", self.on_error)
+        self.socket.on("*", self.on_event)
+
+    def on_error(self, error=None):
+        """The server's refusals are objects, the transport's errors are not."""
+        if isinstance(error, dict) and "data" in error:
+            data = error["data"] or {}
+            tell(self.name, kind="refused", message=error.get("message"), code=data.get("code"))
+
+    def on_event(self, event, *args):
+        if len(args) > 1 and isinstance(args[1], str):
+            self.last_event_id = args[1]
+        tell(self.name, event=event, args=[strip(args[0]), *args[1:]])
+
+    def auth(self):
+        given = {"token": self.options["token"]}
+        if self.options["cursor"] == "session":
+            given["session"] = self.name
+        elif self.last_event_id:
+            given["lastEventId"] = self.last_event_id
+        return given
+
+    async def keep_connected(self):
+        """The first attempt, and whichever the client gives up, is made again here, as its manual says."""
+        idle = 0
+        while True:
+            task = self.socket._reconnect_task
+            busy = self.socket.connected or (task is not None and not task.done())
+            idle = 0 if busy else idle + 1
+            if idle > 20 or self.forgotten():
+                await self.socket.eio.disconnect(abort=True)
+            if idle > 0 and self.socket.eio.state == "disconnected":
+                await self.attempt()
+            await asyncio.sleep(0.2)
+
+    def forgotten(self):
+        """python-engineio 4.15 believes itself connected for ever when a polling answer is cut within its body."""
+        reading = self.socket.eio.read_loop_task
+        return self.socket.eio.state == "connected" and reading is not None and reading.done()
+
+    async def attempt(self):
+        try:
+            await self.socket.connect(
+                self.options["url"], auth=self.auth, transports=self.options["transports"], wait_timeout=5
+            )
+        except (socketio.exceptions.ConnectionError, ValueError):
+            pass
+
+
+def strip(body):
+    """Without what was published: the checker looks at the rest only."""
+    return {key: value for key, value in body.items() if key != "data"} if isinstance(body, dict) else body
+
+
+async def main():
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    tasks = []
+    while line := await lines.readline():
+        tasks.append(asyncio.create_task(Client(json.loads(line)).keep_connected()))
+    for task in tasks:
+        task.cancel()
+
+
+asyncio.run(main())
