@@ -11,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <utility>
 
 using namespace crier;
 using namespace crier::engineio;
@@ -214,6 +215,8 @@ class Bench {
   void saw(const CloseWire& close) { check(wires_.erase(close.wire) == 1); }
   void saw(const Received& /*received*/) { check(!over_); }
   void saw(const Upgraded& upgraded) { check(!over_ && session_.wire() == upgraded.wire); }
+  void saw(const Pinged& /*pinged*/) { check(!over_ && !std::exchange(pinged_, true)); }
+  void saw(const Ponged& /*ponged*/) { check(!over_ && std::exchange(pinged_, false)); }
   void saw(const Closed& closed) {
     check(!over_ && asked_.empty() && wires_.empty());
     const bool in_order = closed.reason == CloseReason::forced_close && closed.detail.empty();
@@ -258,6 +261,7 @@ class Bench {
   int sent_ = 0;
   int delivered_volatile_ = 0;
   bool closing_ = false;
+  bool pinged_ = false;
   bool over_ = false;
 };
 

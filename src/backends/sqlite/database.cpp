@@ -32,6 +32,10 @@ void Statement::bind(int parameter, std::int64_t number) {
   CRIER_ASSERT(sqlite3_bind_int64(statement_.get(), parameter + 1, number) == SQLITE_OK);
 }
 
+void Statement::bind_null(int parameter) {
+  CRIER_ASSERT(sqlite3_bind_null(statement_.get(), parameter + 1) == SQLITE_OK);
+}
+
 int Statement::step() { return sqlite3_step(statement_.get()); }
 
 void Statement::reset() { sqlite3_reset(statement_.get()); }

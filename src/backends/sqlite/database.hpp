@@ -38,6 +38,7 @@ class Statement {
   /// `text` must live until reset().
   void bind(int parameter, std::string_view text);
   void bind(int parameter, std::int64_t number);
+  void bind_null(int parameter);
 
   /// SQLITE_ROW, SQLITE_DONE or an error.
   int step();

@@ -2,48 +2,56 @@
 
 #include "backends/sqlite/rows.hpp"
 #include "base/json_text.hpp"
+#include "base/time.hpp"
 #include "crier/json.hpp"
 
 #include <algorithm>
 #include <initializer_list>
 #include <unordered_map>
+#include <variant>
 
 namespace crier::sqlite {
 namespace {
 
 using Problem = std::optional<std::string>;
-
-enum class Type : std::uint8_t { string, boolean };
+using Since = std::optional<std::uint64_t>;
 
 struct Field {
   std::string_view name;
-  Type type;
-  bool required;
-  std::string* text = nullptr;
-  bool* flag = nullptr;
+  std::variant<std::string*, bool*, Since*> into;
+  bool required = false;
 };
 
-Field required_text(std::string_view name, std::string& into) {
-  return {name, Type::string, true, &into, nullptr};
+Problem read_text(std::string_view value, const std::string& name, std::string& into) {
+  auto text = json::unquote(value);
+  if (!text) return name + " must be a string";
+  into = std::move(*text);
+  return {};
 }
-Field optional_text(std::string_view name, std::string& into) {
-  return {name, Type::string, false, &into, nullptr};
+
+Problem read_flag(std::string_view value, const std::string& name, bool& into) {
+  if (value != "true" && value != "false") return name + " must be true or false";
+  into = value == "true";
+  return {};
 }
-Field optional_flag(std::string_view name, bool& into) {
-  return {name, Type::boolean, false, nullptr, &into};
+
+Problem read_since(std::string_view value, const std::string& name, Since& into) {
+  const auto text = json::unquote(value);
+  const auto time = parse_time(text ? std::string_view(*text) : value);
+  if (!time || *time < 0) {
+    return name + " must be a time in ISO 8601 with its zone, or milliseconds since 1970";
+  }
+  into = static_cast<std::uint64_t>(*time);
+  return {};
 }
 
 Problem read_value(const Field& field, std::string_view value) {
   const std::string name(field.name);
-  if (field.type == Type::boolean) {
-    if (value != "true" && value != "false") return name + " must be true or false";
-    *field.flag = value == "true";
-    return {};
+  if (auto* const* text = std::get_if<std::string*>(&field.into)) {
+    return read_text(value, name, **text);
   }
-  auto text = json::unquote(value);
-  if (!text) return name + " must be a string";
-  *field.text = std::move(*text);
-  return {};
+  if (auto* const* flag = std::get_if<bool*>(&field.into)) return read_flag(value, name, **flag);
+  return read_since(value, name, *std::get<Since*>(field.into));
 }
 
 /// Reads the object `text`, which may have no other members than `fields`.
@@ -68,19 +76,49 @@ Problem read_fields(std::string_view text, std::initializer_list<Field> fields) 
 }
 
 // What a file says last of a membership is all that counts: one that is ended and begun again by
-// the lines of a file that is imported every night would have a new generation every night.
+// the lines of a file that is imported every night would begin anew every night.
 constexpr const char* stage =
     "CREATE TEMP TABLE imported ("
     " program_id TEXT NOT NULL,"
     " user_id TEXT NOT NULL,"
     " active INTEGER NOT NULL,"
+    " since INTEGER,"
     " PRIMARY KEY (user_id, program_id)"
     ") WITHOUT ROWID";
 constexpr const char* apply_staged =
     "INSERT INTO memberships (program_id, user_id, active)"
     " SELECT program_id, user_id, active FROM temp.imported WHERE true"
     " ON CONFLICT (user_id, program_id) DO UPDATE SET active = excluded.active;"
+    "UPDATE memberships SET since = said.since FROM temp.imported AS said"
+    " WHERE said.since IS NOT NULL"
+    "  AND memberships.user_id = said.user_id AND memberships.program_id = said.program_id;"
     "DROP TABLE temp.imported";
+
+/// Puts what a line says of a membership in the place of what earlier lines said.
+class StageMembership {
+ public:
+  explicit StageMembership(sqlite3* database)
+      : statement_(database,
+                   "INSERT OR REPLACE INTO temp.imported (program_id, user_id, active, since)"
+                   " VALUES (?1, ?2, ?3, ?4)") {}
+
+  /// SQLITE_DONE or an error.
+  int run(const Membership& membership) {
+    if (!statement_.valid()) return SQLITE_ERROR;
+    statement_.bind(0, membership.program);
+    statement_.bind(1, membership.user);
+    statement_.bind(2, std::int64_t{membership.active});
+    if (membership.since) {
+      statement_.bind(3, static_cast<std::int64_t>(*membership.since));
+    } else {
+      statement_.bind_null(3);
+    }
+    return statement_.run();
+  }
+
+ private:
+  Statement statement_;
+};
 
 class Import {
  public:
@@ -88,7 +126,7 @@ class Import {
   explicit Import(sqlite3* database)
       : database_(database),
         put_user_(database),
-        put_membership_(database, "temp.imported"),
+        stage_membership_(database),
         find_user_(database, "SELECT 1 FROM users WHERE id = ?1") {}
 
   Problem apply(std::string_view line, std::size_t number) {
@@ -116,9 +154,10 @@ class Import {
   Problem apply_user(std::string_view text) {
     access::User user;
     user.active = true;
-    auto problem =
-        read_fields(text, {required_text("id", user.id), optional_text("name", user.name),
-                           optional_text("role", user.role), optional_flag("active", user.active)});
+    auto problem = read_fields(text, {{"id", &user.id, true},
+                                      {"name", &user.name},
+                                      {"role", &user.role},
+                                      {"active", &user.active}});
     if (!problem) problem = problem_with(user);
     if (problem) return problem;
     if (put_user_.run(user) != SQLITE_DONE) return std::string(message_of(database_));
@@ -128,12 +167,13 @@ class Import {
 
   Problem apply_membership(std::string_view text, std::size_t number) {
     Membership membership;
-    auto problem = read_fields(text, {required_text("programId", membership.program),
-                                      required_text("userId", membership.user),
-                                      optional_flag("active", membership.active)});
+    auto problem = read_fields(text, {{"programId", &membership.program, true},
+                                      {"userId", &membership.user, true},
+                                      {"active", &membership.active},
+                                      {"since", &membership.since}});
     if (!problem) problem = problem_with(membership);
     if (problem) return problem;
-    if (put_membership_.run(membership) != SQLITE_DONE) return std::string(message_of(database_));
+    if (stage_membership_.run(membership) != SQLITE_DONE) return std::string(message_of(database_));
     return note_unknown(membership.user, number);
   }
 
@@ -147,7 +187,7 @@ class Import {
 
   sqlite3* database_;
   PutUser put_user_;
-  PutMembership put_membership_;
+  StageMembership stage_membership_;
   Statement find_user_;
   std::unordered_map<std::string, std::size_t> unknown_;  ///< User, first line that names them.
 };

@@ -9,6 +9,7 @@ namespace crier::sqlite {
 namespace {
 
 constexpr std::size_t label_bytes_max = 256;
+constexpr std::uint64_t since_max = (std::uint64_t{1} << 53U) - 1;  ///< As a gid.
 constexpr std::size_t usual_programs = 8;  ///< Of a user: no allocations one by one.
 
 /// Names and roles: for people, so more liberal than ids, but nothing that could break a terminal.
@@ -38,6 +39,7 @@ std::optional<std::string> problem_with(const access::User& user) {
 std::optional<std::string> problem_with(const Membership& membership) {
   if (!is_name(membership.program)) return not_a_name("the id of a program");
   if (!is_name(membership.user)) return not_a_name("the id of a user");
+  if (membership.since > since_max) return "since must be a time from 1970 to 2255";
   return {};
 }
 
@@ -56,23 +58,30 @@ int PutUser::run(const access::User& user) {
   return statement_.run();
 }
 
-PutMembership::PutMembership(sqlite3* database, const std::string& table)
-    : statement_(database,
-                 "INSERT INTO " + table +
-                     " (program_id, user_id, active) VALUES (?1, ?2, ?3)"
-                     " ON CONFLICT (user_id, program_id) DO UPDATE SET active = excluded.active") {}
+PutMembership::PutMembership(sqlite3* database)
+    : put_(database,
+           "INSERT INTO memberships (program_id, user_id, active) VALUES (?1, ?2, ?3)"
+           " ON CONFLICT (user_id, program_id) DO UPDATE SET active = excluded.active"),
+      set_since_(database,
+                 "UPDATE memberships SET since = ?3 WHERE program_id = ?1 AND user_id = ?2") {}
 
 int PutMembership::run(const Membership& membership) {
-  if (!statement_.valid()) return SQLITE_ERROR;
-  statement_.bind(0, membership.program);
-  statement_.bind(1, membership.user);
-  statement_.bind(2, std::int64_t{membership.active});
-  return statement_.run();
+  if (!put_.valid() || !set_since_.valid()) return SQLITE_ERROR;
+  const int code = put(put_, membership, std::int64_t{membership.active});
+  if (code != SQLITE_DONE || !membership.since) return code;
+  return put(set_since_, membership, static_cast<std::int64_t>(*membership.since));
+}
+
+int PutMembership::put(Statement& statement, const Membership& membership, std::int64_t value) {
+  statement.bind(0, membership.program);
+  statement.bind(1, membership.user);
+  statement.bind(2, value);
+  return statement.run();
 }
 
 LookUp::LookUp(sqlite3* database)
     : statement_(database,
-                 "SELECT u.name, u.role, u.active, m.program_id, m.generation FROM users AS u"
+                 "SELECT u.name, u.role, u.active, m.program_id, m.since FROM users AS u"
                  " LEFT JOIN memberships AS m ON m.user_id = u.id AND m.active = 1"
                  " WHERE u.id = ?1 ORDER BY m.program_id") {}
 
@@ -95,15 +104,17 @@ Result<std::optional<access::User>, int> LookUp::read(const std::string& id) {
       user =
           access::User{id, std::string(*name), std::string(*role), statement_.number(2) != 0, {}};
       user->programs.reserve(usual_programs);
-      user->generations.reserve(usual_programs);
+      user->since.reserve(usual_programs);
     }
     if (statement_.is_null(3)) continue;
     const auto program = statement_.text(3);
     if (!program || !is_name(*program)) return Unexpected{SQLITE_MISMATCH};
     user->programs.emplace_back(*program);
-    user->generations.push_back(static_cast<std::uint64_t>(statement_.number(4)));
+    user->since.push_back(static_cast<std::uint64_t>(statement_.number(4)));
   }
   if (code != SQLITE_DONE) return Unexpected{code};
+  // Who still compares generations sees another one when a membership has begun anew.
+  if (user) user->generations = user->since;
   return user;
 }
 

@@ -26,16 +26,19 @@ class PutUser {
   Statement statement_;
 };
 
-/// Adds or replaces one membership in `table`. Whether its user exists is checked at the end of the
-/// transaction.
+/// Adds or replaces one membership; to be run in a transaction. Whether its user exists is checked
+/// at the end of that.
 class PutMembership {
  public:
-  explicit PutMembership(sqlite3* database, const std::string& table = "memberships");
+  explicit PutMembership(sqlite3* database);
   /// SQLITE_DONE or an error.
   int run(const Membership& membership);
 
  private:
-  Statement statement_;
+  static int put(Statement& statement, const Membership& membership, std::int64_t value);
+
+  Statement put_;
+  Statement set_since_;
 };
 
 /// A user with the programs of their active memberships, in one statement.

@@ -51,6 +51,35 @@ constexpr std::array migrations{
     "CREATE TRIGGER user_removed AFTER DELETE ON users BEGIN"
     " DELETE FROM memberships WHERE user_id = OLD.id;"
     "END;",
+
+    // A membership knows since when it is one, in microseconds since 1970 UTC, instead of how often
+    // it has begun; since ever (0) if it is older than this version. Triggers keep that, so that it
+    // holds whoever writes to the file; a writer that gives another `since` is taken at its word.
+    // SQLite reads its clock in whole milliseconds, rounded down. The next one is taken: an event
+    // that was published in the same millisecond, before the grant, is at or below it and so never
+    // sent. One that was published after the grant, but within that millisecond, is not sent again
+    // either: the client's next admission says `joined` of the program, and it loads what is there.
+    "DROP TRIGGER membership_added;"
+    "DROP TRIGGER membership_begun;"
+    "DROP TRIGGER membership_removed;"
+    "DROP TABLE removed_memberships;"
+    "ALTER TABLE memberships DROP COLUMN generation;"
+    "ALTER TABLE memberships ADD COLUMN since INTEGER NOT NULL DEFAULT 0"
+    " CHECK (since BETWEEN 0 AND 9007199254740991);"
+    "CREATE TRIGGER membership_added AFTER INSERT ON memberships"
+    " WHEN NEW.active = 1 AND NEW.since = 0 BEGIN"
+    " UPDATE memberships SET since ="
+    "  CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000 + 1000"
+    " WHERE user_id = NEW.user_id AND program_id = NEW.program_id;"
+    "END;"
+    "CREATE TRIGGER membership_begun"
+    " AFTER UPDATE OF active, program_id, user_id ON memberships"
+    " WHEN NEW.active = 1 AND NEW.since = OLD.since AND (OLD.active = 0"
+    "  OR NEW.program_id <> OLD.program_id OR NEW.user_id <> OLD.user_id) BEGIN"
+    " UPDATE memberships SET since ="
+    "  CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000 + 1000"
+    " WHERE user_id = NEW.user_id AND program_id = NEW.program_id;"
+    "END;",
 };
 constexpr std::int64_t current_version = migrations.size();
 

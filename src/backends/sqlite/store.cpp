@@ -97,12 +97,17 @@ Result<bool, std::string> Store::deactivate_user(const std::string& id) {
 
 Result<void, std::string> Store::put_membership(const Membership& membership) {
   if (auto problem = problem_with(membership)) return Unexpected{std::move(*problem)};
-  const int code = PutMembership(state_->database.get()).run(membership);
-  if (code == SQLITE_DONE) return {};
+  sqlite3* const database = state_->database.get();
+  if (execute(database, "BEGIN IMMEDIATE") != SQLITE_OK) return state_->failure();
+  int code = PutMembership(database).run(membership);
+  if (code == SQLITE_DONE) code = execute(database, "COMMIT");
+  if (code == SQLITE_OK) return {};
+  auto failure = state_->failure();
+  execute(database, "ROLLBACK");
   if (code == SQLITE_CONSTRAINT_FOREIGNKEY) {
     return Unexpected{"the user " + membership.user + " does not exist"};
   }
-  return state_->failure();
+  return failure;
 }
 
 Result<bool, std::string> Store::remove_membership(const std::string& program,
@@ -113,7 +118,7 @@ Result<bool, std::string> Store::remove_membership(const std::string& program,
 
 Result<std::vector<Membership>, std::string> Store::memberships(const std::string& user,
                                                                 const std::string& program) {
-  std::string sql = "SELECT program_id, user_id, active FROM memberships WHERE 1";
+  std::string sql = "SELECT program_id, user_id, active, since FROM memberships WHERE 1";
   if (!user.empty()) sql += " AND user_id = ?1";
   if (!program.empty()) sql += " AND program_id = ?2";
   Statement statement(state_->database.get(), sql + " ORDER BY program_id, user_id");
@@ -124,7 +129,8 @@ Result<std::vector<Membership>, std::string> Store::memberships(const std::strin
   int code = 0;
   while ((code = statement.step()) == SQLITE_ROW) {
     found.push_back({std::string(statement.text(0).value_or("")),
-                     std::string(statement.text(1).value_or("")), statement.number(2) != 0});
+                     std::string(statement.text(1).value_or("")), statement.number(2) != 0,
+                     static_cast<std::uint64_t>(statement.number(3))});
   }
   if (code != SQLITE_DONE) return state_->failure();
   return found;

@@ -3,11 +3,11 @@
 // Users and memberships in one SQLite file (WAL). The gateway reads with one prepared, read-only
 // connection; the command line writes with short transactions while the gateway runs.
 //
-// The file counts how often each membership has begun: its generation. One that goes on keeps its
-// number, whatever is written of it or of its user again. Deactivating and activating it, removing
-// and adding it, or deleting its user and adding both, gives the next number; the count outlives
-// the removal. It depends on nothing but the order of these changes, so files that were filled
-// alike count alike.
+// Each membership knows since when it is one: nothing that was published before is sent. One that
+// begins (is added active, also after a removal, or becomes active) takes the clock's present time,
+// unless the writer gives another one. One that goes on keeps its `since`, whatever is written of
+// it or of its user, unless the writer gives another one. It is the time of the statement, not of
+// the commit.
 
 #include "access/membership.hpp"
 #include "crier/result.hpp"
@@ -26,6 +26,9 @@ struct Membership {
   std::string program;
   std::string user;
   bool active = true;
+  /// In microseconds since 1970 UTC, below 2^53; 0: since ever. Always given by a store. Written
+  /// only if given: else the store knows better.
+  std::optional<std::uint64_t> since = {};
 };
 
 /// The writing side, for the command line. Opens (and, if asked, creates) the file; waits up to 5 s
@@ -52,10 +55,11 @@ class Store {
   Result<std::optional<access::User>, std::string> user(const std::string& id);
 
   /// Reads JSON lines `{"user":{"id","name","role","active"}}` and
-  /// `{"member":{"programId","userId","active"}}` in one transaction, all or nothing. Missing
-  /// `name` and `role` are empty, missing `active` is true; a member's user must be in the store or
-  /// anywhere in the file. Of several lines about one thing the last one counts. Empty lines are
-  /// skipped. The error names the line. Returns how many lines were applied.
+  /// `{"member":{"programId","userId","active","since"}}` in one transaction, all or nothing.
+  /// Missing `name` and `role` are empty, missing `active` is true; `since` is what parse_time()
+  /// reads, or a number of milliseconds; a member's user must be in the store or anywhere in the
+  /// file. Of several lines about one thing the last one counts. Empty lines are skipped. The error
+  /// names the line. Returns how many lines were applied.
   Result<std::size_t, std::string> import(std::istream& lines);
 
  private:

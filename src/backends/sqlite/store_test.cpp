@@ -15,7 +15,7 @@ using StoreTest = TemporaryStore;
 
 std::string listed(const std::vector<Membership>& memberships) {
   std::string text;
-  for (const auto& [program, user, active] : memberships) {
+  for (const auto& [program, user, active, since] : memberships) {
     text += program + "/" + user + (active ? " " : "- ");
   }
   return text;

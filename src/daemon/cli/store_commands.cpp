@@ -1,4 +1,5 @@
 #include "backends/sqlite/store.hpp"
+#include "base/time.hpp"
 #include "daemon/cli/terminal.hpp"
 
 #include <CLI/CLI.hpp>
@@ -20,6 +21,7 @@ struct Arguments {
   std::string file;
   std::optional<std::string> name;
   std::optional<std::string> role;
+  std::optional<std::string> since;
 };
 
 /// What a command does with the open store; the exit code.
@@ -47,7 +49,17 @@ int deactivate_user(Store& store, const Arguments& arguments, const Terminal& te
 }
 
 int add_member(Store& store, const Arguments& arguments, const Terminal& terminal) {
-  const auto done = store.put_membership({arguments.program, arguments.user, true});
+  sqlite::Membership membership{arguments.program, arguments.user, true};
+  if (arguments.since) {
+    const auto time = parse_time(*arguments.since);
+    if (!time || *time < 0) {
+      return fail(terminal,
+                  "--since " + *arguments.since +
+                      ": neither a time in ISO 8601 with its zone nor milliseconds since 1970");
+    }
+    membership.since = static_cast<std::uint64_t>(*time);
+  }
+  const auto done = store.put_membership(membership);
   if (!done) return fail(terminal, done.error());
   terminal.out << "added member " << arguments.program << " " << arguments.user << "\n";
   return printed(terminal);
@@ -64,11 +76,21 @@ int remove_member(Store& store, const Arguments& arguments, const Terminal& term
   return printed(terminal);
 }
 
+/// `2026-11-24T06:49:00.123Z`, with six digits where three do not say it; `-` for ever.
+std::string since_text(std::uint64_t since) {
+  if (since == 0) return "-";
+  std::string text = iso8601(static_cast<std::int64_t>(since / 1000));
+  const std::uint64_t rest = since % 1000;
+  if (rest > 0) text.insert(text.size() - 1, std::to_string(1000 + rest).substr(1));
+  return text;
+}
+
 int list_members(Store& store, const Arguments& arguments, const Terminal& terminal) {
   const auto memberships = store.memberships(arguments.user, arguments.program);
   if (!memberships) return fail(terminal, memberships.error());
-  for (const auto& [program, user, active] : *memberships) {
-    terminal.out << program << "\t" << user << "\t" << (active ? "active" : "inactive") << "\n";
+  for (const auto& [program, user, active, since] : *memberships) {
+    terminal.out << program << "\t" << user << "\t" << (active ? "active" : "inactive") << "\t"
+                 << since_text(since.value_or(0)) << "\n";
   }
   return printed(terminal);
 }
@@ -131,13 +153,17 @@ void add_member_commands(CLI::App& app, int& exit_code, const Terminal& terminal
   group.require_subcommand(1);
   Command add(group, "add", "Make a user a member of a program");
   add.positional("PROGRAM", &Arguments::program, "The program's id")
-      .positional("USER", &Arguments::user, "The user's id")
-      .runs(add_member, Store::Mode::open_existing, exit_code, terminal);
+      .positional("USER", &Arguments::user, "The user's id");
+  add.app->add_option("--since", add.arguments->since,
+                      "Send nothing published up to this time (ISO 8601 with its zone, or "
+                      "milliseconds since 1970); now, or what it was, if not given");
+  add.runs(add_member, Store::Mode::open_existing, exit_code, terminal);
   Command remove(group, "remove", "Take a user out of a program");
   remove.positional("PROGRAM", &Arguments::program, "The program's id")
       .positional("USER", &Arguments::user, "The user's id")
       .runs(remove_member, Store::Mode::open_existing, exit_code, terminal);
-  Command list(group, "list", "Print PROGRAM, USER and active or inactive, separated by tabs");
+  Command list(group, "list",
+               "Print PROGRAM, USER, active or inactive, and since when, separated by tabs");
   list.app->add_option("--user", list.arguments->user, "Only this user's memberships");
   list.app->add_option("--program", list.arguments->program, "Only this program's members");
   list.runs(list_members, Store::Mode::open_existing, exit_code, terminal);
@@ -150,9 +176,10 @@ void add_store_commands(CLI::App& app, int& exit_code, const Terminal& terminal)
   add_member_commands(app, exit_code, terminal);
   Command import(app, "import", "Add users and memberships from JSON lines, all or none");
   import
-      .positional("FILE", &Arguments::file,
-                  "Lines {\"user\":{\"id\",\"name\",\"role\",\"active\"}} and "
-                  "{\"member\":{\"programId\",\"userId\",\"active\"}}; - for standard input")
+      .positional(
+          "FILE", &Arguments::file,
+          "Lines {\"user\":{\"id\",\"name\",\"role\",\"active\"}} and "
+          "{\"member\":{\"programId\",\"userId\",\"active\",\"since\"}}; - for standard input")
       .runs(import_file, Store::Mode::create, exit_code, terminal);
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
+#include <sstream>
 
 namespace crier::daemon {
 namespace {
@@ -46,6 +47,17 @@ class StoreCommands : public testing::Test {
     return (*store)->user(id)->value_or(access::User{});
   }
 
+  /// What `member list` prints, without since when.
+  std::string listed(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"member", "list"});
+    std::string text;
+    std::istringstream lines(printed(std::move(more)));
+    for (std::string line; std::getline(lines, line);) {
+      text += line.substr(0, line.rfind('\t')) + "\n";
+    }
+    return text;
+  }
+
   Shell shell;
   std::filesystem::path folder;
   std::string path;
@@ -67,12 +79,12 @@ TEST_F(StoreCommands, AddListAndRemoveMembers) {
   EXPECT_EQ(printed({"member", "add", "p2", "u1"}), "added member p2 u1\n");
   printed({"member", "add", "p1", "u1"});
   printed({"member", "add", "p1", "u2"});
-  EXPECT_EQ(printed({"member", "list"}), "p1\tu1\tactive\np1\tu2\tactive\np2\tu1\tactive\n");
-  EXPECT_EQ(printed({"member", "list", "--user", "u1"}), "p1\tu1\tactive\np2\tu1\tactive\n");
-  EXPECT_EQ(printed({"member", "list", "--program", "p1", "--user", "u2"}), "p1\tu2\tactive\n");
+  EXPECT_EQ(listed(), "p1\tu1\tactive\np1\tu2\tactive\np2\tu1\tactive\n");
+  EXPECT_EQ(listed({"--user", "u1"}), "p1\tu1\tactive\np2\tu1\tactive\n");
+  EXPECT_EQ(listed({"--program", "p1", "--user", "u2"}), "p1\tu2\tactive\n");
   EXPECT_EQ(printed({"member", "remove", "p1", "u1"}), "removed member p1 u1\n");
-  EXPECT_EQ(printed({"member", "list", "--program", "p1"}), "p1\tu2\tactive\n");
-  EXPECT_EQ(printed({"member", "list", "--program", "p3"}), "");
+  EXPECT_EQ(listed({"--program", "p1"}), "p1\tu2\tactive\n");
+  EXPECT_EQ(listed({"--program", "p3"}), "");
 }
 
 TEST_F(StoreCommands, ImportAFileOrStandardInput) {
@@ -80,10 +92,32 @@ TEST_F(StoreCommands, ImportAFileOrStandardInput) {
   std::ofstream(file) << "{\"user\":{\"id\":\"u1\"}}\n"
                          "{\"member\":{\"programId\":\"p1\",\"userId\":\"u1\",\"active\":false}}\n";
   EXPECT_EQ(printed({"import", file}), "imported 2 lines\n");
-  EXPECT_EQ(printed({"member", "list"}), "p1\tu1\tinactive\n");
+  EXPECT_EQ(listed(), "p1\tu1\tinactive\n");
   shell.input = "{\"member\":{\"programId\":\"p1\",\"userId\":\"u1\"}}\n";
   EXPECT_EQ(printed({"import", "-"}), "imported 1 lines\n");
-  EXPECT_EQ(printed({"member", "list"}), "p1\tu1\tactive\n");
+  EXPECT_EQ(listed(), "p1\tu1\tactive\n");
+}
+
+TEST_F(StoreCommands, TakeAndListSinceWhen) {
+  printed({"user", "add", "u1"});
+  const auto since = [this](const std::string& text) {
+    printed({"member", "add", "p1", "u1", "--since", text});
+    const std::string line = printed({"member", "list"});
+    return line.substr(std::string("p1\tu1\tactive\t").size());
+  };
+  EXPECT_EQ(since("2026-11-24T07:49:00.123+01:00"), "2026-11-24T06:49:00.123Z\n");
+  EXPECT_EQ(since("1795502940124"), "2026-11-24T06:49:00.124Z\n");
+  EXPECT_EQ(since("2026-11-24T06:49:00.123006Z"), "2026-11-24T06:49:00.123006Z\n");
+  EXPECT_EQ(since("1970-01-01"), "-\n");
+  printed({"member", "add", "p1", "u1"});
+  EXPECT_EQ(printed({"member", "list"}), "p1\tu1\tactive\t-\n") << "it goes on";
+  for (const std::string text : {"yesterday", "1969-12-31", "2026-11-24T06:49:00", ""}) {
+    EXPECT_EQ(complaint({"member", "add", "p1", "u1", "--since", text}),
+              "crier: --since " + text +
+                  ": neither a time in ISO 8601 with its zone nor milliseconds since 1970\n");
+  }
+  EXPECT_EQ(complaint({"member", "add", "p1", "u1", "--since", "2300-01-01"}),
+            "crier: since must be a time from 1970 to 2255\n");
 }
 
 TEST_F(StoreCommands, SayWhyAnImportFailed) {
