@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace crier::simulation {
 
@@ -47,6 +48,7 @@ void Books::lost(history::Gid last) {
 }
 
 void Books::epoch_begun(const history::Epoch& epoch) {
+  if (!std::exchange(epoch_has_cause_, false)) violation_("an epoch begins without a cause");
   epochs_.push_back(world_.now());
   epoch_ = epoch;
 }
@@ -73,6 +75,11 @@ std::optional<std::size_t> Books::find(const std::string& program,
     if (entries[i - 1].gid == id.gid && !entries[i - 1].lost) return i - 1;
   }
   return std::nullopt;
+}
+
+bool Books::marked(const std::string& program, TimePoint from) const {
+  return std::ranges::any_of(
+      of(program), [&](const Entry& entry) { return entry.event == 0 && entry.time >= from; });
 }
 
 bool Books::epoch_began(TimePoint from, TimePoint until) const {

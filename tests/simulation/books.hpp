@@ -39,12 +39,16 @@ class Books final : public StoreWitness {
                 std::string_view body) override;
   void lost(history::Gid last) override;
   void epoch_begun(const history::Epoch& epoch) override;
+  /// Something has happened to the store after which a new epoch has a cause.
+  void may_begin_epoch() { epoch_has_cause_ = true; }
   void trimmed(const std::string& program, history::Gid gid) override;
 
   [[nodiscard]] const std::vector<Entry>& of(const std::string& program) const;
   /// Where in its program's entries an id stands.
   [[nodiscard]] std::optional<std::size_t> find(const std::string& program,
                                                 const history::EventId& id) const;
+  /// Whether a gap marker of the program was stored from then on.
+  [[nodiscard]] bool marked(const std::string& program, TimePoint from) const;
   /// Whether an epoch has begun in this time.
   [[nodiscard]] bool epoch_began(TimePoint from, TimePoint until) const;
   /// Whether it was stored again after a loss.
@@ -63,6 +67,7 @@ class Books final : public StoreWitness {
   history::Epoch epoch_;
   TimePoint last_loss_{};
   std::size_t markers_ = 0;
+  bool epoch_has_cause_ = true;  ///< The first one has.
 };
 
 /// The number in the envelope's requestId; 0 if there is none.

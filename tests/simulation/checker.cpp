@@ -313,6 +313,7 @@ void Checker::check_whole(const Client& client) {
   View& view = views_[client.name()];
   if (!client.is_connected()) return violation(client, "is not connected in the end");
   if (view.awaits_verdicts) violation(client, "still waits for its verdicts in the end");
+  check_unnumbered(client, view);
   for (const char digit : std::string_view("0123456789")) {
     const std::string program = std::string("p") + digit;
     const auto& memberships = parts_.members.of(client.options().user, program);
@@ -332,6 +333,25 @@ void Checker::check_whole(const Client& client) {
                     " of " + program + " never came");
       break;
     }
+  }
+}
+
+/// What went out without a number is in no history: whoever was a member, and did not get it, has
+/// to have been told since.
+void Checker::check_unnumbered(const Client& client, const View& view) {
+  for (const Accepted& accepted : accepted_unnumbered_) {
+    if (view.seen.contains(accepted.event)) continue;
+    const auto& memberships = parts_.members.of(client.options().user, accepted.program);
+    const bool member = std::ranges::any_of(memberships, [&](const Membership& membership) {
+      return membership.covers(std::min(accepted.begun, view.sent), parts_.world.now());
+    });
+    const auto found = view.segments.find(accepted.program);
+    const TimePoint told =
+        found == view.segments.end() ? view.connected_at : found->second.owed_from;
+    if (!member || told >= accepted.begun) continue;
+    violation(client, "n" + std::to_string(accepted.event) + " of " + accepted.program +
+                          " went out without a number, never came, and nobody said so");
+    break;
   }
 }
 

@@ -52,6 +52,10 @@ class Checker final : public Application {
 
   /// Its publisher tried again: the first attempt may have been stored.
   void repeated(EventNumber event) { repeated_.insert(event); }
+  /// A node has taken it without a number, in an attempt to publish that began then.
+  void accepted_unnumbered(EventNumber event, const std::string& program, TimePoint begun) {
+    accepted_unnumbered_.push_back({event, program, begun});
+  }
   /// The page was loaded anew: what was not stored is forgotten.
   void reloaded(const Client& client);
   /// After everything has calmed down.
@@ -104,10 +108,19 @@ class Checker final : public Application {
   [[nodiscard]] bool gap_has_cause(const View& view, const std::string& program) const;
   void settle(const Client& client, View& view, const std::map<std::string, std::string>& verdicts);
 
+  void check_unnumbered(const Client& client, const View& view);
+
+  struct Accepted {
+    EventNumber event = 0;
+    std::string program;
+    TimePoint begun{};
+  };
+
   Parts parts_;
   std::map<std::string, View> views_;
   std::set<EventNumber> repeated_;
   std::set<EventNumber> unnumbered_;
+  std::vector<Accepted> accepted_unnumbered_;
 };
 
 }  // namespace crier::simulation

@@ -163,6 +163,8 @@ void Cluster::attempt(const std::shared_ptr<Publishing>& publishing) {
                            std::to_string(publishing->event) +
                            "\",\"data\":{},\"performedBy\":{\"userId\":\"u\",\"name\":\"\"}}";
   const unsigned attempt = ++publishing->attempt;
+  publishing->begun = world_.now();
+  publishing->host = running->host;
   if (attempt > 1) checker_.repeated(publishing->event);
   running->node->publish(publishing->program, body, publishing->token,
                          [this, publishing, attempt](const Result<Position>& result) {
@@ -172,9 +174,8 @@ void Cluster::attempt(const std::shared_ptr<Publishing>& publishing) {
     if (publishing->attempt == attempt) this->attempt(publishing);
   });
   // The process may die with it.
-  Host* host = running->host;
-  world_.after(std::chrono::milliseconds(700), [this, publishing, attempt, host] {
-    if (publishing->attempt == attempt && host->dead) this->attempt(publishing);
+  world_.after(std::chrono::milliseconds(700), [this, publishing, attempt] {
+    if (publishing->attempt == attempt && publishing->host->dead) this->attempt(publishing);
   });
 }
 
@@ -191,6 +192,7 @@ void Cluster::answered(const std::shared_ptr<Publishing>& publishing,
     ++publishing->attempt;
     return retry(publishing, std::chrono::milliseconds(300));
   }
+  if (result->recoverable) check_accepted(*publishing, *result);
   if (result->recoverable && answers_to_lose_ > 0) {
     --answers_to_lose_;
     counts_.add("publish answers lost");
@@ -199,7 +201,19 @@ void Cluster::answered(const std::shared_ptr<Publishing>& publishing,
     return retry(publishing, std::chrono::milliseconds(dice_.between(1, 900)));
   }
   publishing->attempt = 0;  // done: whatever comes now is late
-  if (!result->recoverable) counts_.add("publishes without a number");
+  if (result->recoverable) return;
+  counts_.add("publishes without a number");
+  accepted_unnumbered_.push_back(*publishing);
+}
+
+/// What a publisher is told is in the history is there.
+void Cluster::check_accepted(const Publishing& publishing, const Position& position) {
+  const std::string what = "n" + std::to_string(publishing.event) + " of " + publishing.program;
+  const auto id = history::parse_event_id(position.id);
+  const auto entry = id ? books_.find(publishing.program, *id) : std::nullopt;
+  if (!entry || books_.of(publishing.program)[*entry].event != publishing.event) {
+    fail(what + " was accepted as " + position.id + ", and nothing of it is in the history");
+  }
 }
 
 // A run.
@@ -246,6 +260,11 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
 }
 
 void Cluster::check_end() {
+  for (const Publishing& publishing : accepted_unnumbered_) {
+    // What a process owed when it died is not told yet.
+    if (publishing.host->dead && !books_.marked(publishing.program, publishing.begun)) continue;
+    checker_.accepted_unnumbered(publishing.event, publishing.program, publishing.begun);
+  }
   for (const auto& client : clients_) checker_.check_whole(*client);
 }
 

@@ -50,7 +50,9 @@ class Cluster {
     std::string token;
     TimePoint give_up{};
     unsigned attempt = 0;
-    std::string id;  ///< Of an answer that was lost.
+    TimePoint begun{};           ///< The latest attempt,
+    const Host* host = nullptr;  ///< and where.
+    std::string id;              ///< Of an answer that was lost.
   };
 
   void fail(const std::string& what);
@@ -65,6 +67,7 @@ class Cluster {
   void publish(const std::string& program);
   void attempt(const std::shared_ptr<Publishing>& publishing);
   void answered(const std::shared_ptr<Publishing>& publishing, const Result<Position>& result);
+  void check_accepted(const Publishing& publishing, const Position& position);
   void retry(const std::shared_ptr<Publishing>& publishing, Duration delay);
 
   void hit(const Fault& fault);
@@ -94,6 +97,7 @@ class Cluster {
   std::uint64_t next_host_ = 0;
   bool loading_ = false;
   std::uint64_t answers_to_lose_ = 0;
+  std::vector<Publishing> accepted_unnumbered_;
   TimePoint store_trouble_{};
   std::map<std::string, TimePoint> shared_since_;  ///< Socket ids that two sockets have.
 };

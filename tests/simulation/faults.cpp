@@ -104,6 +104,10 @@ void Cluster::hit_store(FaultKind kind, Dice& dice) {
   if (kind != FaultKind::snapshot && kind != FaultKind::repeat) {
     store_trouble_ = std::max(store_trouble_, world_.now() + down);
   }
+  if (kind == FaultKind::restart || kind == FaultKind::rollback || kind == FaultKind::lose ||
+      kind == FaultKind::flush || kind == FaultKind::evict_numbers) {
+    books_.may_begin_epoch();
+  }
   switch (kind) {
     case FaultKind::snapshot:
       return store_.snapshot();
