@@ -6,8 +6,10 @@
 #include <array>
 #include <bit>
 #include <bitset>
+#include <charconv>
 #include <cstring>
 #include <deque>
+#include <limits>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -355,6 +357,22 @@ bool for_each_member(std::string_view text, std::size_t depth, Visit visit) {
   return scanner.take('}') && scanner.finish();
 }
 
+/// Whether the first digit of a number that no double holds counts ones or more: then the number
+/// is too large, else too close to zero.
+bool is_above_one(std::string_view digits) {
+  const std::size_t mantissa_end = std::min(digits.find_first_of("eE"), digits.size());
+  const std::string_view mantissa = digits.substr(0, mantissa_end);
+  const auto first = static_cast<std::int64_t>(mantissa.find_first_of("123456789"));
+  const auto point = static_cast<std::int64_t>(std::min(mantissa.find('.'), mantissa.size()));
+  std::string_view power = digits.substr(mantissa_end);
+  if (!power.empty()) power.remove_prefix(1);
+  if (power.starts_with('+')) power.remove_prefix(1);
+  std::int64_t exponent = 0;
+  const auto [end, error] = std::from_chars(power.data(), power.data() + power.size(), exponent);
+  if (error == std::errc::result_out_of_range) return !power.starts_with('-');
+  return exponent + point - first > 0;
+}
+
 }  // namespace
 
 std::optional<std::size_t> scan_value(std::string_view text, std::size_t depth) {
@@ -427,6 +445,20 @@ std::optional<std::string> unquote(std::string_view literal) {
   Scanner scanner(literal);
   if (!scanner.string() || scanner.position() != literal.size()) return std::nullopt;
   return unescape(literal, Surrogates::replace);
+}
+
+std::optional<double> number(std::string_view literal) {
+  const bool negative = literal.starts_with('-');
+  const std::string_view digits = literal.substr(negative ? 1 : 0);
+  if (digits.empty() || !is_digit(digits.front()) || scan_value(literal) != literal.size()) {
+    return std::nullopt;
+  }
+  double value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error == std::errc::result_out_of_range) {
+    value = is_above_one(digits) ? std::numeric_limits<double>::infinity() : 0;
+  }
+  return negative ? -value : value;
 }
 
 std::string quote(std::string_view text) {

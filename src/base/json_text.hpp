@@ -51,6 +51,10 @@ std::optional<std::string_view> member(std::string_view object, std::string_view
 /// becomes U+FFFD. Nothing if it is not a valid string literal.
 std::optional<std::string> unquote(std::string_view literal);
 
+/// The JSON number `literal` as JSON.parse gives it: beyond what a double holds infinity, or zero.
+/// Nothing if it is not a valid number.
+std::optional<double> number(std::string_view literal);
+
 /// `text` as a JSON string literal, quotes included. Escapes only what RFC 8259 requires, as
 /// JSON.stringify does. `text` must be UTF-8.
 std::string quote(std::string_view text);

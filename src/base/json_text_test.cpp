@@ -349,5 +349,39 @@ TEST(JsonText, UnquotesWhatItQuoted) {
   }
 }
 
+TEST(Number, IsWhatJsonParseMakesOfIt) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const std::string zeros(400, '0');
+  const std::vector<std::pair<std::string, double>> cases{
+      {"0", 0},
+      {"-0", 0},
+      {"1764000000.25", 1764000000.25},
+      {"-1.5e3", -1500},
+      {"1.7976931348623157e308", 1.7976931348623157e308},
+      {"1e309", infinity},
+      {"1e999", infinity},
+      {"-1E+999", -infinity},
+      {"1e99999999999999999999", infinity},
+      {"1e-999", 0},
+      {"1e-99999999999999999999", 0},
+      {"0e999", 0},
+      {"1" + zeros, infinity},
+      {"1" + zeros + "e-399", 10},
+      {"1" + zeros + "e-800", 0},
+      {"0." + zeros + "1", 0},
+      {"0." + zeros + "1e800", infinity},
+      {"0." + zeros + "1e401", 1},
+  };
+  for (const auto& [text, expected] : cases) EXPECT_EQ(number(text), expected) << text;
+}
+
+TEST(Number, IsNothingForAnythingElse) {
+  for (const std::string text :
+       {"", "-", "+1", ".5", "1.", "01", "1e", "0x10", "inf", "-inf", "nan", "Infinity", "\"1\"",
+        "1 ", " 1", "1,2", "null", "[1]", "true"}) {
+    EXPECT_EQ(number(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace crier::json
