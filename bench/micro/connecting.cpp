@@ -18,7 +18,7 @@ namespace {
 using namespace crier;
 
 constexpr std::string_view secret = "a secret of at least thirty-two bytes";
-constexpr std::int64_t now_s = 1'795'505'340;
+constexpr WallTime wall = 1'795'505'340'000'000;
 
 std::string token(const std::string& user) {
   return access::sign_hs256(secret,
@@ -34,7 +34,7 @@ const access::Verifier& verifier() {
 void verify_token(benchmark::State& state) {
   const std::string text = token("u1");
   for (auto _ : state) {
-    const auto claims = verifier().verify(text, now_s);
+    const auto claims = verifier().verify(text, wall);
     if (!claims) state.SkipWithError("refused");
   }
 }
@@ -117,7 +117,7 @@ void admit(benchmark::State& state) {
       "AbCdEfGh", 1'795'505'000'000'000, {{"alpha", 0, {}}, {"beta", 0, {}}}};
   for (auto _ : state) {
     gateway::Admission admission(options, verifier(), seal);
-    admission.start(auth, now_s, {});
+    admission.start(auth, wall, {});
     admission.looked_up(std::optional(user), {});
     const gateway::Command command = admission.history_read(reply, {});
     const auto* admitted = std::get_if<gateway::admit>(&command);

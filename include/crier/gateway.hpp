@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,7 +46,10 @@ struct GatewayOptions {
   std::vector<std::string> jwt_algorithms{"HS256"};  ///< Of HS256, HS384 and HS512.
   std::string jwt_issuer = {};                       ///< Required `iss`; empty: not looked at.
   std::string jwt_audience = {};                     ///< Required `aud`; empty: not looked at.
-  std::chrono::seconds jwt_leeway{0};
+  std::chrono::seconds jwt_leeway{0};       ///< Clock difference that is forgiven, of exp and nbf.
+  std::chrono::seconds jwt_nbf_leeway{60};  ///< Of nbf, when it is more.
+  std::optional<std::chrono::seconds> jwt_iat_leeway = {};  ///< How far ahead iat may be; none: any
+                                                            ///< far.
   std::size_t token_bytes_max = 8'192;
   std::string store = "crier.db";  ///< SQLite file with users and memberships; must exist.
   std::chrono::milliseconds admission_deadline{5'000};  ///< For a store that does not answer.

@@ -5,7 +5,6 @@
 #include "crier/json.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <stdexcept>
 
@@ -85,18 +84,19 @@ std::optional<Algorithm> algorithm_named(std::string_view name) {
   return {};
 }
 
-/// A NumericDate (RFC 7519 section 2), rounded up: for a whole `now`, now < 10.5 is now < 11.
-Result<std::optional<std::int64_t>, TokenError> date(const Object& claims, std::string_view name) {
-  using Date = std::optional<std::int64_t>;
+/// A NumericDate (RFC 7519 section 2): seconds since 1970, maybe with a fraction, maybe infinite.
+Result<std::optional<double>, TokenError> date(const Object& claims, std::string_view name) {
   const auto text = claims.member(name);
-  if (!text) return Date{};
-  double seconds = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
-  if (error != std::errc{} || end != text->data() + text->size()) {
-    return Unexpected{TokenError::claim_type};
-  }
+  if (!text) return std::optional<double>{};
+  const auto seconds = json::number(*text);
+  if (!seconds) return Unexpected{TokenError::claim_type};
+  return seconds;
+}
+
+/// Whole seconds; for a whole `now`, now < 10.5 is now < 11.
+std::int64_t rounded_up(double seconds) {
   constexpr auto bound = static_cast<double>(date_max);
-  return Date{static_cast<std::int64_t>(std::clamp(std::ceil(seconds), -bound, bound))};
+  return static_cast<std::int64_t>(std::clamp(std::ceil(seconds), -bound, bound));
 }
 
 /// RFC 7519 section 4.1.3: `aud` is a string, or an array of strings one of which must be ours.
@@ -122,32 +122,46 @@ Result<void, TokenError> check_issuer(const Object& claims, std::string_view wan
   return {};
 }
 
-/// Seconds. RFC 7519 does not tie validity to `iat`; a refusal is final for a client, so an issuer
-/// whose clock runs a little ahead must not cause one.
-constexpr std::int64_t issuer_clock_ahead_max = 60;
+double seconds(std::chrono::seconds duration) { return static_cast<double>(duration.count()); }
 
-Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy& policy,
-                                       std::int64_t now) {
-  const auto object = Object::decode(part);
-  if (!object) return Unexpected{TokenError::malformed};
-  const auto expires = date(*object, "exp");
-  if (!expires) return Unexpected{expires.error()};
-  const auto begins = date(*object, "nbf");
-  if (!begins) return Unexpected{begins.error()};
-  const auto issued = date(*object, "iat");
-  if (!issued) return Unexpected{issued.error()};
-  const std::int64_t latest = now + policy.leeway.count();
-  if ((*begins && latest < **begins) || (*issued && latest + issuer_clock_ahead_max < **issued)) {
+/// A refusal is final for a client, also when a moment's wait would heal it: so `nbf` has a leeway,
+/// and `iat`, which RFC 7519 section 4.1.6 makes no bound, is one only where the policy says so.
+Result<std::optional<double>, TokenError> check_dates(const Object& claims,
+                                                      const TokenPolicy& policy, WallTime now) {
+  const auto expires = date(claims, "exp");
+  if (!expires) return expires;
+  const auto begins = date(claims, "nbf");
+  if (!begins) return begins;
+  const auto issued = date(claims, "iat");
+  if (!issued) return issued;
+  const double wall = static_cast<double>(now) / 1e6;
+  if (*begins && wall + seconds(std::max(policy.leeway, policy.nbf_leeway)) < **begins) {
     return Unexpected{TokenError::not_yet_valid};
   }
-  if (*expires && now - policy.leeway.count() >= **expires) return Unexpected{TokenError::expired};
+  if (*issued && policy.iat_leeway && wall + seconds(*policy.iat_leeway) < **issued) {
+    return Unexpected{TokenError::not_yet_valid};
+  }
+  if (*expires && wall - seconds(policy.leeway) >= **expires) {
+    return Unexpected{TokenError::expired};
+  }
+  return expires;
+}
+
+Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy& policy,
+                                       WallTime now) {
+  const auto object = Object::decode(part);
+  if (!object) return Unexpected{TokenError::malformed};
+  const auto expires = check_dates(*object, policy, now);
+  if (!expires) return Unexpected{expires.error()};
   if (!policy.issuer.empty()) {
     if (auto ok = check_issuer(*object, policy.issuer); !ok) return Unexpected{ok.error()};
   }
   if (!policy.audience.empty()) {
     if (auto ok = check_audience(*object, policy.audience); !ok) return Unexpected{ok.error()};
   }
-  return Claims{object->string("sub").value_or(""), *expires};
+  Claims claims{object->string("sub").value_or(""), {}};
+  if (*expires) claims.expires_at = rounded_up(**expires);
+  return claims;
 }
 
 }  // namespace
@@ -186,7 +200,7 @@ Result<void, TokenError> Verifier::check_signature(std::string_view text,
   return Unexpected{error};
 }
 
-Result<Claims, TokenError> Verifier::verify(std::string_view token, std::int64_t now) const {
+Result<Claims, TokenError> Verifier::verify(std::string_view token, WallTime now) const {
   if (token.size() > policy_.token_bytes_max) return Unexpected{TokenError::too_large};
   const auto parts = split(token);
   if (!parts) return Unexpected{TokenError::malformed};

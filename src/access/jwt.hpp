@@ -4,6 +4,7 @@
 // algorithms it may be used with; the token's `alg` only chooses among them.
 
 #include "access/hmac.hpp"
+#include "base/time.hpp"
 #include "crier/result.hpp"
 
 #include <chrono>
@@ -22,9 +23,11 @@ struct Key {
 };
 
 struct TokenPolicy {
-  std::string issuer;    ///< Required `iss`; empty: not looked at.
-  std::string audience;  ///< Required in `aud` (string or array); empty: not looked at.
-  std::chrono::seconds leeway{0};
+  std::string issuer;              ///< Required `iss`; empty: not looked at.
+  std::string audience;            ///< Required in `aud` (string or array); empty: not looked at.
+  std::chrono::seconds leeway{0};  ///< Clock difference that is forgiven, of `exp` and `nbf`.
+  std::chrono::seconds nbf_leeway{60};             ///< Of `nbf`, when it is more than `leeway`.
+  std::optional<std::chrono::seconds> iat_leeway;  ///< How far ahead `iat` may be; none: any far.
   std::size_t token_bytes_max = 8192;
 };
 
@@ -37,7 +40,7 @@ enum class TokenError : std::uint8_t {
   signature,      ///< token_signature
   critical,       ///< token_critical: `crit` is present (RFC 7515 section 4.1.11)
   expired,        ///< token_expired
-  not_yet_valid,  ///< token_not_yet_valid: nbf, or iat by over a minute, in the future
+  not_yet_valid,  ///< token_not_yet_valid: `nbf`, or `iat` where it is a bound
   issuer,         ///< token_issuer
   audience,       ///< token_audience
   claim_type,     ///< token_claim_type: exp, nbf or iat is not a number, …
@@ -48,7 +51,7 @@ std::string_view explain(TokenError error);
 
 struct Claims {
   std::string subject;                     ///< `sub`; empty if absent or not a non-empty string.
-  std::optional<std::int64_t> expires_at;  ///< `exp`, seconds since 1970.
+  std::optional<std::int64_t> expires_at;  ///< `exp`, seconds since 1970, rounded up.
 };
 
 /// Thread-compatible; immutable after construction.
@@ -60,9 +63,9 @@ class Verifier {
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;
 
-  /// `now`: seconds since 1970. The signature is checked before any claim. `exp` is exclusive
-  /// (RFC 7519 section 4.1.4).
-  [[nodiscard]] Result<Claims, TokenError> verify(std::string_view token, std::int64_t now) const;
+  /// The signature is checked before any claim. Dates may have fractions, and are compared with
+  /// all of `now`; `exp` is exclusive (RFC 7519 section 4.1.4).
+  [[nodiscard]] Result<Claims, TokenError> verify(std::string_view token, WallTime now) const;
 
  private:
   struct Secret;

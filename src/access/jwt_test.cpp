@@ -11,6 +11,7 @@ namespace crier::access {
 namespace {
 
 constexpr std::int64_t now = 1'764'000'000;
+constexpr WallTime wall = now * 1'000'000;
 const std::string secret = "a secret of thirty-two characters";
 const std::string plain_header = R"({"alg":"HS256","typ":"JWT"})";
 const std::string plain_claims = R"({"sub":"u1"})";
@@ -25,7 +26,7 @@ Verifier plain_verifier() { return Verifier({Key{secret}}, TokenPolicy{}); }
 
 /// `ok:SUBJECT`, or the code of the error.
 std::string outcome(const Verifier& verifier, const std::string& token, std::int64_t at = now) {
-  const auto claims = verifier.verify(token, at);
+  const auto claims = verifier.verify(token, at * 1'000'000);
   return claims ? "ok:" + claims->subject : std::string(to_string(claims.error()));
 }
 
@@ -41,7 +42,7 @@ TEST(Verifier, AcceptsTheExampleOfRfc7515AppendixA1) {
       ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnV"
       "lfQ"
       ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-  const auto claims = verifier.verify(token, 1'300'819'379);
+  const auto claims = verifier.verify(token, 1'300'819'379'000'000);
   ASSERT_TRUE(claims);
   EXPECT_EQ(claims->subject, "");
   EXPECT_EQ(claims->expires_at, 1'300'819'380);
@@ -50,7 +51,7 @@ TEST(Verifier, AcceptsTheExampleOfRfc7515AppendixA1) {
 
 TEST(Verifier, AcceptsWhatSignHs256Makes) {
   const auto claims =
-      plain_verifier().verify(sign_hs256(secret, R"({"sub":"u1","exp":1764000060})"), now);
+      plain_verifier().verify(sign_hs256(secret, R"({"sub":"u1","exp":1764000060})"), wall);
   ASSERT_TRUE(claims);
   EXPECT_EQ(claims->subject, "u1");
   EXPECT_EQ(claims->expires_at, now + 60);
@@ -157,7 +158,7 @@ TEST(Verifier, RefusesAnyOtherSignature) {
   for (std::size_t i = 0; i < dot; ++i) {
     std::string token = good;
     token[i] = token[i] == 'A' ? 'B' : 'A';
-    EXPECT_FALSE(plain_verifier().verify(token, now)) << "changed at " << i;
+    EXPECT_FALSE(plain_verifier().verify(token, wall)) << "changed at " << i;
   }
   EXPECT_EQ(outcome(sign(plain_header, plain_claims, "another secret")), "token_signature");
   EXPECT_EQ(outcome(sign(plain_header, plain_claims, secret + " ")), "token_signature");
@@ -217,7 +218,9 @@ TEST(Verifier, JudgesDates) {
       {R"("exp":1e300)", "ok:"},
       {R"("exp":99999999999999999999999999)", "ok:"},
       {R"("exp":9223372036854775807)", "ok:"},
-      {R"("exp":1e999)", "token_claim_type"},
+      {R"("exp":1e999)", "ok:"},
+      {R"("exp":-1e999)", "token_expired"},
+      {R"("exp":1e-999)", "token_expired"},
       {R"("exp":"1764000001")", "token_claim_type"},
       {R"("exp":"")", "token_claim_type"},
       {R"("exp":null)", "token_claim_type"},
@@ -225,13 +228,18 @@ TEST(Verifier, JudgesDates) {
       {R"("exp":[1764000001])", "token_claim_type"},
       {R"("exp":{})", "token_claim_type"},
       {R"("nbf":1764000000)", "ok:"},
-      {R"("nbf":1764000001)", "token_not_yet_valid"},
-      {R"("nbf":1764000000.5)", "token_not_yet_valid"},
+      {R"("nbf":1764000060)", "ok:"},
+      {R"("nbf":1764000060.5)", "token_not_yet_valid"},
+      {R"("nbf":1764000061)", "token_not_yet_valid"},
       {R"("nbf":1e300)", "token_not_yet_valid"},
+      {R"("nbf":1e999)", "token_not_yet_valid"},
       {R"("nbf":-1e300)", "ok:"},
+      {R"("nbf":-1e999)", "ok:"},
+      {R"("nbf":1e-999)", "ok:"},
       {R"("nbf":"0")", "token_claim_type"},
-      {R"("iat":1764000060)", "ok:"},
-      {R"("iat":1764000061)", "token_not_yet_valid"},
+      {R"("iat":1764000120)", "ok:"},
+      {R"("iat":1764003600)", "ok:"},
+      {R"("iat":1e999)", "ok:"},
       {R"("iat":"0")", "token_claim_type"},
       {R"("iat":null)", "token_claim_type"},
   };
@@ -240,14 +248,40 @@ TEST(Verifier, JudgesDates) {
   }
 }
 
-TEST(Verifier, GrantsLeewayOnBothSides) {
+TEST(Verifier, ComparesFractionsWithFractions) {
   TokenPolicy policy;
-  policy.leeway = std::chrono::seconds(30);
+  policy.nbf_leeway = std::chrono::seconds(0);
+  policy.iat_leeway = std::chrono::seconds(0);
   const Verifier verifier({Key{secret}}, policy);
   const std::vector<std::pair<std::string, std::string>> cases{
-      {R"("exp":1763999971)", "ok:"}, {R"("exp":1763999970)", "token_expired"},
-      {R"("nbf":1764000030)", "ok:"}, {R"("nbf":1764000031)", "token_not_yet_valid"},
-      {R"("iat":1764000090)", "ok:"}, {R"("iat":1764000091)", "token_not_yet_valid"},
+      {R"("nbf":1764000000.123456)", "ok:"},
+      {R"("nbf":1764000000.124)", "token_not_yet_valid"},
+      {R"("nbf":1764000001)", "token_not_yet_valid"},
+      {R"("iat":1764000000.123456)", "ok:"},
+      {R"("iat":1764000000.124)", "token_not_yet_valid"},
+      {R"("exp":1764000000.123456)", "token_expired"},
+      {R"("exp":1764000000.124)", "ok:"},
+      {R"("exp":1764000000)", "token_expired"},
+  };
+  for (const auto& [claim, expected] : cases) {
+    const auto claims = verifier.verify(sign(plain_header, "{" + claim + "}"), wall + 123'456);
+    EXPECT_EQ(claims ? "ok:" : to_string(claims.error()), expected) << claim;
+  }
+}
+
+TEST(Verifier, GrantsLeewayOnBothSides) {
+  TokenPolicy policy;
+  policy.leeway = std::chrono::seconds(90);
+  policy.iat_leeway = std::chrono::seconds(30);
+  const Verifier verifier({Key{secret}}, policy);
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {R"("exp":1763999911)", "ok:"},
+      {R"("exp":1763999910)", "token_expired"},
+      {R"("nbf":1764000090)", "ok:"},
+      {R"("nbf":1764000091)", "token_not_yet_valid"},
+      {R"("iat":1764000030)", "ok:"},
+      {R"("iat":1764000031)", "token_not_yet_valid"},
+      {R"("iat":1e999)", "token_not_yet_valid"},
   };
   for (const auto& [claim, expected] : cases) {
     EXPECT_EQ(outcome(verifier, sign(plain_header, "{" + claim + "}")), expected) << claim;
@@ -255,12 +289,15 @@ TEST(Verifier, GrantsLeewayOnBothSides) {
 }
 
 TEST(Verifier, KeepsHugeDatesCountableInMicroseconds) {
-  const auto claims = plain_verifier().verify(sign(plain_header, R"({"exp":1e300})"), now);
+  const auto claims = plain_verifier().verify(sign(plain_header, R"({"exp":1e300})"), wall);
   ASSERT_TRUE(claims);
   ASSERT_TRUE(claims->expires_at);
   EXPECT_GT(*claims->expires_at, now);
   EXPECT_LT(*claims->expires_at, std::numeric_limits<std::int64_t>::max() / 1'000'000);
-  const auto rounded = plain_verifier().verify(sign(plain_header, R"({"exp":1764000000.5})"), now);
+  const auto infinite = plain_verifier().verify(sign(plain_header, R"({"exp":1e999})"), wall);
+  ASSERT_TRUE(infinite);
+  EXPECT_EQ(infinite->expires_at, claims->expires_at);
+  const auto rounded = plain_verifier().verify(sign(plain_header, R"({"exp":1764000000.5})"), wall);
   ASSERT_TRUE(rounded);
   EXPECT_EQ(rounded->expires_at, now + 1);
 }

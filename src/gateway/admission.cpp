@@ -24,13 +24,13 @@ Admission::Admission(const AdmissionOptions& options, const access::Verifier& ve
                      const PidSeal& seal)
     : options_(&options), verifier_(&verifier), seal_(&seal) {}
 
-Command Admission::start(std::string_view auth, std::int64_t wall_seconds, TimePoint now) {
+Command Admission::start(std::string_view auth, WallTime wall, TimePoint now) {
   const auto token = parse_token(auth);
   if (!token) {
     return Refuse{refusal::authentication_required, "token_missing",
                   "The handshake's auth.token must be a non-empty string."};
   }
-  auto claims = verifier_->verify(*token, wall_seconds);
+  auto claims = verifier_->verify(*token, wall);
   if (!claims) {
     return Refuse{refusal::invalid_token, access::to_string(claims.error()),
                   access::explain(claims.error())};

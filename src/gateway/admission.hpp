@@ -82,8 +82,8 @@ class Admission {
   /// All outlive the admission.
   Admission(const AdmissionOptions& options, const access::Verifier& verifier, const PidSeal& seal);
 
-  /// `auth` is the CONNECT payload, a valid JSON object. `wall_seconds` since 1970.
-  Command start(std::string_view auth, std::int64_t wall_seconds, TimePoint now);
+  /// `auth` is the CONNECT payload, a valid JSON object.
+  Command start(std::string_view auth, WallTime wall, TimePoint now);
   Command looked_up(Result<std::optional<access::User>, access::SourceError> answer, TimePoint now);
   Command claimed(const Result<history::Fence, history::StoreError>& fence, TimePoint now);
   Command history_read(const Result<history::ReadReply, history::StoreError>& answer,

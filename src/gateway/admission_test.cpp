@@ -6,7 +6,7 @@ namespace crier::gateway {
 namespace {
 
 constexpr std::string_view secret = "a secret of the tests";
-constexpr std::int64_t wall = 1'000'000;
+constexpr WallTime wall = 1'000'000'000'000;
 
 class AdmissionTest : public testing::Test {
  protected:

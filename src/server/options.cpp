@@ -73,6 +73,8 @@ access::TokenPolicy token_options(const GatewayOptions& options) {
   policy.issuer = options.jwt_issuer;
   policy.audience = options.jwt_audience;
   policy.leeway = options.jwt_leeway;
+  policy.nbf_leeway = options.jwt_nbf_leeway;
+  policy.iat_leeway = options.jwt_iat_leeway;
   policy.token_bytes_max = options.token_bytes_max;
   return policy;
 }

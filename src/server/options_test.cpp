@@ -32,6 +32,19 @@ TEST(Options, OutcomesAreRememberedAsLongAsTheHistory) {
   EXPECT_EQ(outcomes.ttl, std::chrono::seconds(9));
 }
 
+TEST(Options, TokensAreJudgedWithTheLeewaysOfTheGateway) {
+  GatewayOptions options;
+  EXPECT_EQ(token_options(options).leeway, std::chrono::seconds(0));
+  EXPECT_EQ(token_options(options).nbf_leeway, std::chrono::seconds(60));
+  EXPECT_EQ(token_options(options).iat_leeway, std::nullopt);
+  options.jwt_leeway = std::chrono::seconds(1);
+  options.jwt_nbf_leeway = std::chrono::seconds(2);
+  options.jwt_iat_leeway = std::chrono::seconds(3);
+  EXPECT_EQ(token_options(options).leeway, std::chrono::seconds(1));
+  EXPECT_EQ(token_options(options).nbf_leeway, std::chrono::seconds(2));
+  EXPECT_EQ(token_options(options).iat_leeway, std::chrono::seconds(3));
+}
+
 TEST(Options, TheListenersAreTheGateways) {
   GatewayOptions options;
   options.address = "127.0.0.1";

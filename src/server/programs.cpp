@@ -46,8 +46,7 @@ void Programs::connect_requested(const Ticket& ticket, std::string auth) {
       std::make_unique<Pending>(ticket, ++serial_, options_, parts_.verifier, parts_.seal);
   Pending& entry = *pending;
   pending_[ticket.session] = std::move(pending);
-  perform(ticket.session,
-          entry.machine.start(auth, parts_.wall_clock() / 1'000'000, parts_.worker.now()));
+  perform(ticket.session, entry.machine.start(auth, parts_.wall_clock(), parts_.worker.now()));
 }
 
 void Programs::withdrawn(const Ticket& ticket) {

@@ -32,10 +32,10 @@ TEST(DemoUsers, ListsUsersWithMembershipsOrSaysWhyNot) {
 TEST(DemoUsers, GetTokensThatTheGatewayTakes) {
   const access::Verifier verifier({access::Key{"secret"}}, {});
   const std::int64_t now = std::time(nullptr);
-  const auto claims = verifier.verify(token_for("secret", "u1"), now + 1);
+  const auto claims = verifier.verify(token_for("secret", "u1"), (now + 1) * 1'000'000);
   ASSERT_TRUE(claims);
   EXPECT_EQ(claims->subject, "u1");
-  EXPECT_FALSE(verifier.verify(token_for("secret", "u1"), now + 3602));
+  EXPECT_FALSE(verifier.verify(token_for("secret", "u1"), (now + 3602) * 1'000'000));
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ TEST(TokenCommand, PrintsATokenThatTheSecretVerifies) {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     ASSERT_TRUE(outcome.out.ends_with('\n'));
     const access::Verifier verifier({access::Key{"secret"}}, {});
-    const auto claims = verifier.verify(outcome.out.substr(0, outcome.out.size() - 1), now());
+    const auto claims =
+        verifier.verify(outcome.out.substr(0, outcome.out.size() - 1), now() * 1'000'000);
     ASSERT_TRUE(claims) << outcome.out;
     EXPECT_EQ(claims->subject, "u\"1");
     EXPECT_GE(claims->expires_at, before + lifetime);
@@ -40,7 +41,7 @@ TEST(TokenCommand, TakesTheSecretFromAnotherVariable) {
   const auto outcome = shell.run({"token", "u1", "--secret-env", "OTHER"});
   ASSERT_EQ(outcome.code, 0);
   const access::Verifier verifier({access::Key{"other"}}, {});
-  EXPECT_TRUE(verifier.verify(outcome.out.substr(0, outcome.out.size() - 1), now()));
+  EXPECT_TRUE(verifier.verify(outcome.out.substr(0, outcome.out.size() - 1), now() * 1'000'000));
 }
 
 TEST(TokenCommand, FailsWithoutASecret) {

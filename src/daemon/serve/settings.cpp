@@ -67,6 +67,12 @@ Applied set_duration(Target& target, const std::string& text) {
   return {};
 }
 
+template <class Target>
+Applied set_optional_duration(std::optional<Target>& target, const std::string& text) {
+  target.reset();
+  return text == "off" ? Applied{} : set_duration(target.emplace(), text);
+}
+
 Applied set_text(std::string& target, const std::string& text) {
   target = text;
   return {};
@@ -160,8 +166,14 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_issuer, t); }},
     {"auth", "audience", "", "\"\"", "Required `aud`; empty: any.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_audience, t); }},
-    {"auth", "leeway", "", "\"0s\"", "Clock difference that is forgiven.",
+    {"auth", "leeway", "", "\"0s\"", "Clock difference that is forgiven, of `exp` and `nbf`.",
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.jwt_leeway, t); }},
+    {"auth", "nbf_leeway", "", "\"60s\"", "How far ahead `nbf` may be, when more than `leeway`.",
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.jwt_nbf_leeway, t); }},
+    {"auth", "iat_leeway", "", "\"off\"", "How far ahead `iat` may be; off: as far as it likes.",
+     [](Settings& s, const std::string& t) {
+       return set_optional_duration(s.gateway.jwt_iat_leeway, t);
+     }},
     {"auth", "token_bytes_max", "", "8192", "Of a token.",
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.token_bytes_max, t, 64, bytes_most);

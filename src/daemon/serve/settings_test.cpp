@@ -51,6 +51,20 @@ TEST_F(SettingsTest, DefaultsAreTheLibrarys) {
   EXPECT_EQ(settings->log_level, "info");
 }
 
+TEST_F(SettingsTest, IssuedAtIsABoundOnlyWhenADurationSaysSo) {
+  const auto unsaid = read("");
+  ASSERT_TRUE(unsaid);
+  EXPECT_EQ(unsaid->gateway.jwt_iat_leeway, std::nullopt);
+  const auto off = read(file("[auth]\niat_leeway = \"off\"\n"));
+  ASSERT_TRUE(off) << off.error();
+  EXPECT_EQ(off->gateway.jwt_iat_leeway, std::nullopt);
+  const auto set = read(file("[auth]\niat_leeway = \"2m\"\nnbf_leeway = \"0s\"\n"));
+  ASSERT_TRUE(set) << set.error();
+  EXPECT_EQ(set->gateway.jwt_iat_leeway, std::chrono::minutes(2));
+  EXPECT_EQ(set->gateway.jwt_nbf_leeway, std::chrono::seconds(0));
+  EXPECT_THAT(error_of("[auth]\niat_leeway = \"never\"\n"), HasSubstr("auth.iat_leeway: must be"));
+}
+
 TEST_F(SettingsTest, TheFileSetsWhatItNames) {
   const auto settings =
       read(file("[http]\nport = 8080\norigins = [\"https://a\", \"https://b\"]\n"
