@@ -40,7 +40,7 @@ Command Admission::start(std::string_view auth, WallTime wall, TimePoint now) {
                   "The token's sub must be a user id of 1 to 128 bytes."};
   }
   subject_ = std::move(claims->subject);
-  cursor_ = read_cursor(auth, subject_, *seal_);
+  stated_ = cursor_ = read_cursor(auth, subject_, *seal_);
   give_up_at_ = now + options_->deadline;
   return LookUp{subject_};
 }
@@ -59,8 +59,10 @@ Command Admission::looked_up(Result<std::optional<access::User>, access::SourceE
   }
   user_ = *std::move(answer).value();
   // A claim once made stands: it is not made again with each attempt.
-  const auto* by_pid = std::get_if<PidCursor>(&cursor_);
-  if (by_pid != nullptr && fence_ == 0) return Claim{by_pid->pid.sid};
+  if (!cursor_.sid.empty() && fence_ == 0) return Claim{cursor_.sid};
+  if (!stated_.session.empty() && !stated_.is_stated()) {
+    return LoadPosition{subject_, stated_.session};
+  }
   return read_command();
 }
 
@@ -72,10 +74,14 @@ Command Admission::claimed(const Result<history::Fence, history::StoreError>& fe
   return read_command();
 }
 
-std::string_view Admission::pid_sid() const {
-  const auto* by_pid = std::get_if<PidCursor>(&cursor_);
-  return by_pid == nullptr ? std::string_view() : by_pid->pid.sid;
+Command Admission::position_loaded(const Result<std::string, history::StoreError>& position,
+                                   TimePoint now) {
+  if (!position) return again(now, "the session's position could not be read");
+  cursor_ = with_position(stated_, *position, subject_, *seal_);
+  return read_command();
 }
+
+std::string_view Admission::pid_sid() const { return cursor_.sid; }
 
 bool Admission::claim_heard(std::string_view sid, history::Fence fence) {
   if (sid != pid_sid()) return false;
@@ -89,18 +95,37 @@ ReadHistory Admission::read_command() const {
 
 Command Admission::history_read(const Result<history::ReadReply, history::StoreError>& answer,
                                 TimePoint now) {
-  const bool asks = !std::holds_alternative<NoCursor>(cursor_);
   if (!answer) {
-    if (asks) return again(now, "the history did not answer");
+    if (cursor_.is_stated() || !cursor_.session.empty()) {
+      return again(now, "the history did not answer");
+    }
     // Real time goes on without the history; only the client's next return is not recovered.
-    return Admit{std::move(user_), {}, {}, false, {}, 0, {}, false};
+    return admit_blindly();
   }
-  Admit admit{std::move(user_), answer->epoch, {}, asks, {}, fence_, {}, true};
-  admit.recovery = recover(cursor_, admit.user, *answer, options_->replay_timestamp_max);
-  if (auto* by_pid = std::get_if<PidCursor>(&cursor_)) {
-    admit.claimed = by_pid->pid.sid;
-    if (admit.recovery.recovered) admit.pid = by_pid->sealed;
+  Admit admit;
+  admit.epoch = answer->epoch;
+  admit.recovery = recover(cursor_, user_, *answer, options_->replay_timestamp_max);
+  if (admit.recovery.is_ahead && cursor_.received && !std::exchange(witnessed_, true)) {
+    return Witness{*cursor_.received};
   }
+  admit.user = std::move(user_);
+  admit.claimed = cursor_.sid;
+  admit.fence = fence_;
+  admit.session = cursor_.session;
+  if (admit.recovery.recovered) {
+    admit.pid = cursor_.pid;
+    admit.nonce = cursor_.nonce;
+  }
+  return admit;
+}
+
+Command Admission::admit_blindly() {
+  Admit admit;
+  admit.has_pid = false;
+  for (const auto& program : user_.programs) {
+    admit.recovery.verdicts.emplace_back(program, history::Verdict::joined);
+  }
+  admit.user = std::move(user_);
   return admit;
 }
 

@@ -25,7 +25,6 @@ struct AdmissionOptions {
   std::chrono::milliseconds deadline{5'000};  ///< For a source or store that does not answer.
   std::chrono::milliseconds retry{250};       ///< Between attempts.
   std::uint32_t replay_timestamp_max = 50;
-  std::size_t pid_bytes_max = 64 * 1024;  ///< What a client can send back beside its token.
 };
 
 /// The five messages of a refusal, word for word; existing clients compare them.
@@ -51,6 +50,16 @@ struct LookUp {
 struct Claim {
   std::string sid;
 };
+/// Ask the store for the session's position; answer with position_loaded().
+struct LoadPosition {
+  std::string user;
+  std::string session;
+};
+/// Tell the store that somebody holds this id, which is above its last number; go on with
+/// witnessed().
+struct Witness {
+  history::EventId id;
+};
 /// Ask the feed; answer with history_read().
 struct ReadHistory {
   Question question;
@@ -68,14 +77,16 @@ struct Admit {
   access::User user;
   history::Epoch epoch;
   Recovery recovery;
-  bool tell = false;         ///< The client gave a cursor: send `catchup`.
   std::string claimed;       ///< The sid of the pid that was presented; empty: none was.
   history::Fence fence = 0;  ///< Of that claim.
-  std::string pid;           ///< To repeat, when recovered.
+  std::string pid;           ///< To repeat, when recovered,
+  std::string nonce;         ///< and its nonce.
+  std::string session;       ///< Whose position is to be kept; empty: none's.
   bool has_pid = true;       ///< False: the history could not be read, so nothing can be sealed.
 };
 
-using Command = std::variant<Refuse, LookUp, Claim, ReadHistory, Wait, GiveUp, Admit>;
+using Command =
+    std::variant<Refuse, LookUp, Claim, LoadPosition, Witness, ReadHistory, Wait, GiveUp, Admit>;
 
 class Admission {
  public:
@@ -86,6 +97,8 @@ class Admission {
   Command start(std::string_view auth, WallTime wall, TimePoint now);
   Command looked_up(Result<std::optional<access::User>, access::SourceError> answer, TimePoint now);
   Command claimed(const Result<history::Fence, history::StoreError>& fence, TimePoint now);
+  Command position_loaded(const Result<std::string, history::StoreError>& position, TimePoint now);
+  Command witnessed() const { return read_command(); }
   Command history_read(const Result<history::ReadReply, history::StoreError>& answer,
                        TimePoint now);
   /// Begins again after a Wait, from the look-up on: the memberships may have changed meanwhile.
@@ -97,6 +110,7 @@ class Admission {
   bool claim_heard(std::string_view sid, history::Fence fence);
 
  private:
+  [[nodiscard]] Command admit_blindly();
   [[nodiscard]] Command again(TimePoint now, std::string_view reason) const;
   [[nodiscard]] ReadHistory read_command() const;
 
@@ -104,7 +118,9 @@ class Admission {
   const access::Verifier* verifier_;
   const PidSeal* seal_;
   TimePoint give_up_at_ = never;
-  Cursor cursor_;
+  Cursor stated_;  ///< As the client gave it.
+  Cursor cursor_;  ///< With what the store keeps of its session.
+  bool witnessed_ = false;
   std::string subject_;
   access::User user_;
   history::Fence fence_ = 0;

@@ -17,6 +17,10 @@ class AdmissionTest : public testing::Test {
     return access::User{"u1", "Ursula", "member", true, std::move(programs)};
   }
   Command start(std::string_view text) { return machine.start(text, wall, now); }
+  /// Of a member of p that has everything up to 100.
+  [[nodiscard]] std::string pid() const {
+    return seal.seal({"sid", {"epoch", 100, {90, {{"p", 0}}}}, "n0nc", {}}, "u1");
+  }
   /// Goes on to the look-up, and answers it.
   Command after_look_up(std::string_view more, std::vector<std::string> programs) {
     start(auth(R"({"sub":"u1"})", more));
@@ -115,7 +119,8 @@ TEST_F(AdmissionTest, WithoutACursorOnlyTheTopsAreRead) {
   EXPECT_EQ(admit.user.programs, (std::vector<std::string>{"p", "q"}));
   EXPECT_TRUE(admit.recovery.events.empty());
   EXPECT_FALSE(admit.recovery.recovered);
-  EXPECT_FALSE(admit.tell);
+  ASSERT_EQ(admit.recovery.verdicts.size(), 2U);
+  EXPECT_EQ(admit.recovery.verdicts[0].second, history::Verdict::joined);
   EXPECT_TRUE(admit.has_pid);
 }
 
@@ -123,18 +128,23 @@ TEST_F(AdmissionTest, WithoutACursorAHistoryThatIsDownCostsThePidOnly) {
   after_look_up("", {"p"});
   const Command command = machine.history_read(Unexpected{history::StoreError::unavailable}, now);
   ASSERT_TRUE(std::holds_alternative<Admit>(command));
-  EXPECT_FALSE(std::get<Admit>(command).has_pid);
+  const auto& admit = std::get<Admit>(command);
+  EXPECT_FALSE(admit.has_pid);
+  ASSERT_EQ(admit.recovery.verdicts.size(), 1U);
+  EXPECT_EQ(admit.recovery.verdicts[0].second, history::Verdict::joined);
+  EXPECT_EQ(admit.user.id, "u1");
 }
 
-TEST_F(AdmissionTest, AMeaninglessCursorIsNone) {
+TEST_F(AdmissionTest, AMeaninglessCursorIsAnsweredWithAReset) {
   for (const std::string_view cursor :
-       {"null", "\"x\"", "-1", "0", "true", "1e999", "\"\"", "8640000000000001", "[]", "\"12x\""}) {
+       {"\"x\"", "-1", "true", "1e999", "8640000000000001", "[]", "\"12x\""}) {
     machine = Admission(options, verifier, seal);
     after_look_up(",\"lastEventTimestamp\":" + std::string(cursor), {"p"});
     const Command command =
         machine.history_read(history::ReadReply{"epoch", 1, {{"p", 7, {}}}}, now);
     ASSERT_TRUE(std::holds_alternative<Admit>(command)) << cursor;
-    EXPECT_FALSE(std::get<Admit>(command).tell) << cursor;
+    EXPECT_EQ(std::get<Admit>(command).recovery.verdicts.at(0).second, history::Verdict::reset)
+        << cursor;
   }
 }
 
@@ -160,13 +170,12 @@ TEST_F(AdmissionTest, AdmitsWithTheReplayAndTheFloor) {
   EXPECT_EQ(admit.epoch, "epoch");
   ASSERT_EQ(admit.recovery.events.size(), 1U);
   EXPECT_EQ(admit.recovery.events[0].gid, 9000U);
-  EXPECT_TRUE(admit.tell);
   EXPECT_TRUE(admit.pid.empty());
   EXPECT_EQ(admit.user.id, "u1");
 }
 
 TEST_F(AdmissionTest, AWholePidIsRepeated) {
-  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  const std::string pid = this->pid();
   Command asked = after_look_up(",\"pid\":\"" + pid + "\",\"offset\":\"epoch.100\"", {"p"});
   ASSERT_TRUE(std::holds_alternative<Claim>(asked));
   EXPECT_EQ(std::get<Claim>(asked).sid, "sid");
@@ -179,20 +188,21 @@ TEST_F(AdmissionTest, AWholePidIsRepeated) {
   ASSERT_TRUE(std::holds_alternative<Admit>(command));
   const auto& admit = std::get<Admit>(command);
   EXPECT_EQ(admit.pid, pid);
+  EXPECT_EQ(admit.nonce, "n0nc");
   EXPECT_EQ(admit.claimed, "sid");
   EXPECT_EQ(admit.fence, 7U);
   EXPECT_TRUE(admit.recovery.recovered);
 }
 
 TEST_F(AdmissionTest, ALaterClaimBySomebodyElseEndsIt) {
-  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  const std::string pid = this->pid();
   after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
   EXPECT_FALSE(machine.claim_heard("sid", 9)) << "its own is not known yet";
   EXPECT_TRUE(std::holds_alternative<GiveUp>(machine.claimed(history::Fence{8}, now)));
 }
 
 TEST_F(AdmissionTest, IsEndedByLaterClaimsOfItsIdOnly) {
-  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  const std::string pid = this->pid();
   after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
   EXPECT_TRUE(std::holds_alternative<ReadHistory>(machine.claimed(history::Fence{8}, now)));
   EXPECT_FALSE(machine.claim_heard("sid", 8)) << "its own";
@@ -201,7 +211,7 @@ TEST_F(AdmissionTest, IsEndedByLaterClaimsOfItsIdOnly) {
 }
 
 TEST_F(AdmissionTest, AClaimThatCannotBeMadeIsTriedAgainAfterALookUp) {
-  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  const std::string pid = this->pid();
   after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
   EXPECT_TRUE(std::holds_alternative<Wait>(
       machine.claimed(Unexpected{history::StoreError::unavailable}, now)));
@@ -214,7 +224,7 @@ TEST_F(AdmissionTest, AClaimThatCannotBeMadeIsTriedAgainAfterALookUp) {
 }
 
 TEST_F(AdmissionTest, APidWithAGapIsClaimedButNotRepeated) {
-  const std::string pid = seal.seal({"u1", "sid", "epoch", 100, {{"p", 0, 0}}});
+  const std::string pid = this->pid();
   after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
   const Command command =
       machine.history_read(history::ReadReply{"epoch", 1, {{"p", 101, {}}}}, now);
@@ -223,6 +233,55 @@ TEST_F(AdmissionTest, APidWithAGapIsClaimedButNotRepeated) {
   EXPECT_TRUE(admit.pid.empty());
   EXPECT_EQ(admit.claimed, "sid");
   EXPECT_FALSE(admit.recovery.recovered);
+}
+
+TEST_F(AdmissionTest, ACursorAboveTheStoresLastNumberIsWitnessedOnceThenAReset) {
+  after_look_up(",\"lastEventId\":\"epochABC.500\"", {"p"});
+  const history::ReadReply reply{"epochABC", 1, {{"p", 7, {}}}};
+  Command command = machine.history_read(reply, now);
+  ASSERT_TRUE(std::holds_alternative<Witness>(command));
+  EXPECT_EQ(std::get<Witness>(command).id, (history::EventId{"epochABC", 500}));
+  command = machine.witnessed();
+  ASSERT_TRUE(std::holds_alternative<ReadHistory>(command));
+  EXPECT_EQ(std::get<ReadHistory>(command).question.cursor, 500U);
+  command = machine.history_read(reply, now);
+  ASSERT_TRUE(std::holds_alternative<Admit>(command));
+  EXPECT_EQ(std::get<Admit>(command).recovery.verdicts.at(0).second, history::Verdict::reset);
+}
+
+TEST_F(AdmissionTest, ASessionsPositionIsItsCursor) {
+  Command command = after_look_up(",\"session\":\"device\"", {"p"});
+  ASSERT_TRUE(std::holds_alternative<LoadPosition>(command));
+  EXPECT_EQ(std::get<LoadPosition>(command).user, "u1");
+  EXPECT_EQ(std::get<LoadPosition>(command).session, "device");
+  command = machine.position_loaded(pid(), now);
+  ASSERT_TRUE(std::holds_alternative<ReadHistory>(command));
+  EXPECT_EQ(std::get<ReadHistory>(command).question.reads.at(0).after, 100U);
+  command = machine.history_read(history::ReadReply{"epoch", 1, {{"p", 100, {}}}}, now);
+  ASSERT_TRUE(std::holds_alternative<Admit>(command));
+  const auto& admit = std::get<Admit>(command);
+  EXPECT_EQ(admit.session, "device");
+  EXPECT_FALSE(admit.recovery.recovered) << "no pid is repeated to who gave none";
+  EXPECT_EQ(admit.recovery.verdicts.at(0).second, history::Verdict::recovered);
+}
+
+TEST_F(AdmissionTest, APositionThatCannotBeReadIsAskedForAgain) {
+  after_look_up(",\"session\":\"device\"", {"p"});
+  EXPECT_TRUE(std::holds_alternative<Wait>(
+      machine.position_loaded(Unexpected{history::StoreError::unavailable}, now)));
+  machine.tick();
+  EXPECT_TRUE(std::holds_alternative<LoadPosition>(machine.looked_up(member({"p"}), now)));
+  machine.position_loaded(std::string(), now);
+  EXPECT_TRUE(std::holds_alternative<Wait>(
+      machine.history_read(Unexpected{history::StoreError::unavailable}, now)))
+      << "a session is never admitted blindly";
+}
+
+TEST_F(AdmissionTest, AStatedCursorGoesBeforeTheSessionsPosition) {
+  const Command command =
+      after_look_up(",\"session\":\"device\",\"lastEventId\":\"epochABC.5\"", {"p"});
+  ASSERT_TRUE(std::holds_alternative<ReadHistory>(command));
+  EXPECT_EQ(std::get<ReadHistory>(command).question.cursor, 5U);
 }
 
 TEST_F(AdmissionTest, AHistoryThatIsDownIsAskedAgainThenGivenUp) {

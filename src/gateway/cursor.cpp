@@ -1,60 +1,168 @@
 #include "gateway/cursor.hpp"
 
 #include "base/json_text.hpp"
+#include "base/names.hpp"
+#include "base/time.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <optional>
+#include <utility>
 
 namespace crier::gateway {
 
 namespace {
 
-std::optional<std::string> text_member(std::string_view auth, std::string_view name) {
+constexpr std::size_t nonce_bytes = 4;
+
+bool is_zero(std::string_view value) {
+  double number = 1;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  return error == std::errc() && end == value.data() + value.size() && number == 0;
+}
+
+/// The member's value, unless it says that nothing is stated.
+std::optional<std::string_view> stated(std::string_view auth, std::string_view name) {
   const auto value = json::member(auth, name);
-  if (!value || value->empty() || value->front() != '"') return std::nullopt;
-  return json::unquote(*value);
+  if (!value || *value == "null" || *value == "\"\"" || is_zero(*value)) return std::nullopt;
+  return value;
 }
 
-std::optional<PidCursor> read_pid(std::string_view auth, std::string_view user,
-                                  const PidSeal& seal) {
-  auto sealed = text_member(auth, "pid");
-  if (!sealed) return std::nullopt;
-  auto pid = seal.open(*sealed);
-  if (!pid || pid->user != user) return std::nullopt;
-  PidCursor cursor{*std::move(pid), *std::move(sealed), 0};
-  cursor.gid = cursor.pid.start;
-  const auto offset = text_member(auth, "offset");
-  const auto id = offset ? history::parse_event_id(*offset) : std::nullopt;
-  if (id && id->epoch == cursor.pid.epoch) cursor.gid = std::max(cursor.gid, id->gid);
-  return cursor;
+std::optional<std::string> text_of(std::string_view value) {
+  return value.starts_with('"') ? json::unquote(value) : std::nullopt;
 }
 
-/// A number of milliseconds, or the same as a string. Anything else means that there is none, as
-/// it does for existing servers.
-std::optional<std::int64_t> read_timestamp(std::string_view auth) {
-  const auto value = json::member(auth, "lastEventTimestamp");
-  if (!value) return std::nullopt;
-  std::string_view text = *value;
-  if (text.size() >= 2 && text.front() == '"') text = text.substr(1, text.size() - 2);
+/// An event's id, or the position that ended a `catchup`.
+struct StatedId {
+  history::EventId id;
+  std::string nonce;
+};
+
+std::optional<StatedId> parse_id(std::string_view text) {
+  StatedId stated;
+  const std::size_t dot = text.rfind('.');
+  if (dot != std::string_view::npos && text.find('.') != dot) {
+    stated.nonce = text.substr(dot + 1);
+    if (stated.nonce.size() != nonce_bytes) return std::nullopt;
+    text = text.substr(0, dot);
+  }
+  auto id = history::parse_event_id(text);
+  if (!id) return std::nullopt;
+  stated.id = *std::move(id);
+  return stated;
+}
+
+/// Milliseconds since 1970: a number, the same as text, or a time of ISO 8601.
+std::optional<std::int64_t> parse_timestamp(std::string_view value) {
+  const auto text = text_of(value);
+  if (text) value = *text;
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size()) {
+    const auto time = text ? parse_time(value) : std::nullopt;
+    if (!time || *time < 0) return std::nullopt;
+    return std::max<std::int64_t>(*time / 1000, 1);
+  }
   constexpr double latest = 8.64e15;  // the last Date of JavaScript
   if (!(number >= 1) || number > latest) return std::nullopt;
   return static_cast<std::int64_t>(std::floor(number));
 }
 
+/// Whether the client has got the `catchup` of the admission that gave it the pid. Everything that
+/// came later has a greater number.
+bool has_heard(const Pid& pid, const std::optional<StatedId>& offset) {
+  if (!pid.earlier) return true;
+  if (!offset || offset->id.epoch != pid.here.epoch) return false;
+  const history::Gid at = pid.here.memberships.at;
+  return offset->id.gid > at || (offset->id.gid == at && offset->nonce == pid.nonce);
+}
+
+void take(Cursor& cursor, Pid pid, const std::optional<StatedId>& offset) {
+  const bool heard = has_heard(pid, offset);
+  cursor.sid = std::move(pid.sid);
+  cursor.nonce = std::move(pid.nonce);
+  if (offset) cursor.received = offset->id;
+  if (!heard) {
+    cursor.replay_from = history::EventId{pid.here.epoch, pid.here.gid};
+    cursor.basis = *std::move(pid.earlier);
+    return;
+  }
+  if (offset && offset->id.epoch == pid.here.epoch) {
+    pid.here.gid = std::max(pid.here.gid, offset->id.gid);
+  }
+  cursor.basis = std::move(pid.here);
+}
+
+bool take_pid(Cursor& cursor, std::string_view auth, std::string_view value, std::string_view user,
+              const PidSeal& seal) {
+  auto text = text_of(value);
+  auto pid = text ? seal.open(*text, user) : std::nullopt;
+  if (!pid || pid->sid.empty()) return false;
+  const auto member = stated(auth, "offset");
+  const auto offset = member ? text_of(*member) : std::nullopt;
+  cursor.pid = *std::move(text);
+  take(cursor, *std::move(pid), offset ? parse_id(*offset) : std::nullopt);
+  return true;
+}
+
+bool take_id(Cursor& cursor, std::string_view value) {
+  const auto text = text_of(value);
+  const auto id = text ? parse_id(*text) : std::nullopt;
+  if (!id) return false;
+  cursor.basis = IdCursor{id->id};
+  cursor.received = id->id;
+  return true;
+}
+
+bool take_timestamp(Cursor& cursor, std::string_view value) {
+  const auto milliseconds = parse_timestamp(value);
+  if (!milliseconds) return false;
+  cursor.basis = TimestampCursor{*milliseconds};
+  return true;
+}
+
 }  // namespace
 
 Cursor read_cursor(std::string_view auth, std::string_view user, const PidSeal& seal) {
-  if (auto pid = read_pid(auth, user, seal)) return *std::move(pid);
-  if (const auto text = text_member(auth, "lastEventId")) {
-    if (auto id = history::parse_event_id(*text)) return IdCursor{*std::move(id)};
+  Cursor cursor;
+  bool unreadable = false;
+  if (const auto value = stated(auth, "session")) {
+    const auto session = text_of(*value);
+    if (session && is_name(*session)) {
+      cursor.session = *session;
+    } else {
+      unreadable = true;
+    }
   }
-  if (const auto milliseconds = read_timestamp(auth)) return TimestampCursor{*milliseconds};
-  return NoCursor{};
+  if (const auto value = stated(auth, "pid")) {
+    if (take_pid(cursor, auth, *value, user, seal)) return cursor;
+    unreadable = true;
+  }
+  if (const auto value = stated(auth, "lastEventId")) {
+    if (take_id(cursor, *value)) return cursor;
+    unreadable = true;
+  }
+  if (const auto value = stated(auth, "lastEventTimestamp"); value && *value != "\"0\"") {
+    if (take_timestamp(cursor, *value)) return cursor;
+    unreadable = true;
+  }
+  if (unreadable) cursor.basis = UnreadableCursor{};
+  return cursor;
+}
+
+Cursor with_position(Cursor cursor, std::string_view position, std::string_view user,
+                     const PidSeal& seal) {
+  if (position.empty()) return cursor;
+  if (auto pid = seal.open(position, user)) {
+    take(cursor, *std::move(pid), std::nullopt);
+  } else {
+    cursor.basis = UnreadableCursor{};
+  }
+  return cursor;
+}
+
+std::string position_text(const history::EventId& id, std::string_view nonce) {
+  return history::event_id(id.epoch, id.gid).append(1, '.').append(nonce);
 }
 
 }  // namespace crier::gateway

@@ -1,41 +1,46 @@
 #pragma once
 
 // Where a client says that it stands. Exactly one statement counts: a valid pid, else
-// `lastEventId`, else `lastEventTimestamp`.
+// `lastEventId`, else `lastEventTimestamp`, else the position that the store keeps for the session.
+// Absent, null, "" and 0 mean that nothing is stated; whatever else cannot be read is a statement
+// all the same, and answered with `reset`.
 
+#include "gateway/basis.hpp"
 #include "gateway/pid.hpp"
 #include "history/numbers.hpp"
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 namespace crier::gateway {
 
-/// It says nothing, or nothing that makes sense.
-struct NoCursor {};
+struct Cursor {
+  Basis basis;  ///< What the verdicts are to be about.
+  /// The replay of a pid whose verdicts were not heard began here: what comes after it is sent,
+  /// whatever the verdict.
+  std::optional<history::EventId> replay_from{};
+  /// The client has everything up to here.
+  std::optional<history::EventId> received{};
 
-/// The official client's own recovery: its pid and the last id that it has handled.
-struct PidCursor {
-  Pid pid;
-  std::string sealed;    ///< The pid as the client sent it.
-  history::Gid gid = 0;  ///< Of the offset, but never before the pid's start.
+  // Of a valid pid; empty without one.
+  std::string pid{};    ///< As the client sent it.
+  std::string sid{};    ///< The socket's id that it claims.
+  std::string nonce{};  ///< That of its `catchup`.
+
+  std::string session{};  ///< `auth.session`; empty: none.
+
+  [[nodiscard]] bool is_stated() const { return !std::holds_alternative<NoCursor>(basis); }
 };
-
-/// `auth.lastEventId`: the id of the last event that the application has handled.
-struct IdCursor {
-  history::EventId id;
-};
-
-/// `auth.lastEventTimestamp`: its time in milliseconds.
-struct TimestampCursor {
-  std::int64_t milliseconds = 0;
-};
-
-using Cursor = std::variant<NoCursor, PidCursor, IdCursor, TimestampCursor>;
 
 /// `auth` is a valid JSON object; `user` the token's subject, whose the pid must be.
 Cursor read_cursor(std::string_view auth, std::string_view user, const PidSeal& seal);
+
+/// The same client, once the store has said where its session stands.
+Cursor with_position(Cursor cursor, std::string_view position, std::string_view user,
+                     const PidSeal& seal);
+
+/// Where a client's `catchup` ends, `epoch.gid.nonce`: as a cursor, the event id `epoch.gid`.
+std::string position_text(const history::EventId& id, std::string_view nonce);
 
 }  // namespace crier::gateway

@@ -8,50 +8,127 @@ namespace {
 class CursorTest : public testing::Test {
  protected:
   Cursor read(const std::string& members) { return read_cursor("{" + members + "}", "u1", seal); }
-  std::string pid_of(const std::string& user) const {
-    return "\"pid\":\"" + seal.seal({user, "sid", "epochABC", 1000, {{"p", 3, 0}}}) + "\"";
+  std::string pid_of(const std::string& user, std::optional<Basis> earlier = {}) const {
+    const Pid pid{"sid", {"epochABC", 1000, {1500, {{"p", 3}}}}, "n0nc", std::move(earlier)};
+    return "\"pid\":\"" + seal.seal(pid, user) + "\"";
+  }
+  static bool is_unreadable(const Cursor& cursor) {
+    return std::holds_alternative<UnreadableCursor>(cursor.basis);
   }
   PidSeal seal{"secret"};
 };
 
 TEST_F(CursorTest, APidAndItsOffset) {
   const Cursor cursor = read(pid_of("u1") + ",\"offset\":\"epochABC.2000\"");
-  ASSERT_TRUE(std::holds_alternative<PidCursor>(cursor));
-  EXPECT_EQ(std::get<PidCursor>(cursor).gid, 2000U);
-  EXPECT_EQ(std::get<PidCursor>(cursor).pid.sid, "sid");
+  ASSERT_TRUE(std::holds_alternative<Snapshot>(cursor.basis));
+  EXPECT_EQ(std::get<Snapshot>(cursor.basis).gid, 2000U);
+  EXPECT_EQ(cursor.sid, "sid");
+  EXPECT_EQ(cursor.received, (history::EventId{"epochABC", 2000}));
+}
+
+TEST_F(CursorTest, ThePositionOfACatchupIsAnOffsetToo) {
+  const Cursor cursor = read(pid_of("u1") + ",\"offset\":\"epochABC.2000.abcd\"");
+  EXPECT_EQ(std::get<Snapshot>(cursor.basis).gid, 2000U);
+  const Cursor by_id = read("\"lastEventId\":\"epochABC.2000.abcd\"");
+  EXPECT_EQ(std::get<IdCursor>(by_id.basis).id.gid, 2000U);
+  EXPECT_EQ(position_text({"epochABC", 2000}, "abcd"), "epochABC.2000.abcd");
 }
 
 TEST_F(CursorTest, AnOffsetThatIsAbsentForeignOrOldMeansThePidsStart) {
   for (const std::string offset : {"", ",\"offset\":\"other123.2000\"", ",\"offset\":\"hello\"",
                                    ",\"offset\":7", ",\"offset\":\"epochABC.999\""}) {
     const Cursor cursor = read(pid_of("u1") + offset);
-    ASSERT_TRUE(std::holds_alternative<PidCursor>(cursor)) << offset;
-    EXPECT_EQ(std::get<PidCursor>(cursor).gid, 1000U) << offset;
+    ASSERT_TRUE(std::holds_alternative<Snapshot>(cursor.basis)) << offset;
+    EXPECT_EQ(std::get<Snapshot>(cursor.basis).gid, 1000U) << offset;
   }
 }
 
-TEST_F(CursorTest, ThePidOfAnotherUserCountsForNothing) {
-  EXPECT_TRUE(std::holds_alternative<NoCursor>(read(pid_of("u2"))));
-  EXPECT_TRUE(std::holds_alternative<NoCursor>(read("\"pid\":\"junk\",\"offset\":\"x\"")));
+TEST_F(CursorTest, WhateverCannotBeReadIsACursorAllTheSame) {
+  for (const std::string& members :
+       {pid_of("u2"), std::string("\"pid\":\"junk\",\"offset\":\"x\""), std::string("\"pid\":7"),
+        std::string("\"pid\":true"), std::string("\"lastEventId\":\"x\""),
+        std::string("\"lastEventId\":\"epochABC.1.abcde\""), std::string("\"lastEventId\":{}"),
+        std::string("\"lastEventId\":[1]"), std::string("\"lastEventTimestamp\":\"yesterday\""),
+        std::string("\"lastEventTimestamp\":-1"), std::string("\"lastEventTimestamp\":1e999"),
+        std::string("\"lastEventTimestamp\":true"), std::string("\"lastEventTimestamp\":\"12x\""),
+        std::string("\"lastEventTimestamp\":8640000000000001"),
+        std::string("\"lastEventTimestamp\":\"2026-11-24T06:49:00\""), std::string("\"session\":7"),
+        "\"session\":\"" + std::string(129, 's') + "\""}) {
+    EXPECT_TRUE(is_unreadable(read(members))) << members;
+  }
+}
+
+TEST_F(CursorTest, OnlyAbsentNullEmptyAndZeroMeanThatNothingIsStated) {
+  for (const std::string name : {"pid", "lastEventId", "lastEventTimestamp", "session"}) {
+    for (const std::string value : {"null", "\"\"", "0", "0.0", "-0"}) {
+      const Cursor cursor = read("\"" + name + "\":" + value);
+      EXPECT_FALSE(cursor.is_stated()) << name << value;
+      EXPECT_TRUE(cursor.session.empty()) << name << value;
+    }
+  }
+  EXPECT_FALSE(read("\"token\":\"t\"").is_stated());
+  EXPECT_FALSE(read("\"lastEventTimestamp\":\"0\"").is_stated());
 }
 
 TEST_F(CursorTest, ExactlyOneCounts) {
   const std::string id = "\"lastEventId\":\"epochABC.5\"";
   const std::string time = "\"lastEventTimestamp\":6";
-  EXPECT_TRUE(std::holds_alternative<PidCursor>(read(pid_of("u1") + "," + id + "," + time)));
-  const Cursor by_id = read(id + "," + time);
-  ASSERT_TRUE(std::holds_alternative<IdCursor>(by_id));
-  EXPECT_EQ(std::get<IdCursor>(by_id).id.gid, 5U);
-  EXPECT_TRUE(std::holds_alternative<TimestampCursor>(read("\"lastEventId\":\"x\"," + time)));
-  EXPECT_TRUE(std::holds_alternative<NoCursor>(read("\"token\":\"t\"")));
+  EXPECT_TRUE(std::holds_alternative<Snapshot>(read(pid_of("u1") + "," + id + "," + time).basis));
+  const Cursor by_id = read("\"pid\":\"junk\"," + id + "," + time);
+  ASSERT_TRUE(std::holds_alternative<IdCursor>(by_id.basis));
+  EXPECT_EQ(std::get<IdCursor>(by_id.basis).id.gid, 5U);
+  EXPECT_TRUE(std::holds_alternative<TimestampCursor>(read("\"lastEventId\":\"x\"," + time).basis));
 }
 
-TEST_F(CursorTest, ATimestampMayBeANumberOrAStringOfOne) {
-  for (const std::string text : {"1700", "1700.9", "\"1700\""}) {
+TEST_F(CursorTest, ATimestampMayBeANumberTheSameAsTextOrATimeOfIso8601) {
+  for (const std::string text : {"1700", "1700.9", "\"1700\"", "\"1970-01-01T00:00:01.700Z\"",
+                                 "\"1970-01-01T02:00:01.7009+02:00\""}) {
     const Cursor cursor = read("\"lastEventTimestamp\":" + text);
-    ASSERT_TRUE(std::holds_alternative<TimestampCursor>(cursor)) << text;
-    EXPECT_EQ(std::get<TimestampCursor>(cursor).milliseconds, 1700) << text;
+    ASSERT_TRUE(std::holds_alternative<TimestampCursor>(cursor.basis)) << text;
+    EXPECT_EQ(std::get<TimestampCursor>(cursor.basis).milliseconds, 1700) << text;
   }
+}
+
+// A verdict stands until it was heard.
+
+TEST_F(CursorTest, VerdictsThatWereNotHeardAreStillAboutTheEarlierBasis) {
+  const std::string pid = pid_of("u1", IdCursor{{"epochABC", 77}});
+  for (const std::string offset :
+       {"", ",\"offset\":\"epochABC.1499\"", ",\"offset\":\"epochABC.1500\"",
+        ",\"offset\":\"epochABC.1500.othr\"", ",\"offset\":\"other123.1500.n0nc\""}) {
+    const Cursor cursor = read(pid + offset);
+    EXPECT_EQ(cursor.basis, Basis(IdCursor{{"epochABC", 77}})) << offset;
+    EXPECT_EQ(cursor.replay_from, (history::EventId{"epochABC", 1000})) << offset;
+    EXPECT_EQ(cursor.sid, "sid");
+  }
+}
+
+TEST_F(CursorTest, WhatCameAfterTheVerdictsOrEndedThemShowsThatTheyWereHeard) {
+  const std::string pid = pid_of("u1", NoCursor{});
+  for (const std::string offset : {"1500.n0nc", "1501", "1501.othr"}) {
+    const Cursor cursor = read(pid + ",\"offset\":\"epochABC." + offset + "\"");
+    EXPECT_TRUE(std::holds_alternative<Snapshot>(cursor.basis)) << offset;
+    EXPECT_FALSE(cursor.replay_from) << offset;
+  }
+}
+
+// Sessions.
+
+TEST_F(CursorTest, ASessionStandsWhereTheStoreSays) {
+  const Cursor cursor = read("\"session\":\"device 1\"");
+  EXPECT_EQ(cursor.session, "device 1");
+  EXPECT_FALSE(cursor.is_stated());
+  const Pid pid{"", {"epochABC", 1000, {1500, {{"p", 3}}}}, "n0nc", {}};
+  const Cursor placed = with_position(cursor, seal.seal(pid, "u1"), "u1", seal);
+  EXPECT_EQ(placed.basis, Basis(pid.here));
+  EXPECT_TRUE(placed.sid.empty() && placed.pid.empty()) << "nothing is claimed or repeated";
+  EXPECT_FALSE(with_position(cursor, "", "u1", seal).is_stated());
+  EXPECT_TRUE(is_unreadable(with_position(cursor, "junk", "u1", seal)));
+}
+
+TEST_F(CursorTest, APositionOfASessionIsNoPid) {
+  const Pid pid{"", {"epochABC", 1000, {1500, {{"p", 3}}}}, "n0nc", {}};
+  EXPECT_TRUE(is_unreadable(read("\"pid\":\"" + seal.seal(pid, "u1") + "\"")));
 }
 
 }  // namespace

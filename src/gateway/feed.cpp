@@ -378,7 +378,6 @@ void Feed::begin(Program& program, Kept kept) {
   program.ring.begin(std::move(kept), now_);
   program.ring.trim(options_.ring, now_);
   program.known = true;
-  seen_ = std::max(seen_, program.ring.top());
 }
 
 /// Of a program whose members have had everything up to its top.
@@ -425,6 +424,8 @@ void Feed::probed(bool heard) {
     if (read.after == 0) program.all_serial = serial_;
     if (program.state == State::read) program.state = State::live;
   }
+  // Only now is everything heard that was published before these.
+  for (const auto& [name, top] : tops) seen_ = std::max(seen_, top);
   if (stopped_) {
     release_if_read();
   } else {

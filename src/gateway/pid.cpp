@@ -10,34 +10,160 @@ namespace crier::gateway {
 namespace {
 
 constexpr std::size_t code_bytes = 32;
-constexpr char version = 1;
+constexpr std::size_t digest_bytes = 16;
+constexpr std::size_t body_bytes_max = PidSeal::bytes_max / 4 * 3 - code_bytes;
+constexpr char version = 2;
 
-// Layout: version, user, sid, epoch, start, count, then program, generation, from for each; code.
-// Texts are preceded by their length in two bytes; numbers take eight. All big-endian.
+// Layout: version, sid, snapshot, nonce, then what kind of basis follows (0: none) and that basis;
+// code. Texts are preceded by their length in one byte; numbers take eight bytes unless another
+// count is given. All big-endian.
 
-void put_number(std::string& out, std::uint64_t number, int bytes) {
+enum class Kind : std::uint8_t { none, no_cursor, unreadable, snapshot, id, timestamp };
+
+void put_number(std::string& out, std::uint64_t number, int bytes = 8) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
     out += static_cast<char>(number >> static_cast<unsigned>(shift));
   }
 }
 
 void put_text(std::string& out, std::string_view text) {
-  CRIER_ASSERT(text.size() <= 0xFFFF);
-  put_number(out, text.size(), 2);
+  CRIER_ASSERT(text.size() <= 0xFF);
+  put_number(out, text.size(), 1);
   out += text;
+}
+
+void put_digest(std::string& out, std::uint32_t count, std::string_view digest) {
+  put_number(out, 1, 1);
+  put_number(out, count, 4);
+  out += digest;
+}
+
+void put_memberships(std::string& out, const Memberships& memberships, bool by_name) {
+  put_number(out, memberships.at);
+  if (!memberships.digest.empty()) {
+    return put_digest(out, memberships.count, memberships.digest);
+  }
+  const auto count = static_cast<std::uint32_t>(memberships.named.size());
+  if (!by_name) return put_digest(out, count, digest_of(memberships.named));
+  put_number(out, 0, 1);
+  put_number(out, count, 4);
+  for (const Membership& membership : memberships.named) {
+    put_text(out, membership.program);
+    put_number(out, membership.since);
+  }
+}
+
+void put_snapshot(std::string& out, const Snapshot& snapshot, bool by_name) {
+  put_text(out, snapshot.epoch);
+  put_number(out, snapshot.gid);
+  put_memberships(out, snapshot.memberships, by_name);
+}
+
+void put_kind(std::string& out, Kind kind) { put_number(out, static_cast<std::uint64_t>(kind), 1); }
+
+void put_basis(std::string& out, const Basis& basis, bool by_name) {
+  if (std::holds_alternative<NoCursor>(basis)) {
+    put_kind(out, Kind::no_cursor);
+  } else if (std::holds_alternative<UnreadableCursor>(basis)) {
+    put_kind(out, Kind::unreadable);
+  } else if (const auto* snapshot = std::get_if<Snapshot>(&basis)) {
+    put_kind(out, Kind::snapshot);
+    put_snapshot(out, *snapshot, by_name);
+  } else if (const auto* id = std::get_if<IdCursor>(&basis)) {
+    put_kind(out, Kind::id);
+    put_text(out, id->id.epoch);
+    put_number(out, id->id.gid);
+  } else if (const auto* time = std::get_if<TimestampCursor>(&basis)) {
+    put_kind(out, Kind::timestamp);
+    put_number(out, static_cast<std::uint64_t>(time->milliseconds));
+  }
+}
+
+/// Names take at least so many bytes: a user of many programs need not try.
+bool may_fit(const Memberships& memberships) {
+  return memberships.named.size() <= body_bytes_max / 10;
+}
+
+std::string body_of(const Pid& pid, bool names_here, bool names_earlier) {
+  std::string out(1, version);
+  put_text(out, pid.sid);
+  put_snapshot(out, pid.here, names_here);
+  put_text(out, pid.nonce);
+  if (pid.earlier) {
+    put_basis(out, *pid.earlier, names_earlier);
+  } else {
+    put_kind(out, Kind::none);
+  }
+  return out;
+}
+
+std::string short_body_of(const Pid& pid) {
+  const bool may = may_fit(pid.here.memberships);
+  const auto* earlier = pid.earlier ? std::get_if<Snapshot>(&*pid.earlier) : nullptr;
+  if (may && earlier != nullptr && may_fit(earlier->memberships)) {
+    std::string body = body_of(pid, true, true);
+    if (body.size() <= body_bytes_max) return body;
+  }
+  if (may) {
+    std::string body = body_of(pid, true, false);
+    if (body.size() <= body_bytes_max) return body;
+  }
+  return body_of(pid, false, false);
 }
 
 class Input {
  public:
   explicit Input(std::string_view bytes) : bytes_(bytes) {}
 
-  std::uint64_t number(std::size_t bytes) {
+  std::uint64_t number(std::size_t bytes = 8) {
     std::uint64_t number = 0;
     for (const char byte : take(bytes)) number = (number << 8U) | static_cast<unsigned char>(byte);
     return number;
   }
-  std::string text() { return std::string(take(number(2))); }
-  [[nodiscard]] bool ok() const { return ok_; }
+  std::string text() { return std::string(take(number(1))); }
+  Memberships memberships() {
+    Memberships all;
+    all.at = number();
+    const bool by_name = number(1) == 0;
+    all.count = static_cast<std::uint32_t>(number(4));
+    if (!by_name) {
+      all.digest = std::string(take(digest_bytes));
+      return all;
+    }
+    for (std::uint32_t left = std::exchange(all.count, 0); left > 0 && ok_; --left) {
+      Membership& membership = all.named.emplace_back();
+      membership.program = text();
+      membership.since = number();
+    }
+    return all;
+  }
+  Snapshot snapshot() {
+    Snapshot snapshot;
+    snapshot.epoch = text();
+    snapshot.gid = number();
+    snapshot.memberships = memberships();
+    return snapshot;
+  }
+  std::optional<Basis> basis() {
+    switch (static_cast<Kind>(number(1))) {
+      case Kind::none:
+        return std::nullopt;
+      case Kind::no_cursor:
+        return NoCursor{};
+      case Kind::unreadable:
+        return UnreadableCursor{};
+      case Kind::snapshot:
+        return snapshot();
+      case Kind::id: {
+        history::Epoch epoch = text();
+        return IdCursor{{std::move(epoch), number()}};
+      }
+      case Kind::timestamp:
+        return TimestampCursor{static_cast<std::int64_t>(number())};
+    }
+    ok_ = false;
+    return std::nullopt;
+  }
   [[nodiscard]] bool whole() const { return ok_ && bytes_.empty(); }
 
  private:
@@ -56,51 +182,51 @@ class Input {
 };
 
 std::string derive(std::string_view secret) {
-  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 1");
+  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 2");
 }
 
 }  // namespace
 
+std::string digest_of(const std::vector<Membership>& memberships) {
+  static const access::Hmac hmac(access::Algorithm::hs256, "crier memberships 1");
+  std::string all;
+  for (const Membership& membership : memberships) {
+    put_text(all, membership.program);
+    put_number(all, membership.since);
+  }
+  return hmac.of(all).substr(0, digest_bytes);
+}
+
 PidSeal::PidSeal(std::string_view secret) : hmac_(access::Algorithm::hs256, derive(secret)) {}
 
-std::string PidSeal::seal(const Pid& pid) const {
-  std::string out(1, version);
-  put_text(out, pid.user);
-  put_text(out, pid.sid);
-  put_text(out, pid.epoch);
-  put_number(out, pid.start, 8);
-  put_number(out, pid.programs.size(), 4);
-  for (const auto& sealed : pid.programs) {
-    put_text(out, sealed.program);
-    put_number(out, sealed.generation, 8);
-    put_number(out, sealed.from, 8);
-  }
-  out += hmac_.of(out);
+std::string PidSeal::code(std::string_view body, std::string_view user) const {
+  std::string all;
+  put_text(all, user);
+  return hmac_.of(all.append(body));
+}
+
+std::string PidSeal::seal(const Pid& pid, std::string_view user) const {
+  std::string out = short_body_of(pid);
+  CRIER_ASSERT(out.size() <= body_bytes_max);
+  out += code(out, user);
   return base64url_encode(out);
 }
 
-std::optional<Pid> PidSeal::open(std::string_view text) const {
+std::optional<Pid> PidSeal::open(std::string_view text, std::string_view user) const {
   if (text.size() > bytes_max) return std::nullopt;
   const auto bytes = base64url_decode(text);
   if (!bytes || bytes->size() <= code_bytes) return std::nullopt;
   const auto body = std::string_view(*bytes).substr(0, bytes->size() - code_bytes);
-  const auto code = std::string_view(*bytes).substr(body.size());
-  if (!equal_in_constant_time(hmac_.of(body), code)) return std::nullopt;
+  if (!equal_in_constant_time(code(body, user), std::string_view(*bytes).substr(body.size()))) {
+    return std::nullopt;
+  }
   Input input(body);
   if (input.number(1) != version) return std::nullopt;
   Pid pid;
-  pid.user = input.text();
   pid.sid = input.text();
-  pid.epoch = input.text();
-  pid.start = input.number(8);
-  const auto count = input.number(4);
-  for (std::uint64_t i = 0; i < count && input.ok(); ++i) {
-    Sealed sealed;
-    sealed.program = input.text();
-    sealed.generation = input.number(8);
-    sealed.from = input.number(8);
-    pid.programs.push_back(std::move(sealed));
-  }
+  pid.here = input.snapshot();
+  pid.nonce = input.text();
+  pid.earlier = input.basis();
   if (!input.whole()) return std::nullopt;
   return pid;
 }

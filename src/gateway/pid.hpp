@@ -1,52 +1,50 @@
 #pragma once
 
 // The private id that a client keeps between connections. Nothing is stored for it: it is a sealed
-// statement of what its bearer was owed when it was given, and worth nothing without a valid token
-// of the same user.
+// statement of where the client stood when it was given, and worth nothing without a valid token of
+// the same user. Its size does not depend on how many programs the user has. The position that the
+// store keeps for a session is the same statement.
 
 #include "access/hmac.hpp"
+#include "gateway/basis.hpp"
 #include "history/numbers.hpp"
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace crier::gateway {
 
-/// One program that was the user's.
-struct Sealed {
-  std::string program;
-  std::uint64_t generation = 0;  ///< Of the membership.
-  history::Gid from = 0;         ///< Nothing up to here is owed, whatever the cursor says.
-  friend bool operator==(const Sealed&, const Sealed&) = default;
-};
-
 struct Pid {
-  std::string user;
-  std::string sid;  ///< The socket's id, which a recovered socket keeps.
-  history::Epoch epoch;
-  history::Gid start = 0;        ///< The cursor of a client that has not received anything yet.
-  std::vector<Sealed> programs;  ///< Sorted by program.
+  std::string sid;  ///< The socket's id, which a recovered socket keeps; empty: a session's.
+  /// The admission that gave it. Its gid is where the replay began.
+  Snapshot here;
+  std::string nonce;  ///< 4 characters, of the position that ended the admission's `catchup`.
+  /// What the admission's verdicts were about, if they were other than `recovered`. It counts until
+  /// the client shows that it has heard them.
+  std::optional<Basis> earlier{};
   friend bool operator==(const Pid&, const Pid&) = default;
 };
 
 /// Seals and opens pids with one key. Immutable.
 class PidSeal {
  public:
-  static constexpr std::size_t bytes_max = 64 * 1024;  ///< Of a sealed pid.
+  static constexpr std::size_t bytes_max = 1024;  ///< Of a sealed pid.
 
   /// Derives its key from `secret`.
   explicit PidSeal(std::string_view secret);
 
-  /// base64url; of the same length for the same contents.
-  [[nodiscard]] std::string seal(const Pid& pid) const;
+  /// base64url, at most bytes_max; of the same length for the same contents. Names of programs for
+  /// which there is no room are left out, those of `earlier` first. `user`, to whom alone it is
+  /// worth something, is not in it.
+  [[nodiscard]] std::string seal(const Pid& pid, std::string_view user) const;
 
-  /// Nothing unless this key has sealed it.
-  [[nodiscard]] std::optional<Pid> open(std::string_view text) const;
+  /// Nothing unless this key has sealed it for this user.
+  [[nodiscard]] std::optional<Pid> open(std::string_view text, std::string_view user) const;
 
  private:
+  [[nodiscard]] std::string code(std::string_view body, std::string_view user) const;
+
   access::Hmac hmac_;
 };
 

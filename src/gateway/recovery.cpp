@@ -1,7 +1,6 @@
 #include "gateway/recovery.hpp"
 
 #include "base/assert.hpp"
-#include "base/json_text.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -10,6 +9,7 @@ namespace crier::gateway {
 
 namespace {
 
+using history::EventId;
 using history::Gid;
 using history::Kept;
 using history::ReadReply;
@@ -18,17 +18,55 @@ using history::Verdict;
 Gid last_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000 + 999; }
 Gid first_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000; }
 
-std::uint64_t generation_of(const access::User& user, std::size_t index) {
-  return index < user.generations.size() ? user.generations[index] : 0;
+Gid since_of(const access::User& user, std::size_t index) {
+  return index < user.since.size() ? user.since[index] : 0;
 }
 
-/// What the pid knows of this membership; null if it is another one, or new.
-const Sealed* find_sealed(const PidCursor& cursor, const access::User& user, std::size_t index) {
-  const auto& sealed = cursor.pid.programs;
-  const auto found = std::ranges::lower_bound(sealed, user.programs[index], {}, &Sealed::program);
-  if (found == sealed.end() || found->program != user.programs[index]) return nullptr;
-  return found->generation == generation_of(user, index) ? &*found : nullptr;
+std::vector<Membership> memberships_of(const access::User& user) {
+  std::vector<Membership> all;
+  all.reserve(user.programs.size());
+  for (std::size_t i = 0; i < user.programs.size(); ++i) {
+    all.push_back({user.programs[i], since_of(user, i)});
+  }
+  return all;
 }
+
+/// Which of the user's memberships an earlier admission knew.
+class Known {
+ public:
+  Known(const Memberships& then, const access::User& user)
+      : then_(then),
+        user_(user),
+        same_(!then.digest.empty() && then.count == user.programs.size() &&
+              then.digest == digest_of(memberships_of(user))) {}
+
+  [[nodiscard]] bool has(std::size_t index) const {
+    if (same_) return true;
+    // Without names, one that began before the admission was there.
+    if (!then_.digest.empty()) return since_of(user_, index) <= then_.at;
+    const auto found =
+        std::ranges::lower_bound(then_.named, user_.programs[index], {}, &Membership::program);
+    return found != then_.named.end() &&
+           *found == Membership{user_.programs[index], since_of(user_, index)};
+  }
+  /// Where a membership that it knew began: the admission's snapshot at the latest. Memberships
+  /// have other clocks than the store's numbers.
+  [[nodiscard]] Gid since(std::size_t index) const {
+    return std::min(since_of(user_, index), then_.at);
+  }
+  /// Whether some have ended that have no name.
+  [[nodiscard]] bool lost_unnamed() const {
+    if (same_ || then_.digest.empty()) return false;
+    std::uint32_t still = 0;
+    for (std::size_t i = 0; i < user_.programs.size(); ++i) still += has(i) ? 1 : 0;
+    return still < then_.count;
+  }
+
+ private:
+  const Memberships& then_;
+  const access::User& user_;
+  bool same_;
+};
 
 /// Whether events of the cursor's own millisecond have to be sent again: several share it, counting
 /// one that is not kept but named by its successor.
@@ -36,6 +74,7 @@ bool shares_millisecond(const ReadReply& reply, std::int64_t milliseconds) {
   std::size_t count = 0;
   for (const auto& kept : reply.programs) {
     for (const auto& record : kept.records) {
+      if (history::milliseconds(record.gid) < milliseconds) continue;
       if (history::milliseconds(record.gid) != milliseconds) break;
       if (&record == &kept.records.front() && history::milliseconds(record.prev) == milliseconds) {
         ++count;
@@ -46,12 +85,22 @@ bool shares_millisecond(const ReadReply& reply, std::int64_t milliseconds) {
   return count > 1;
 }
 
-/// One program's part: from where on it is owed, and what there is.
-struct Part {
-  Verdict verdict = Verdict::joined;
-  Gid from = 0;  ///< For the next pid.
-  Kept kept;     ///< After the cursor.
-};
+/// The number of the cursor, in whatever epoch; nothing: it names none.
+std::optional<Gid> gid_of(const Basis& basis) {
+  if (const auto* snapshot = std::get_if<Snapshot>(&basis)) return snapshot->gid;
+  if (const auto* id = std::get_if<IdCursor>(&basis)) return id->id.gid;
+  if (const auto* time = std::get_if<TimestampCursor>(&basis)) {
+    return first_of(time->milliseconds) - 1;
+  }
+  return std::nullopt;
+}
+
+/// Its epoch; null: it is of any.
+const history::Epoch* epoch_of(const Basis& basis) {
+  if (const auto* snapshot = std::get_if<Snapshot>(&basis)) return &snapshot->epoch;
+  if (const auto* id = std::get_if<IdCursor>(&basis)) return &id->id.epoch;
+  return nullptr;
+}
 
 /// The floor for a cursor of the reply's epoch: of a program that the store still counts, every
 /// number since then is known. One that it had forgotten counts from the beginning again.
@@ -60,98 +109,179 @@ Gid floor_of(const Kept& kept, const ReadReply& reply) {
   return kept.top == 0 || first_ever ? reply.floor : 0;
 }
 
-/// The next pid owes what comes after the cursor, if that is an event's; `from` says where else.
-void judge(Part& part, Gid cursor, Gid floor, std::optional<Gid> from = std::nullopt) {
-  const bool whole = history::is_whole(part.kept, cursor, floor);
-  part.verdict = whole ? Verdict::recovered : Verdict::gap;
-  // Who has been told of a gap is owed nothing that was published before.
-  part.from = whole ? from.value_or(cursor) : std::max(part.kept.top, floor);
+/// The same reading, of what came after `cursor` only.
+Kept after(const Kept& kept, Gid cursor) {
+  Kept later{kept.program, kept.top, {}, kept.broken};
+  const auto first = std::ranges::upper_bound(kept.records, cursor, {}, &history::Record::gid);
+  later.records.assign(first, kept.records.end());
+  return later;
 }
 
-Part start_anew(Kept kept, Gid floor, Verdict verdict) {
-  const Gid from = std::max(kept.top, floor);
-  kept.records.clear();
-  return {verdict, from, std::move(kept)};
-}
-
-Part part_by_pid(const PidCursor& cursor, const access::User& user, std::size_t index,
-                 const ReadReply& reply) {
-  const Sealed* sealed = find_sealed(cursor, user, index);
-  const Kept& kept = reply.programs[index];
-  if (sealed == nullptr) return start_anew(kept, reply.floor, Verdict::joined);
-  if (cursor.pid.epoch != reply.epoch) return start_anew(kept, reply.floor, Verdict::reset);
-  Part part{Verdict::recovered, 0, kept};
-  judge(part, std::max(cursor.gid, sealed->from), floor_of(kept, reply));
-  return part;
-}
-
-Part part_by_timestamp(std::int64_t milliseconds, bool again, const Kept& kept, Gid floor,
-                       std::uint32_t events_max) {
-  Part part{Verdict::recovered, 0, kept};
-  auto& records = part.kept.records;
-  const Gid cursor = again ? first_of(milliseconds) - 1 : last_of(milliseconds);
-  std::erase_if(records, [&](const history::Record& record) { return record.gid <= cursor; });
-  if (records.size() > events_max) {
-    records.erase(records.begin(), records.end() - static_cast<std::ptrdiff_t>(events_max));
+/// All that recover() has to know of a client, and what follows for all programs alike.
+class Judgement {
+ public:
+  Judgement(const Cursor& cursor, const access::User& user, const ReadReply& reply,
+            std::uint32_t timestamp_max)
+      : cursor_(cursor), user_(user), reply_(reply), timestamp_max_(timestamp_max) {
+    snapshot_ = reply.floor;
+    for (const Kept& kept : reply.programs) snapshot_ = std::max(snapshot_, kept.top);
+    is_ahead_ = ahead();
+    // The client may have received later events, of programs that are not its own any more.
+    if (!is_ahead_ && is_here(cursor.received)) {
+      snapshot_ = std::max(snapshot_, cursor.received->gid);
+    }
+    const auto* epoch = epoch_of(cursor.basis);
+    is_reset_ = std::holds_alternative<UnreadableCursor>(cursor.basis) || is_ahead_ ||
+                (epoch != nullptr && *epoch != reply.epoch);
+    if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) {
+      known_.emplace(then->memberships, user);
+    }
+    if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) {
+      again_ = shares_millisecond(reply, time->milliseconds);
+    }
+    position_ = position();
   }
-  // A time may be ahead of what has been published: what the store will yet number within the
-  // cursor's millisecond is owed, though some of it may come again.
-  const Gid known = std::max({kept.top, floor, first_of(milliseconds) - 1});
-  judge(part, cursor, floor, std::min(cursor, known));
-  return part;
-}
 
-std::vector<Part> parts_of(const Cursor& cursor, const access::User& user, const ReadReply& reply,
-                           std::uint32_t timestamp_max) {
-  std::vector<Part> parts;
-  parts.reserve(user.programs.size());
-  const auto* by_time = std::get_if<TimestampCursor>(&cursor);
-  const bool again = by_time != nullptr && shares_millisecond(reply, by_time->milliseconds);
-  for (std::size_t i = 0; i < user.programs.size(); ++i) {
-    const Kept& kept = reply.programs[i];
-    if (const auto* by_pid = std::get_if<PidCursor>(&cursor)) {
-      parts.push_back(part_by_pid(*by_pid, user, i, reply));
-    } else if (const auto* by_id = std::get_if<IdCursor>(&cursor)) {
-      if (by_id->id.epoch != reply.epoch) {
-        parts.push_back(start_anew(kept, reply.floor, Verdict::reset));
-      } else {
-        parts.push_back({Verdict::recovered, 0, kept});
-        judge(parts.back(), by_id->id.gid, floor_of(kept, reply));
-      }
-    } else if (by_time != nullptr) {
-      parts.push_back(
-          part_by_timestamp(by_time->milliseconds, again, kept, reply.floor, timestamp_max));
-    } else {
-      parts.push_back(start_anew(kept, reply.floor, Verdict::joined));
+  [[nodiscard]] bool is_ahead() const { return is_ahead_; }
+  [[nodiscard]] bool changed() const { return known_ && known_->lost_unnamed(); }
+  /// What these programs get later has a greater number.
+  [[nodiscard]] Gid snapshot() const { return snapshot_; }
+  /// From where on events are sent, but for each membership's own beginning; nothing: none are.
+  [[nodiscard]] std::optional<Gid> sent_from() const { return position_; }
+
+  [[nodiscard]] Verdict verdict(std::size_t index) const {
+    if (is_reset_) return Verdict::reset;
+    if (std::holds_alternative<NoCursor>(cursor_.basis)) return Verdict::joined;
+    if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
+      return by_timestamp(time->milliseconds, index);
+    }
+    const Gid cursor = *gid_of(cursor_.basis);
+    if (known_ ? !known_->has(index) : since_of(user_, index) > cursor) return Verdict::joined;
+    return judge(index, std::max(cursor, since(index)));
+  }
+
+  /// The program's events that are sent.
+  void add_events(std::size_t index, std::vector<history::Record>& events) const {
+    if (!position_) return;
+    const Kept& kept = reply_.programs[index];
+    const Gid from = std::max(*position_, since(index));
+    auto first = std::ranges::upper_bound(kept.records, from, {}, &history::Record::gid);
+    const auto count = kept.records.end() - first;
+    const bool bounded = std::holds_alternative<TimestampCursor>(cursor_.basis) &&
+                         !cursor_.replay_from && count > timestamp_max_;
+    if (bounded) first += count - timestamp_max_;
+    for (; first != kept.records.end(); ++first) {
+      if (!history::is_gap_marker(*first)) events.push_back(*first);
     }
   }
-  return parts;
-}
 
-/// Where the client stands, in the reply's epoch, but not above what has been published: it may say
-/// what it likes, and its clock may be ahead. 0 if it cannot say.
-Gid position_of(const Cursor& cursor, const ReadReply& reply) {
-  Gid position = 0;
-  if (const auto* by_pid = std::get_if<PidCursor>(&cursor)) {
-    if (by_pid->pid.epoch == reply.epoch) position = by_pid->gid;
-  } else if (const auto* by_id = std::get_if<IdCursor>(&cursor)) {
-    if (by_id->id.epoch == reply.epoch) position = by_id->id.gid;
-  } else if (const auto* by_time = std::get_if<TimestampCursor>(&cursor)) {
-    position = first_of(by_time->milliseconds) - 1;
+ private:
+  [[nodiscard]] Gid since(std::size_t index) const {
+    return known_ && known_->has(index) ? known_->since(index) : since_of(user_, index);
   }
-  Gid published = 0;
-  for (const Kept& kept : reply.programs) published = std::max(published, kept.top);
-  return std::min(position, published);
-}
+  [[nodiscard]] bool is_here(const std::optional<EventId>& id) const {
+    return id && id->epoch == reply_.epoch;
+  }
 
+  /// Nothing above the store's last number can have been sent.
+  [[nodiscard]] bool ahead() const {
+    const Gid last = std::max(snapshot_, reply_.last != 0 ? reply_.last : reply_.clock);
+    if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
+      return first_of(time->milliseconds) > std::max(reply_.clock, last);
+    }
+    const auto* epoch = epoch_of(cursor_.basis);
+    const bool basis_here = epoch != nullptr && *epoch == reply_.epoch;
+    return (is_here(cursor_.received) && cursor_.received->gid > last) ||
+           (is_here(cursor_.replay_from) && cursor_.replay_from->gid > last) ||
+           (basis_here && *gid_of(cursor_.basis) > last);
+  }
+
+  [[nodiscard]] std::optional<Gid> position() const {
+    if (is_ahead_) return std::nullopt;
+    std::optional<Gid> from;
+    if (cursor_.replay_from) {
+      if (is_here(cursor_.replay_from)) from = cursor_.replay_from->gid;
+    } else if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
+      from = timestamp_position(time->milliseconds);
+    } else if (!is_reset_) {
+      from = gid_of(cursor_.basis);
+    }
+    if (from && is_here(cursor_.received)) from = std::max(*from, cursor_.received->gid);
+    return from;
+  }
+
+  [[nodiscard]] Gid timestamp_position(std::int64_t milliseconds) const {
+    if (again_) return first_of(milliseconds) - 1;
+    // What the store will yet number within the millisecond is owed too.
+    return std::min(last_of(milliseconds), std::max(snapshot_, first_of(milliseconds) - 1));
+  }
+
+  [[nodiscard]] Verdict judge(std::size_t index, Gid cursor) const {
+    const Kept& kept = reply_.programs[index];
+    const bool whole = history::is_whole(after(kept, cursor), cursor, floor_of(kept, reply_));
+    return whole ? Verdict::recovered : Verdict::gap;
+  }
+
+  [[nodiscard]] Verdict by_timestamp(std::int64_t milliseconds, std::size_t index) const {
+    const Gid since = since_of(user_, index);
+    const Gid time = again_ ? first_of(milliseconds) - 1 : last_of(milliseconds);
+    if (since > time) return Verdict::joined;
+    Kept kept = after(reply_.programs[index], time);
+    if (kept.records.size() > timestamp_max_) {
+      kept.records.erase(kept.records.begin(), kept.records.end() - timestamp_max_);
+    }
+    return history::is_whole(kept, time, reply_.floor) ? Verdict::recovered : Verdict::gap;
+  }
+
+  const Cursor& cursor_;
+  const access::User& user_;
+  const ReadReply& reply_;
+  std::uint32_t timestamp_max_;
+  std::optional<Known> known_;
+  Gid snapshot_ = 0;
+  bool is_ahead_ = false;
+  bool is_reset_ = false;
+  bool again_ = false;  ///< The millisecond of a timestamp is sent again.
+  std::optional<Gid> position_;
+};
+
+/// A word on each program that the cursor names and the user has no longer.
 void add_left(Recovery& recovery, const Cursor& cursor, const access::User& user) {
-  const auto* by_pid = std::get_if<PidCursor>(&cursor);
-  if (by_pid == nullptr) return;
-  for (const auto& sealed : by_pid->pid.programs) {
-    if (!std::ranges::binary_search(user.programs, sealed.program)) {
-      recovery.verdicts.emplace_back(sealed.program, Verdict::left);
+  const auto* then = std::get_if<Snapshot>(&cursor.basis);
+  if (then == nullptr) return;
+  for (const auto& membership : then->memberships.named) {
+    if (!std::ranges::binary_search(user.programs, membership.program)) {
+      recovery.verdicts.emplace_back(membership.program, Verdict::left);
     }
   }
+}
+
+/// What a client that presents the next pid is owed, and what it may not have heard.
+Pid next_pid(const Cursor& cursor, const access::User& user, const ReadReply& reply,
+             const Judgement& judgement, bool is_news) {
+  Pid next;
+  next.here.epoch = reply.epoch;
+  next.here.gid = judgement.sent_from().value_or(judgement.snapshot());
+  next.here.memberships = {judgement.snapshot(), memberships_of(user)};
+  if (is_news) next.earlier = cursor.basis;
+  return next;
+}
+
+/// Where the read of a program has to begin, for the verdict and for what is sent. `since`: of the
+/// membership, as long as the cursor may be an earlier one.
+Gid read_from(const Cursor& cursor, Gid since) {
+  if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) {
+    since = std::min(since, then->memberships.at);
+  }
+  std::optional<Gid> from = gid_of(cursor.basis);
+  if (cursor.replay_from) {
+    Gid replay = cursor.replay_from->gid;
+    if (cursor.received && cursor.received->epoch == cursor.replay_from->epoch) {
+      replay = std::max(replay, cursor.received->gid);
+    }
+    from = from ? std::min(*from, replay) : replay;
+  }
+  return from ? std::max(*from, since) : after_everything;
 }
 
 }  // namespace
@@ -160,28 +290,26 @@ Question recovery_question(const Cursor& cursor, const access::User& user,
                            std::uint32_t timestamp_max) {
   Question question;
   question.reads.reserve(user.programs.size());
+  const auto* time = std::get_if<TimestampCursor>(&cursor.basis);
   for (std::size_t i = 0; i < user.programs.size(); ++i) {
-    history::ReadRequest read{user.programs[i], after_everything, 0};
-    if (const auto* by_pid = std::get_if<PidCursor>(&cursor)) {
-      if (const Sealed* sealed = find_sealed(*by_pid, user, i)) {
-        read.after = std::max(by_pid->gid, sealed->from);
-      }
-    } else if (const auto* by_id = std::get_if<IdCursor>(&cursor)) {
-      read.after = by_id->id.gid;
-    } else if (const auto* by_time = std::get_if<TimestampCursor>(&cursor)) {
-      read.after = first_of(by_time->milliseconds) - 1;
+    const Gid since = since_of(user, i);
+    history::ReadRequest read{user.programs[i], read_from(cursor, since), 0};
+    if (time != nullptr && !cursor.replay_from) {
       read.newest_max = timestamp_max + 1;  // the event that the client has may be among them
     }
     question.reads.push_back(std::move(read));
   }
-  if (const auto* by_pid = std::get_if<PidCursor>(&cursor)) {
-    question.epoch = by_pid->pid.epoch;
-    question.cursor = by_pid->gid;
-  } else if (const auto* by_id = std::get_if<IdCursor>(&cursor)) {
-    question.epoch = by_id->id.epoch;
-    question.cursor = by_id->id.gid;
-  } else if (const auto* by_time = std::get_if<TimestampCursor>(&cursor)) {
-    question.cursor = first_of(by_time->milliseconds);
+  if (cursor.received) {
+    question.epoch = cursor.received->epoch;
+    question.cursor = cursor.received->gid;
+  } else if (cursor.replay_from) {
+    question.epoch = cursor.replay_from->epoch;
+    question.cursor = cursor.replay_from->gid;
+  } else if (time != nullptr) {
+    question.cursor = first_of(time->milliseconds);
+  } else if (const auto* epoch = epoch_of(cursor.basis)) {
+    question.epoch = *epoch;
+    question.cursor = *gid_of(cursor.basis);
   }
   return question;
 }
@@ -189,39 +317,29 @@ Question recovery_question(const Cursor& cursor, const access::User& user,
 Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply& reply,
                  std::uint32_t timestamp_max) {
   CRIER_ASSERT(reply.programs.size() == user.programs.size());
+  const Judgement judgement(cursor, user, reply, timestamp_max);
   Recovery recovery;
-  recovery.next.user = user.id;
-  recovery.next.epoch = reply.epoch;
-  recovery.next.start = reply.floor;
-  recovery.recovered = std::holds_alternative<PidCursor>(cursor);
-  recovery.floor = position_of(cursor, reply);
-  auto parts = parts_of(cursor, user, reply, timestamp_max);
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    Part& part = parts[i];
-    recovery.recovered = recovery.recovered && part.verdict == Verdict::recovered;
-    recovery.verdicts.emplace_back(user.programs[i], part.verdict);
-    recovery.next.programs.push_back({user.programs[i], generation_of(user, i), part.from});
-    for (auto& record : part.kept.records) {
-      if (history::is_gap_marker(record)) continue;
-      recovery.events.push_back(std::move(record));
-    }
+  recovery.is_ahead = judgement.is_ahead();
+  recovery.changed = judgement.changed();
+  recovery.snapshot = judgement.snapshot();
+  recovery.floor = std::min(judgement.sent_from().value_or(0), judgement.snapshot());
+  bool whole = true;
+  for (std::size_t i = 0; i < user.programs.size(); ++i) {
+    const Verdict verdict = judgement.verdict(i);
+    whole = whole && verdict == Verdict::recovered;
+    recovery.verdicts.emplace_back(user.programs[i], verdict);
+    judgement.add_events(i, recovery.events);
   }
+  const std::size_t own = recovery.verdicts.size();
   add_left(recovery, cursor, user);
+  const bool has_left = recovery.changed || recovery.verdicts.size() > own;
   std::ranges::sort(recovery.verdicts);
   std::ranges::sort(recovery.events, {}, &history::Record::gid);
+  const auto* then = std::get_if<Snapshot>(&cursor.basis);
+  recovery.recovered = whole && !cursor.pid.empty() && then != nullptr && !recovery.is_ahead &&
+                       then->epoch == reply.epoch;
+  recovery.next = next_pid(cursor, user, reply, judgement, !whole || has_left);
   return recovery;
-}
-
-std::string catchup_arguments(const Recovery& recovery) {
-  std::string text = R"(["catchup",{"recovered":)";
-  text += recovery.recovered ? "true" : "false";
-  text += ",\"replayed\":" + std::to_string(recovery.events.size()) + ",\"programs\":{";
-  bool first = true;
-  for (const auto& [program, verdict] : recovery.verdicts) {
-    if (!std::exchange(first, false)) text += ',';
-    text.append(json::quote(program)).append(":\"").append(to_string(verdict)).append("\"");
-  }
-  return text + "}}]";
 }
 
 }  // namespace crier::gateway

@@ -1,7 +1,11 @@
 #pragma once
 
-// What a client that comes back is sent, and what it is told: from its cursor, its memberships and
+// What a client that connects is sent, and what it is told: from its cursor, its memberships and
 // one reading of the history. Pure.
+//
+// Two positions count for each program. The verdict is about the cursor: where the client stood
+// when it last heard how its programs stand. What is sent begins later if the client has received
+// more since. Neither is ever before the membership itself.
 
 #include "access/membership.hpp"
 #include "gateway/cursor.hpp"
@@ -17,10 +21,15 @@ namespace crier::gateway {
 
 struct Recovery {
   std::vector<history::Record> events;  ///< In gid order, over all programs.
-  /// A word on each program of the user's, and on those that the pid knew; sorted by program.
+  /// A word on each program of the user's, and on those that the cursor knew by name; sorted.
   std::vector<std::pair<std::string, history::Verdict>> verdicts;
+  /// Memberships that the cursor could not name have ended.
+  bool changed = false;
   bool recovered = false;  ///< Every program is whole: the pid may be repeated.
-  Pid next;                ///< Without its sid: what to seal when it is not.
+  /// The cursor is above all that the store has numbered in its epoch: an end was lost.
+  bool is_ahead = false;
+  Pid next;  ///< Without its sid and nonce: what to seal when the pid is not repeated.
+  history::Gid snapshot = 0;  ///< The client has been sent, or told of, everything up to here.
   /// What the client has, whatever this node has heard so far: nothing up to here may be sent live.
   history::Gid floor = 0;
 };
@@ -33,9 +42,5 @@ Question recovery_question(const Cursor& cursor, const access::User& user,
 /// the newest `timestamp_max` events a program.
 Recovery recover(const Cursor& cursor, const access::User& user, const history::ReadReply& reply,
                  std::uint32_t timestamp_max);
-
-/// The arguments of the event that says so: `["catchup",{"recovered":…,"replayed":…,"programs":
-/// {…}}]`.
-std::string catchup_arguments(const Recovery& recovery);
 
 }  // namespace crier::gateway

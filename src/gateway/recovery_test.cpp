@@ -25,8 +25,10 @@ Kept kept(const std::string& program, const std::vector<Gid>& gids, Gid before =
   return kept;
 }
 
-access::User user(std::vector<std::string> programs, std::vector<std::uint64_t> generations = {}) {
-  return {"u1", "Ursula", "member", true, std::move(programs), std::move(generations)};
+access::User user(std::vector<std::string> programs, std::vector<std::uint64_t> since = {}) {
+  access::User user{"u1", "Ursula", "member", true, std::move(programs)};
+  user.since = std::move(since);
+  return user;
 }
 
 std::vector<Gid> gids(const Recovery& recovery) {
@@ -35,20 +37,58 @@ std::vector<Gid> gids(const Recovery& recovery) {
   return gids;
 }
 
+Cursor time_cursor(std::int64_t milliseconds) {
+  Cursor cursor;
+  cursor.basis = TimestampCursor{milliseconds};
+  return cursor;
+}
+
+Cursor id_cursor(history::EventId id) {
+  Cursor cursor;
+  cursor.basis = IdCursor{id};
+  cursor.received = std::move(id);
+  return cursor;
+}
+
 Recovery by_time(std::int64_t milliseconds, const ReadReply& reply, std::uint32_t events_max = 50) {
   std::vector<std::string> programs;
   for (const auto& part : reply.programs) programs.push_back(part.program);
-  return recover(TimestampCursor{milliseconds}, user(programs), reply, events_max);
+  return recover(time_cursor(milliseconds), user(programs), reply, events_max);
 }
 
-PidCursor pid_cursor(Gid gid, std::vector<Sealed> programs) {
-  return {{"u1", "sid", "e", 0, std::move(programs)}, "sealed", gid};
+/// Of an admission whose snapshot was `at`.
+Cursor pid_cursor(Gid gid, std::vector<Membership> memberships, Gid at = 90) {
+  Cursor cursor;
+  cursor.basis = Snapshot{"e", gid, {at, std::move(memberships)}};
+  cursor.pid = "sealed";
+  cursor.sid = "sid";
+  return cursor;
+}
+
+/// The same without names.
+Cursor digest_cursor(Gid gid, const std::vector<Membership>& memberships, Gid at) {
+  Cursor cursor = pid_cursor(gid, {}, at);
+  auto& then = std::get<Snapshot>(cursor.basis).memberships;
+  then.count = static_cast<std::uint32_t>(memberships.size());
+  then.digest = digest_of(memberships);
+  return cursor;
+}
+
+/// A pid whose verdicts, about `earlier`, were not heard; its replay began at `from`.
+Cursor unheard(Basis earlier, Gid from, std::optional<Gid> received = {}) {
+  Cursor cursor;
+  cursor.basis = std::move(earlier);
+  cursor.replay_from = history::EventId{"e", from};
+  if (received) cursor.received = history::EventId{"e", *received};
+  cursor.pid = "sealed";
+  cursor.sid = "sid";
+  return cursor;
 }
 
 // By timestamp.
 
 TEST(RecoveryByTimestamp, ReadsOneMoreThanTheBoundFromTheMillisecondOn) {
-  const auto reads = recovery_question(TimestampCursor{5}, user({"a", "b"}), 50).reads;
+  const auto reads = recovery_question(time_cursor(5), user({"a", "b"}), 50).reads;
   ASSERT_EQ(reads.size(), 2U);
   EXPECT_EQ(reads[1].program, "b");
   EXPECT_EQ(reads[1].after, 4999U);
@@ -95,16 +135,38 @@ TEST(RecoveryByTimestamp, TheSeenEventDoesNotTakeAPlaceOfTheBound) {
 
 TEST(RecoveryByTimestamp, OwesWhatIsNumberedLaterWithinTheMillisecond) {
   const auto from = [](const Kept& kept) {
-    return by_time(5, {"e", 0, {kept}}).next.programs.at(0).from;
+    ReadReply reply{"e", 0, {kept}};
+    reply.clock = 6000;
+    return by_time(5, reply).next.here.gid;
   };
   EXPECT_EQ(from(kept("a", {5000})), 5000U);
   EXPECT_EQ(from(kept("a", {6000}, 4000)), 5999U) << "the whole millisecond was before";
   EXPECT_EQ(from(kept("a", {}, 3000)), 4999U) << "not what was before the millisecond";
 }
 
-TEST(RecoveryByTimestamp, SetsAFloorBelowItsMillisecondAndNoneAheadOfWhatWasPublished) {
-  EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5000, 9000})}}).floor, 4999U);
-  EXPECT_EQ(by_time(99, {"e", 0, {kept("a", {5000, 9000})}}).floor, 9000U);
+TEST(RecoveryByTimestamp, SetsAFloorWhereTheReplayBegins) {
+  EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5000, 9000})}}).floor, 5999U);
+  EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5000, 5001, 9000})}}).floor, 4999U);
+}
+
+TEST(RecoveryByTimestamp, AheadOfTheStoresClockAndNumbersIsAReset) {
+  ReadReply reply{"e", 0, {kept("a", {5000})}};
+  reply.clock = 7000;
+  EXPECT_EQ(by_time(7, reply).verdicts, (Verdicts{{"a", Verdict::recovered}}));
+  EXPECT_EQ(by_time(8, reply).verdicts, (Verdicts{{"a", Verdict::reset}}));
+  reply.last = 8000;  // numbers run ahead
+  EXPECT_EQ(by_time(8, reply).verdicts, (Verdicts{{"a", Verdict::recovered}}));
+  EXPECT_EQ(by_time(9, reply).verdicts, (Verdicts{{"a", Verdict::reset}}));
+  EXPECT_TRUE(by_time(9, reply).events.empty());
+}
+
+TEST(RecoveryByTimestamp, SendsNothingFromBeforeTheMembership) {
+  const auto who = user({"a", "b"}, {6500, 0});
+  const ReadReply reply{"e", 0, {kept("a", {6000, 7000}), kept("b", {6100})}};
+  EXPECT_EQ(recovery_question(time_cursor(5), who, 50).reads[0].after, 6500U);
+  const auto recovery = recover(time_cursor(5), who, reply, 50);
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{6100, 7000}));
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}, {"b", Verdict::recovered}}));
 }
 
 TEST(RecoveryByTimestamp, NeverRepeatsAPid) {
@@ -118,7 +180,7 @@ TEST(RecoveryByTimestamp, BelowTheFloorIsAGap) {
 // By pid.
 
 TEST(RecoveryByPid, IsRecoveredWhenEveryProgramIsWhole) {
-  const auto cursor = pid_cursor(100, {{"a", 1, 0}, {"b", 2, 0}});
+  const auto cursor = pid_cursor(100, {{"a", 1}, {"b", 2}});
   const auto who = user({"a", "b"}, {1, 2});
   const auto reads = recovery_question(cursor, who, 50).reads;
   EXPECT_EQ(reads[0].after, 100U);
@@ -128,48 +190,73 @@ TEST(RecoveryByPid, IsRecoveredWhenEveryProgramIsWhole) {
   EXPECT_TRUE(recovery.recovered);
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300, 400}));
   EXPECT_EQ(recovery.floor, 100U);
+  EXPECT_EQ(recovery.snapshot, 400U);
+  EXPECT_FALSE(recovery.next.earlier);
 }
 
 TEST(RecoveryByPid, AGapInOneProgramIsToldAndTheRestSentAllTheSame) {
-  const auto cursor = pid_cursor(100, {{"a", 1, 0}, {"b", 2, 0}});
+  const auto cursor = pid_cursor(100, {{"a", 1}, {"b", 2}});
   const auto recovery = recover(cursor, user({"a", "b"}, {1, 2}),
                                 {"e", 50, {kept("a", {200}, 150), kept("b", {300}, 100)}}, 50);
   EXPECT_FALSE(recovery.recovered);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::recovered}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300}));
-  // The next pid owes nothing of what was before the gap, and all of the rest.
-  EXPECT_EQ(recovery.next.programs, (std::vector<Sealed>{{"a", 1, 200}, {"b", 2, 100}}));
+  // The next pid keeps what the verdicts were about, and where the replay began.
+  EXPECT_EQ(recovery.next.here.gid, 100U);
+  EXPECT_EQ(recovery.next.here.memberships, (Memberships{300, {{"a", 1}, {"b", 2}}}));
+  EXPECT_EQ(recovery.next.earlier, cursor.basis);
 }
 
 TEST(RecoveryByPid, AGapMarkerIsAGapAndIsNotSent) {
   Kept marked = kept("a", {200, 300}, 100);
   marked.records[0].body = Bytes(std::string(history::gap_marker));
   const auto recovery =
-      recover(pid_cursor(100, {{"a", 1, 0}}), user({"a"}, {1}), {"e", 50, {marked}}, 50);
+      recover(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"e", 50, {marked}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{300}));
 }
 
-TEST(RecoveryByPid, ANewProgramIsJoinedFromNowOn) {
-  const auto cursor = pid_cursor(100, {{"a", 1, 0}});
-  const auto who = user({"a", "b"}, {1, 2});
-  EXPECT_GT(recovery_question(cursor, who, 50).reads[1].after, Gid{1} << 52U);
-  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {}, 100), {"b", 300, {}}}}, 50);
+TEST(RecoveryByPid, AProgramThatCannotBeKeptIsAGap) {
+  Kept broken = kept("a", {}, 100);
+  broken.broken = true;
+  const auto recovery =
+      recover(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"e", 50, {broken}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
   EXPECT_FALSE(recovery.recovered);
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::joined}}));
-  EXPECT_EQ(recovery.next.programs[1], (Sealed{"b", 2, 300}));
 }
 
-TEST(RecoveryByPid, AMembershipOfAnotherGenerationIsJoined) {
-  const auto cursor = pid_cursor(100, {{"a", 1, 0}});
-  const auto recovery = recover(cursor, user({"a"}, {9}), {"e", 50, {{"a", 300, {}}}}, 50);
+TEST(RecoveryByPid, ANewProgramIsJoinedAndSentFromItsBeginningOn) {
+  const auto cursor = pid_cursor(100, {{"a", 1}});
+  const auto who = user({"a", "b"}, {1, 250});
+  EXPECT_EQ(recovery_question(cursor, who, 50).reads[1].after, 100U);
+  const auto recovery =
+      recover(cursor, who, {"e", 50, {kept("a", {}, 100), kept("b", {200, 300})}}, 50);
+  EXPECT_FALSE(recovery.recovered);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::joined}}));
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{300}));
+}
+
+TEST(RecoveryByPid, AMembershipThatBeganAgainIsJoined) {
+  const auto cursor = pid_cursor(100, {{"a", 1}});
+  const auto recovery =
+      recover(cursor, user({"a"}, {250}), {"e", 50, {kept("a", {200, 300}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
-  EXPECT_TRUE(recovery.events.empty());
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{300}));
+}
+
+TEST(RecoveryByPid, AClockAheadOfTheStoresCostsAMemberNothing) {
+  // The membership began at 250 by its own clock, and was there at the admission, at 90.
+  const auto cursor = pid_cursor(80, {{"a", 250}});
+  const auto who = user({"a"}, {250});
+  EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 90U);
+  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {85, 200, 300}, 80)}}, 50);
+  EXPECT_TRUE(recovery.recovered);
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300})) << "nothing from before the admission";
 }
 
 TEST(RecoveryByPid, AProgramThatTheStoreHadForgottenIsAGapBelowTheFloor) {
   const auto verdict = [](Gid cursor, const Kept& kept) {
-    return recover(pid_cursor(cursor, {{"a", 1, 0}}), user({"a"}, {1}), {"e", 500, {kept}}, 50)
+    return recover(pid_cursor(cursor, {{"a", 1}}), user({"a"}, {1}), {"e", 500, {kept}}, 50)
         .verdicts.at(0)
         .second;
   };
@@ -180,7 +267,7 @@ TEST(RecoveryByPid, AProgramThatTheStoreHadForgottenIsAGapBelowTheFloor) {
 }
 
 TEST(RecoveryByPid, AProgramThatIsNoLongerTheUsersIsLeftAndOwedNothing) {
-  const auto cursor = pid_cursor(100, {{"a", 1, 0}, {"b", 2, 0}});
+  const auto cursor = pid_cursor(100, {{"a", 1}, {"b", 2}});
   const auto who = user({"a"}, {1});
   EXPECT_EQ(recovery_question(cursor, who, 50).reads.size(), 1U);
   const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {}, 100)}}, 50);
@@ -189,64 +276,177 @@ TEST(RecoveryByPid, AProgramThatIsNoLongerTheUsersIsLeftAndOwedNothing) {
 }
 
 TEST(RecoveryByPid, AnotherEpochIsAReset) {
-  const auto recovery = recover(pid_cursor(100, {{"a", 1, 0}}), user({"a"}, {1}),
-                                {"f", 500, {kept("a", {600}, 0)}}, 50);
+  const auto recovery =
+      recover(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"f", 500, {kept("a", {600}, 0)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_TRUE(recovery.events.empty());
-  EXPECT_EQ(recovery.next.epoch, "f");
-  EXPECT_EQ(recovery.next.programs, (std::vector<Sealed>{{"a", 1, 600}}));
+  EXPECT_EQ(recovery.next.here.epoch, "f");
+  EXPECT_EQ(recovery.next.here.gid, 600U);
 }
 
-TEST(RecoveryByPid, WhatWasPublishedBeforeAJoiningIsNeverOwed) {
-  const auto cursor = pid_cursor(100, {{"a", 1, 250}});
-  const auto who = user({"a"}, {1});
-  EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 250U);
-  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {300}, 250)}}, 50);
+TEST(RecoveryByPid, AboveTheStoresLastNumberIsAResetThatShowsALoss) {
+  Cursor cursor = pid_cursor(300, {{"a", 1}});
+  cursor.received = history::EventId{"e", 300};
+  ReadReply reply{"e", 50, {kept("a", {}, 200)}};
+  reply.last = 299;
+  Recovery recovery = recover(cursor, user({"a"}, {1}), reply, 50);
+  EXPECT_TRUE(recovery.is_ahead);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
+  EXPECT_EQ(recovery.next.here.gid, 200U) << "not what the client says";
+  reply.last = 300;  // of a program that is not the user's any more
+  recovery = recover(cursor, user({"a"}, {1}), reply, 50);
+  EXPECT_FALSE(recovery.is_ahead);
   EXPECT_TRUE(recovery.recovered);
+  EXPECT_EQ(recovery.snapshot, 300U);
 }
 
 TEST(RecoveryByPid, OfAUserWithoutProgramsIsRecovered) {
-  EXPECT_TRUE(recover(pid_cursor(100, {}), user({}), {"e", 50, {}}, 50).recovered);
+  EXPECT_TRUE(recover(pid_cursor(100, {}), user({}), {"e", 150, {}}, 50).recovered);
+}
+
+// A pid without names.
+
+TEST(RecoveryByDigest, KnowsAllProgramsWhenNothingHasChanged) {
+  // The second one's beginning lies after the snapshot by another clock.
+  const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 500}}, 90);
+  const auto recovery = recover(cursor, user({"a", "b"}, {1, 500}),
+                                {"e", 50, {kept("a", {}, 100), kept("b", {}, 80)}}, 50);
+  EXPECT_TRUE(recovery.recovered);
+  EXPECT_FALSE(recovery.changed);
+}
+
+TEST(RecoveryByDigest, TellsNewProgramsByTheirBeginning) {
+  const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
+  const auto recovery =
+      recover(cursor, user({"a", "b", "c"}, {1, 95, 90}),
+              {"e", 50, {kept("a", {}, 100), kept("b", {}, 80), kept("c", {200}, 150)}}, 50);
+  EXPECT_EQ(recovery.verdicts,
+            (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::joined}, {"c", Verdict::gap}}));
+}
+
+TEST(RecoveryByDigest, SaysThatSomethingHasEndedWhichItCannotName) {
+  const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
+  const auto one = recover(cursor, user({"a"}, {1}), {"e", 50, {kept("a", {}, 100)}}, 50);
+  EXPECT_TRUE(one.changed);
+  EXPECT_TRUE(one.recovered) << "as with a name";
+  const auto other = recover(cursor, user({"a", "c"}, {1, 95}),
+                             {"e", 50, {kept("a", {}, 100), kept("c", {}, 0)}}, 50);
+  EXPECT_TRUE(other.changed) << "one has come and one has gone";
+}
+
+// A verdict that was not heard.
+
+TEST(RecoveryUnheard, RepeatsTheVerdictAndSendsWhatIsNew) {
+  const Snapshot earlier{"e", 100, {90, {{"a", 1}, {"b", 1}}}};
+  const auto who = user({"a", "b"}, {1, 1});
+  const ReadReply reply{"e", 50, {kept("a", {200, 300}, 150), kept("b", {250}, 100)}};
+  EXPECT_EQ(recovery_question(unheard(earlier, 100), who, 50).reads[0].after, 100U);
+  const auto first = recover(unheard(earlier, 100), who, reply, 50);
+  EXPECT_EQ(first.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::recovered}}));
+  EXPECT_EQ(gids(first), (std::vector<Gid>{200, 250, 300}));
+  const auto later = recover(unheard(earlier, 100, 250), who, reply, 50);
+  EXPECT_EQ(later.verdicts, first.verdicts);
+  EXPECT_EQ(gids(later), (std::vector<Gid>{300})) << "it has the others";
+  EXPECT_EQ(later.next.earlier, Basis(earlier));
+  EXPECT_EQ(later.next.here.gid, 250U);
+}
+
+TEST(RecoveryUnheard, AFirstConnectIsJoinedAgainAndLosesNothing) {
+  const auto who = user({"a"});
+  const auto cursor = unheard(NoCursor{}, 100);
+  EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 100U);
+  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {200}, 100)}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{200}));
+  EXPECT_EQ(recovery.next.here.gid, 100U) << "the replay may be cut again";
+  EXPECT_EQ(recovery.next.earlier, Basis(NoCursor{}));
+}
+
+TEST(RecoveryUnheard, AResetStaysOneAndWhatCameSinceIsSent) {
+  const auto cursor = unheard(Snapshot{"old", 7, {5, {{"a", 0}}}}, 100);
+  const auto recovery = recover(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{200}));
+  const auto renewed = recover(cursor, user({"a"}), {"f", 50, {kept("a", {200}, 100)}}, 50);
+  EXPECT_EQ(renewed.verdicts, (Verdicts{{"a", Verdict::reset}}));
+  EXPECT_TRUE(renewed.events.empty());
+}
+
+TEST(RecoveryUnheard, AnUnreadableCursorStaysAReset) {
+  const auto recovery =
+      recover(unheard(UnreadableCursor{}, 100), user({"a"}), {"e", 50, {kept("a", {}, 100)}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
+}
+
+TEST(RecoveryUnheard, ALeftProgramIsNamedAgain) {
+  const auto recovery = recover(unheard(Snapshot{"e", 100, {90, {{"a", 0}, {"b", 0}}}}, 100),
+                                user({"a"}), {"e", 50, {kept("a", {200}, 150)}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::left}}));
+}
+
+TEST(RecoveryUnheard, ByTimestampSendsAllThatTheFirstReplayHadNotBrought) {
+  const auto who = user({"a"});
+  const auto cursor = unheard(TimestampCursor{5}, 5999, 6000);
+  EXPECT_EQ(recovery_question(cursor, who, 2).reads[0].newest_max, 0U);
+  const auto recovery =
+      recover(cursor, who, {"e", 0, {kept("a", {6000, 7000, 8000, 9000}, 5000)}}, 2);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{7000, 8000, 9000}));
 }
 
 // By id, and without a cursor.
 
 TEST(RecoveryById, SendsWhatCameAfterIt) {
-  const IdCursor cursor{{"e", 100}};
+  const Cursor cursor = id_cursor({"e", 100});
   EXPECT_EQ(recovery_question(cursor, user({"a"}), 50).reads[0].after, 100U);
   const auto recovery = recover(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(gids(recovery), std::vector<Gid>{200});
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}}));
   EXPECT_FALSE(recovery.recovered);
+  EXPECT_FALSE(recovery.next.earlier);
+  EXPECT_EQ(recovery.next.here.gid, 100U);
+}
+
+TEST(RecoveryById, SendsNothingFromBeforeTheMembership) {
+  const Cursor cursor = id_cursor({"e", 100});
+  const auto who = user({"a"}, {250});
+  EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 250U);
+  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {200, 300}, 100)}}, 50);
+  EXPECT_EQ(gids(recovery), std::vector<Gid>{300});
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
 }
 
 TEST(RecoveryById, OfAnotherEpochIsAReset) {
   const auto recovery =
-      recover(IdCursor{{"x", 100}}, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+      recover(id_cursor({"x", 100}), user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_TRUE(recovery.events.empty());
 }
 
-TEST(RecoveryById, OneThatWasNeverGivenOutSetsNoFloorAboveWhatWasPublished) {
-  const auto recovery = recover(IdCursor{{"e", Gid{1} << 52U}}, user({"a", "b"}),
+TEST(RecoveryById, OneThatWasNeverGivenOutIsAReset) {
+  const auto recovery = recover(id_cursor({"e", Gid{1} << 52U}), user({"a", "b"}),
                                 {"e", 50, {kept("a", {}, 100), kept("b", {}, 300)}}, 50);
-  EXPECT_EQ(recovery.floor, 300U);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}, {"b", Verdict::reset}}));
+  EXPECT_EQ(recovery.snapshot, 300U);
+  EXPECT_EQ(recovery.floor, 0U);
+}
+
+TEST(RecoveryOfAnUnreadableCursor, IsAReset) {
+  Cursor cursor;
+  cursor.basis = UnreadableCursor{};
+  EXPECT_GT(recovery_question(cursor, user({"a"}), 50).reads[0].after, Gid{1} << 52U);
+  const auto recovery = recover(cursor, user({"a"}), {"e", 50, {{"a", 300, {}}}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
+  EXPECT_EQ(recovery.next.earlier, Basis(UnreadableCursor{}));
 }
 
 TEST(RecoveryOfAFirstConnect, OwesNothingThatWasBefore) {
-  const auto recovery = recover(NoCursor{}, user({"a"}, {4}), {"e", 50, {{"a", 300, {}}}}, 50);
+  const auto recovery = recover(Cursor{}, user({"a"}, {4}), {"e", 50, {{"a", 300, {}}}}, 50);
   EXPECT_TRUE(recovery.events.empty());
   EXPECT_FALSE(recovery.recovered);
-  EXPECT_EQ(recovery.next, (Pid{"u1", "", "e", 50, {{"a", 4, 300}}}));
-}
-
-TEST(Catchup, SaysWhatWasSentAndHowEachProgramStands) {
-  Recovery recovery;
-  recovery.recovered = true;
-  recovery.events.resize(2);
-  recovery.verdicts = {{"a\"b", Verdict::recovered}, {"c", Verdict::left}};
-  EXPECT_EQ(catchup_arguments(recovery), R"(["catchup",{"recovered":true,"replayed":2,"programs":)"
-                                         R"({"a\"b":"recovered","c":"left"}}])");
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
+  EXPECT_EQ(recovery.next.here, (Snapshot{"e", 300, {300, {{"a", 4}}}}));
+  EXPECT_EQ(recovery.next.earlier, Basis(NoCursor{}));
 }
 
 }  // namespace

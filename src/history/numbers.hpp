@@ -43,7 +43,8 @@ struct Position {
 std::string event_id(const Epoch& epoch, Gid gid);
 struct EventId {
   Epoch epoch;
-  Gid gid;
+  Gid gid = 0;
+  friend bool operator==(const EventId&, const EventId&) = default;
 };
 /// Nothing unless `text` is exactly what event_id() makes.
 std::optional<EventId> parse_event_id(std::string_view text);

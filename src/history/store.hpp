@@ -81,6 +81,7 @@ struct ReadReply {
   /// The store's own time when it was read, in microseconds since 1970. Nothing beyond it has been
   /// numbered, but for numbers that run ahead by less than a second.
   Gid clock = 0;
+  Gid last = 0;  ///< The greatest number given out in this epoch, in any program; 0: not known.
 };
 
 /// Orders the claims to one socket id: each is greater than all before it.

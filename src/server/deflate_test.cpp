@@ -39,6 +39,9 @@ class DeflateTest : public GatewayFixture {
     auto client = deflating();
     client->write_text("40{\"token\":\"" + token(user) + "\"" + more + "}");
     EXPECT_THAT(message(*client), StartsWith("40{\"sid\":"));
+    if (more.empty()) {
+      EXPECT_THAT(message(*client), StartsWith("42[\"catchup\","));
+    }
     return client;
   }
   /// The next message; `compressed_` says how it came.

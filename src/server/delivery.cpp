@@ -146,6 +146,7 @@ void Delivery::read(std::vector<history::ReadRequest> reads) {
 
 void Delivery::close(const gateway::CloseMembers& members) {
   deliver();
+  if (members.program.empty()) handed_ = 0;  // another epoch counts anew
   const auto sockets = members.program.empty()
                            ? parts_.sockets.all(main_namespace)
                            : parts_.sockets.members(main_namespace, room_of(members.program));
@@ -236,6 +237,7 @@ void Delivery::deliver() {
     batches.back().packets.push_back(event.packet);
   }
   broadcast(batches);
+  for (const Live& event : live) handed_ = std::max(handed_, event.gid);
 }
 
 void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {

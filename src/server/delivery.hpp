@@ -74,6 +74,8 @@ class Delivery final : public history::Listener, public TurnUser {
   void gather_for(Duration window) { window_ = window; }
   /// Hands what was heard since the last call to the members, in order.
   void deliver();
+  /// The greatest number whose event, and all before it, have been handed to the members here.
+  [[nodiscard]] history::Gid handed() const { return handed_; }
   [[nodiscard]] bool idle() const { return live_.empty(); }
   [[nodiscard]] const gateway::Feed& feed() const { return feed_; }
 
@@ -119,6 +121,7 @@ class Delivery final : public history::Listener, public TurnUser {
   Duration window_{0};
   TimePoint deliver_at_ = never;  ///< With a window: what is held.
   std::vector<Live> live_;
+  history::Gid handed_ = 0;                       ///< Of the present epoch.
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
   history::Gid floor_max_ = 0;
   std::vector<Key> blind_;  ///< Sockets that could not ask; also some that have gone.

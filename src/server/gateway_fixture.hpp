@@ -76,10 +76,19 @@ class GatewayFixture : public testing::Test {
     EXPECT_THAT(client->read_frame(), testing::StartsWith("0{\"sid\":"));
     return client;
   }
-  std::unique_ptr<LoopbackClient> member(std::string_view user, const std::string& more = "") {
+  /// A client that has read CONNECT; `more` goes into its auth.
+  std::unique_ptr<LoopbackClient> opened_with(std::string_view user, const std::string& more) {
     auto client = opened();
     client->write_text("40{\"token\":\"" + token(user) + "\"" + more + "}");
     EXPECT_THAT(client->read_frame(), testing::StartsWith("40{\"sid\":"));
+    return client;
+  }
+  /// Has been told that it joined, unless its auth holds `more`: a cursor.
+  std::unique_ptr<LoopbackClient> member(std::string_view user, const std::string& more = "") {
+    auto client = opened_with(user, more);
+    if (more.empty()) {
+      EXPECT_THAT(client->read_frame(), testing::StartsWith("42[\"catchup\","));
+    }
     return client;
   }
   /// `more`: header lines, each with its CRLF.

@@ -27,8 +27,7 @@ socketio::ClientOptions client_options(const GatewayOptions& options) {
 }
 
 gateway::AdmissionOptions admission_options(const GatewayOptions& options) {
-  return {options.admission_deadline, std::chrono::milliseconds(250), options.replay_timestamp_max,
-          options.payload_bytes_max / 2};
+  return {options.admission_deadline, std::chrono::milliseconds(250), options.replay_timestamp_max};
 }
 
 history::Retention retention_options(const GatewayOptions& options) {

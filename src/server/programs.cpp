@@ -1,6 +1,7 @@
 #include "server/programs.hpp"
 
 #include "base/json_text.hpp"
+#include "gateway/catchup.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -9,7 +10,9 @@ namespace crier::server {
 
 namespace {
 
-constexpr std::size_t fences_max = 1000;  // asked for at once
+constexpr std::size_t fences_max = 1000;                   // asked for at once
+constexpr std::chrono::milliseconds save_interval{1'000};  // between two batches of positions
+constexpr std::size_t nonce_bytes = 4;
 
 std::size_t hash_of(std::string_view sid) { return std::hash<std::string_view>()(sid); }
 
@@ -27,7 +30,7 @@ struct Programs::Pending {
 };
 
 Programs::Programs(const Parts& parts, const gateway::AdmissionOptions& options)
-    : parts_(parts), options_(options) {
+    : parts_(parts), options_(options), sessions_(parts.seal) {
   parts.worker.add_turn_user(*this);
   parts.delivery.set_claim_user(*this);
 }
@@ -89,6 +92,11 @@ void Programs::perform(Key session, gateway::Command command) {
     look_ups.waiting.push_back(self);
   } else if (const auto* claimed = std::get_if<gateway::Claim>(&command)) {
     claim(pending, claimed->sid);
+  } else if (const auto* load = std::get_if<gateway::LoadPosition>(&command)) {
+    load_position(pending, *load);
+  } else if (const auto* witness = std::get_if<gateway::Witness>(&command)) {
+    parts_.history.witnessed(witness->id.epoch, witness->id.gid);
+    perform(session, pending.machine.witnessed());
   } else if (auto* read = std::get_if<gateway::ReadHistory>(&command)) {
     ask(pending, std::move(read->question));
   } else if (const auto* wait = std::get_if<gateway::Wait>(&command)) {
@@ -154,6 +162,18 @@ void Programs::claim(Pending& pending, const std::string& sid) {
   });
 }
 
+void Programs::load_position(Pending& pending, const gateway::LoadPosition& load) {
+  const Waiting self{pending.ticket.session, pending.serial};
+  parts_.history.load_position(
+      load.user, load.session,
+      [this, self](const Result<std::string, history::StoreError>& position) {
+        Pending* asker = find(self);
+        if (asker == nullptr) return;
+        parts_.worker.update_now();
+        perform(self.session, asker->machine.position_loaded(position, parts_.worker.now()));
+      });
+}
+
 void Programs::ask(Pending& pending, gateway::Question question) {
   const Waiting self{pending.ticket.session, pending.serial};
   const auto answer = [this, self](const Result<history::ReadReply, history::StoreError>& reply) {
@@ -190,10 +210,12 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
     parts_.engine.close(ticket.session, engineio::CloseReason::slow_reader, true);
     return;
   }
-  const Key socket = accept(ticket, admitted);
+  const std::string nonce =
+      admitted.nonce.empty() ? parts_.sockets.make_id().substr(0, nonce_bytes) : admitted.nonce;
+  const Key socket = accept(ticket, admitted, nonce);
   if (parts_.sockets.session_of(socket) == 0) return;
   parts_.delivery.set_floor(socket, admitted.recovery.floor);
-  catch_up(socket, admitted);
+  catch_up(socket, admitted, nonce);
   if (parts_.sockets.session_of(socket) == 0) return;
   for (const auto& program : admitted.user.programs) {
     parts_.sockets.join(socket, room_of(program));
@@ -206,28 +228,25 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
                      {"replayed", std::to_string(admitted.recovery.events.size())}});
 }
 
-Key Programs::accept(const Ticket& ticket, const gateway::Admit& admitted) {
+Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, const std::string& nonce) {
   const bool recovered = admitted.recovery.recovered;
   std::string id = recovered ? admitted.claimed : parts_.sockets.make_id();
+  gateway::Pid& next = admitted.recovery.next;
+  next.sid = id;
+  next.nonce = nonce;
   std::string pid = admitted.pid;
-  if (!recovered && admitted.has_pid) {
-    gateway::Pid next = admitted.recovery.next;
-    next.sid = id;
-    pid = parts_.seal.seal(next);
-    if (pid.size() > std::min(gateway::PidSeal::bytes_max, options_.pid_bytes_max)) {
-      parts_.worker.log(LogLevel::warning, "a pid would be too large: the client cannot recover",
-                        {{"user", admitted.user.id}, {"bytes", std::to_string(pid.size())}});
-      pid.clear();
-    }
-  }
+  if (!recovered && admitted.has_pid) pid = parts_.seal.seal(next, admitted.user.id);
   const Key socket = parts_.sockets.accept(ticket, id, pid);
-  if (!pid.empty() && parts_.sockets.session_of(socket) != 0) {
-    owners_.emplace(hash_of(id), Owner{socket, recovered ? admitted.fence : 0});
+  if (parts_.sockets.session_of(socket) == 0) return socket;
+  if (!pid.empty()) owners_.emplace(hash_of(id), Owner{socket, recovered ? admitted.fence : 0});
+  if (!admitted.session.empty() && admitted.has_pid) {
+    sessions_.add(socket, admitted.user.id, admitted.session, std::move(next));
+    save_positions();  // before the client can be cut off
   }
   return socket;
 }
 
-void Programs::catch_up(Key socket, const gateway::Admit& admitted) {
+void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce) {
   std::size_t replayed = 0;
   for (const auto& event : admitted.recovery.events) {
     const Packet& packet = parts_.delivery.encoded(admitted.epoch, event);
@@ -237,12 +256,33 @@ void Programs::catch_up(Key socket, const gateway::Admit& admitted) {
   }
   Metrics& metrics = parts_.worker.metrics();
   metrics.replayed += replayed;
-  if (!admitted.tell) return;
   for (const auto& [program, verdict] : admitted.recovery.verdicts) {
     Metrics::count(metrics.verdicts, to_string(verdict));
   }
-  const auto arguments = gateway::catchup_arguments(admitted.recovery);
+  std::string position;
+  if (admitted.has_pid) {
+    position = gateway::position_text({admitted.epoch, admitted.recovery.snapshot}, nonce);
+  }
+  const auto arguments = gateway::catchup_arguments(admitted.recovery, position);
   parts_.sockets.send(socket, make_packet(main_namespace, arguments), true);
+}
+
+// Sessions whose clients cannot say where they stand.
+
+void Programs::pinged(Key socket) {
+  if (!sessions_.empty()) sessions_.pinged(socket, parts_.delivery.handed());
+}
+
+void Programs::ponged(Key socket) {
+  if (sessions_.empty()) return;
+  sessions_.ponged(socket);
+  if (!sessions_.has_changed() || save_positions_at_ != never) return;
+  save_positions_at_ = parts_.worker.now() + save_interval;
+}
+
+void Programs::save_positions() {
+  save_positions_at_ = never;
+  parts_.history.save_positions(sessions_.take_changed());
 }
 
 // Claims. The highest fence owns a socket id; whoever has it with a lower one loses its transport,
@@ -314,13 +354,15 @@ void Programs::tick(TimePoint now) {
     if (pending != nullptr) perform(waiting.session, pending->machine.tick());
   }
   look_up_wanted();
+  if (save_positions_at_ <= now) save_positions();
   if (ask_fences_at_ > now) return;
   ask_fences_at_ = never;
   claims_heard();
 }
 
 TimePoint Programs::deadline() const {
-  return waits_.empty() ? ask_fences_at_ : std::min(ask_fences_at_, waits_.begin()->first);
+  const TimePoint next = std::min(ask_fences_at_, save_positions_at_);
+  return waits_.empty() ? next : std::min(next, waits_.begin()->first);
 }
 
 // Sockets.
@@ -337,6 +379,7 @@ void Programs::ack(Key /*socket*/, socketio::AckReceived& /*ack*/) {}
 
 void Programs::left(Key socket, std::string_view id, std::string_view /*reason*/) {
   parts_.delivery.forget(socket);
+  sessions_.remove(socket);
   const auto [first, last] = owners_.equal_range(hash_of(id));
   const auto mine =
       std::find_if(first, last, [&](const auto& entry) { return entry.second.socket == socket; });

@@ -3,6 +3,7 @@
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
 #include "gateway/admission.hpp"
+#include "gateway/sessions.hpp"
 #include "server/delivery.hpp"
 #include "server/sockets.hpp"
 
@@ -40,6 +41,8 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   void withdrawn(const Ticket& ticket) override;
   void event(Key socket, socketio::EventReceived& event) override;
   void ack(Key socket, socketio::AckReceived& ack) override;
+  void pinged(Key socket) override;
+  void ponged(Key socket) override;
   void left(Key socket, std::string_view id, std::string_view reason) override;
 
   // TurnUser.
@@ -73,10 +76,12 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   void look_up(const std::string& user);
   void looked_up(const std::vector<Waiting>& askers, const UserAnswer& answer);
   void claim(Pending& pending, const std::string& sid);
+  void load_position(Pending& pending, const gateway::LoadPosition& load);
   void ask(Pending& pending, gateway::Question question);
   void admit(Pending& pending, gateway::Admit& admit);
-  Key accept(const Ticket& ticket, const gateway::Admit& admitted);
-  void catch_up(Key socket, const gateway::Admit& admitted);
+  Key accept(const Ticket& ticket, gateway::Admit& admitted, const std::string& nonce);
+  void catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce);
+  void save_positions();
   void refuse(Pending& pending, const gateway::Refuse& refuse);
   void give_up(Key session, std::string_view reason);
   void close(Key socket);
@@ -91,6 +96,8 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   std::vector<std::string> wanted_;          ///< Users to look up at the end of the turn.
   std::uint64_t serial_ = 0;
   TimePoint ask_fences_at_ = never;  ///< Again, because the store did not answer.
+  gateway::Sessions sessions_;       ///< By socket.
+  TimePoint save_positions_at_ = never;
   /// By a hash of the socket's id: who has a pid, and who is claiming one.
   std::unordered_multimap<std::size_t, Owner> owners_;
   std::unordered_multimap<std::size_t, Waiting> claiming_;

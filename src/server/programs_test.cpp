@@ -9,6 +9,7 @@
 #include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <map>
 #include <thread>
 
 namespace crier::server {
@@ -64,9 +65,18 @@ class SlowHistory final : public history::HistoryStore {
     store.fences(std::move(sids), std::move(done));
   }
 
+  void save_positions(std::vector<history::SessionPosition> positions) override {
+    for (auto& position : positions) kept[position.user + "/" + position.session] = position.value;
+  }
+  void load_position(const std::string& user, const std::string& session,
+                     std::function<void(Result<std::string, history::StoreError>)> done) override {
+    done(kept[user + "/" + session]);
+  }
+
   WallTime clock = 1'000'000'000;
   history::MemoryStore store{{}, [this] { return clock += 1000; }, Random::seeded(7)};
   bool up = true;
+  std::map<std::string, std::string> kept;
   std::size_t asked = 0;
   std::size_t fences_asked = 0;
   std::deque<std::pair<std::vector<history::ReadRequest>, Read>> open;
@@ -118,8 +128,15 @@ class ProgramsTest : public testing::Test {
     }
     const std::string connect = client->read_frame();
     EXPECT_THAT(connect, StartsWith("40{\"sid\":"));
+    const std::string catchup = client->read_frame();
+    EXPECT_THAT(catchup, StartsWith("42[\"catchup\","));
+    offset = json::unquote(json::elements(catchup.substr(2))->back()).value();
     pid = json::unquote(*json::member(std::string_view(connect).substr(2), "pid")).value();
     return client;
+  }
+  /// What the official client adds to its auth.
+  [[nodiscard]] std::string cursor(const std::string& pid) const {
+    return R"(,"pid":")" + pid + R"(","offset":")" + offset + '"';
   }
   /// Answers the oldest look-up with a member of p1; false if none comes.
   bool look_up() {
@@ -133,7 +150,7 @@ class ProgramsTest : public testing::Test {
       if (memberships.open.empty()) return false;
       const auto [user, done] = std::move(memberships.open.front());
       memberships.open.pop_front();
-      done(std::optional(access::User{user, "", "", true, {"p1"}, {1}}));
+      done(std::optional(access::User{user, "", "", true, {"p1"}}));
       return true;
     });
   }
@@ -141,6 +158,17 @@ class ProgramsTest : public testing::Test {
     on_loop([&] {
       history.append({"p1", Bytes("{\"event\":\"" + event + "\",\"programId\":\"p1\"}"), {}},
                      [](const auto&) {});
+      return true;
+    });
+  }
+  /// As if every socket had got a ping and answered it, and the batch of positions were due.
+  void ping_all() {
+    on_loop([this] {
+      for (const Key socket : sockets.all(main_namespace)) {
+        programs.pinged(socket);
+        programs.ponged(socket);
+      }
+      programs.tick(programs.deadline());
       return true;
     });
   }
@@ -171,6 +199,7 @@ class ProgramsTest : public testing::Test {
   Programs programs{{worker, engine, sockets, memberships, history, delivery, verifier, seal,
                      [] { return WallTime{0}; }},
                     {}};
+  std::string offset;  ///< Of the latest member().
   std::thread thread;
 };
 
@@ -209,22 +238,24 @@ TEST_F(ProgramsTest, SendsConnectThenTheReplayThenCatchupThenWhatIsNew) {
     EXPECT_EQ(away->read(2), std::string("\x88\x00", 2));
   }
   publish("missed:one");
-  const auto back = asking(",\"pid\":\"" + pid + "\"");
+  const auto back = asking(cursor(pid));
   publish("missed:two");
   look_up();
   publish("new:one");
   EXPECT_THAT(back->read_frame(), AllOf(StartsWith("40{\"sid\":"), HasSubstr(pid)));
   EXPECT_THAT(back->read_frame(), StartsWith(R"(42["missed:one",)"));
   EXPECT_THAT(back->read_frame(), StartsWith(R"(42["missed:two",)"));
-  EXPECT_EQ(back->read_frame(),
-            R"(42["catchup",{"recovered":true,"replayed":2,"programs":{"p1":"recovered"}}])");
+  EXPECT_THAT(
+      back->read_frame(),
+      StartsWith(
+          R"(42["catchup",{"recovered":true,"replayed":2,"programs":{"p1":"recovered"}},")"));
   EXPECT_THAT(back->read_frame(), StartsWith(R"(42["new:one",)"));
 }
 
 TEST_F(ProgramsTest, AClaimTakesThePidOver) {
   std::string pid;
   const auto first = member(pid);
-  const auto second = asking(",\"pid\":\"" + pid + "\"");
+  const auto second = asking(cursor(pid));
   look_up();
   EXPECT_TRUE(first->closed());
   while (answer()) {
@@ -237,9 +268,9 @@ TEST_F(ProgramsTest, OfTwoThatClaimAtOnceTheLaterStays) {
   {
     const auto away = member(pid);
   }
-  const auto first = asking(",\"pid\":\"" + pid + "\"");
+  const auto first = asking(cursor(pid));
   look_up();
-  const auto second = asking(",\"pid\":\"" + pid + "\"");
+  const auto second = asking(cursor(pid));
   look_up();
   EXPECT_TRUE(first->closed());
   while (answer()) {
@@ -276,6 +307,41 @@ TEST_F(ProgramsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
   const auto client = asking("");
   look_up();
   EXPECT_THAT(client->read_frame(), AllOf(StartsWith("40{\"sid\":"), Not(HasSubstr("pid"))));
+  EXPECT_EQ(client->read_frame(),
+            R"(42["catchup",{"recovered":false,"replayed":0,"programs":{"p1":"joined"}}])");
+}
+
+// Sessions of clients that cannot say where they stand.
+
+TEST_F(ProgramsTest, ASessionIsCaughtUpFromItsLastAnsweredPing) {
+  const auto frames_of = [this](std::size_t count) {
+    const auto client = asking(R"(,"session":"device")");
+    look_up();
+    while (answer()) {
+    }
+    std::vector<std::string> frames;
+    for (std::size_t i = 0; i < count; ++i) frames.push_back(client->read_frame());
+    return frames;
+  };
+  EXPECT_THAT(frames_of(2)[1], HasSubstr(R"({"p1":"joined"})"));
+  publish("missed:one");
+  // Nobody knows that the first word was heard, so it is repeated, and nothing is lost.
+  auto frames = frames_of(3);
+  EXPECT_THAT(frames[0], StartsWith("40{\"sid\":"));
+  EXPECT_THAT(frames[1], StartsWith(R"(42["missed:one",)"));
+  EXPECT_THAT(frames[2], HasSubstr(R"("replayed":1,"programs":{"p1":"joined"})"));
+  {
+    const auto client = asking(R"(,"session":"device")");
+    look_up();
+    for (int i = 0; i < 3; ++i) client->read_frame();
+    publish("seen:one");
+    EXPECT_THAT(client->read_frame(), StartsWith(R"(42["seen:one",)"));
+    ping_all();
+  }
+  publish("missed:two");
+  frames = frames_of(3);
+  EXPECT_THAT(frames[1], StartsWith(R"(42["missed:two",)")) << "what was before the ping is there";
+  EXPECT_THAT(frames[2], HasSubstr(R"("replayed":1,"programs":{"p1":"recovered"})"));
 }
 
 TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
@@ -285,6 +351,7 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
   const auto blind = asking("");
   look_up();
   EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
+  EXPECT_THAT(blind->read_frame(), StartsWith("42[\"catchup\","));
   on_loop([this] {
     history.up = true;
     delivery.tick(worker.loop().now() + std::chrono::seconds(10));  // the next comparison
@@ -302,6 +369,7 @@ TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) 
   const auto blind = asking("");
   look_up();
   EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
+  EXPECT_THAT(blind->read_frame(), StartsWith("42[\"catchup\","));
   on_loop([this] { return history.up = true; });
   std::string pid;
   const auto next = member(pid);

@@ -42,7 +42,7 @@ void Checker::connected(Client& client, bool recovered) {
   view.recovered = recovered;
   view.replayed = 0;
   view.buffered.clear();
-  view.awaits_verdicts = view.cursor != CursorIs::none;
+  view.awaits_verdicts = true;
   parts_.counts.add(recovered ? "recovered" : "told or new");
   parts_.world.trace(client.name(), recovered ? "recovered" : "connected anew");
   if (recovered && view.cursor != CursorIs::pid) violation(client, "recovered without a pid");
@@ -63,7 +63,10 @@ void Checker::disconnected(Client& client, std::string_view reason) {
   parts_.counts.add("closed: " + std::string(reason));
   if (!std::exchange(view.connected, false)) return;
   // The verdicts never came: what it was told holds for every program.
-  if (view.awaits_verdicts && !view.recovered) settle(client, view, {});
+  if (view.awaits_verdicts && !view.recovered) {
+    settle(client, view, {});
+    view.unheard = true;
+  }
   view.awaits_verdicts = false;
 }
 
@@ -216,6 +219,7 @@ void Checker::catchup(Client& client, View& view, std::string_view word) {
   }
   for (const auto& [program, verdict] : verdicts) check_verdict(client, view, program, verdict);
   check_absent(client, view, verdicts);
+  view.unheard = false;
   if (!view.recovered) return settle(client, view, verdicts);
   for (const auto& [program, verdict] : verdicts) {
     if (verdict == "left") view.segments.erase(program);
@@ -256,6 +260,19 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
          }) > replay_timestamp_max;
 }
 
+/// Whether the membership's clock says that it began after a cursor that knows no memberships.
+bool Checker::began_after_cursor(const View& view, const std::vector<Membership>& memberships) {
+  history::Gid cursor = 0;
+  if (view.cursor == CursorIs::id) {
+    cursor = history::parse_event_id(view.cursor_id).value_or(history::EventId{}).gid;
+  } else if (view.cursor == CursorIs::timestamp) {
+    cursor = static_cast<history::Gid>(view.timestamp_ms) * 1000;
+  } else {
+    return false;
+  }
+  return !memberships.empty() && Members::since(memberships.back()) > cursor;
+}
+
 void Checker::check_verdict(const Client& client, const View& view, const std::string& program,
                             std::string_view verdict) {
   const auto& memberships = parts_.members.of(client.options().user, program);
@@ -272,10 +289,12 @@ void Checker::check_verdict(const Client& client, const View& view, const std::s
   if (!any([&](const Membership& m) { return m.touches(view.sent, view.connected_at); })) {
     told("and was no member");
   }
+  if (view.unheard) return;
   const auto segment = view.segments.find(program);
   const TimePoint known_from =
       segment == view.segments.end() ? view.pid_from : segment->second.admitted_from;
   if (verdict == "joined") {
+    if (view.cursor == CursorIs::none || began_after_cursor(view, memberships)) return;
     if (any([&](const Membership& m) { return m.covers(known_from, view.connected_at); })) {
       told("and was a member all the time");
     }

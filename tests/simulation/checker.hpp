@@ -87,6 +87,7 @@ class Checker final : public Application {
     bool connected = false;
     bool recovered = false;
     bool awaits_verdicts = false;
+    bool unheard = false;  ///< Verdicts of an earlier connection never came: they are repeated.
     std::size_t replayed = 0;
     std::vector<Received> buffered;  ///< Since CONNECT, until the verdicts come.
     TimePoint pid_from{};            ///< When the admission that gave the pid began.
@@ -105,6 +106,8 @@ class Checker final : public Application {
                      std::string_view verdict);
   void check_absent(const Client& client, const View& view,
                     const std::map<std::string, std::string>& verdicts);
+  [[nodiscard]] static bool began_after_cursor(const View& view,
+                                               const std::vector<Membership>& memberships);
   [[nodiscard]] bool gap_has_cause(const View& view, const std::string& program) const;
   void settle(const Client& client, View& view, const std::map<std::string, std::string>& verdicts);
 

@@ -37,6 +37,8 @@ class Members {
   void grant(const std::string& user, const std::string& program);
   void revoke(const std::string& user, const std::string& program);
   [[nodiscard]] access::User look_up(const std::string& user) const;
+  /// When it began, as the membership source says it.
+  [[nodiscard]] static std::uint64_t since(const Membership& membership);
   /// All that ever were, in order.
   [[nodiscard]] const std::vector<Membership>& of(const std::string& user,
                                                   const std::string& program) const;

@@ -1,0 +1,51 @@
+#pragma once
+
+// Up to where clients have received everything that cannot say so themselves: those that give
+// `auth.session`. What was sent before a ping has arrived when its pong comes. Pure.
+
+#include "gateway/pid.hpp"
+#include "history/store.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace crier::gateway {
+
+class Sessions {
+ public:
+  using Key = std::uint64_t;  ///< The caller's, one for each socket.
+
+  explicit Sessions(const PidSeal& seal) : seal_(seal) {}
+
+  /// The socket of this session was admitted; `pid` says where it stands now.
+  void add(Key socket, std::string user, std::string session, Pid pid);
+  /// A ping was sent, after everything up to `gid`.
+  void pinged(Key socket, history::Gid gid);
+  /// It was answered: everything before it has been received, and heard.
+  void ponged(Key socket);
+  void remove(Key socket);
+
+  [[nodiscard]] bool empty() const { return sockets_.empty(); }
+  [[nodiscard]] bool has_changed() const { return !changed_.empty(); }
+  /// What is to be saved: the newest position of each session that has changed since the last call.
+  std::vector<history::SessionPosition> take_changed();
+
+ private:
+  struct Socket {
+    std::string user;
+    std::string session;
+    Pid pid;
+    history::Gid pinged = 0;
+    bool awaits_pong = false;
+  };
+  void changed(const Socket& socket);
+
+  const PidSeal& seal_;
+  std::unordered_map<Key, Socket> sockets_;
+  std::map<std::pair<std::string, std::string>, std::string> changed_;  ///< By user and session.
+};
+
+}  // namespace crier::gateway
