@@ -24,6 +24,8 @@ class MemoryStore final : public HistoryStore {
   void read(std::vector<ReadRequest> requests,
             std::function<void(Result<ReadReply, StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return true; }
+  /// At once, and never again.
+  void when_available(std::function<void()> call) override { call(); }
 
   void listen(Listener& listener) override;
   void subscribe(const std::string& program) override;

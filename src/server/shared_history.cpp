@@ -1,5 +1,7 @@
 #include "server/shared_history.hpp"
 
+#include "base/assert.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -237,6 +239,7 @@ void HistoryLink::read(std::vector<history::ReadRequest> requests,
 }
 
 bool HistoryLink::available() const { return shared_.available_; }
+void HistoryLink::when_available(std::function<void()> /*call*/) { CRIER_ASSERT(false); }
 bool HistoryLink::hears() const { return shared_.hears_; }
 
 void HistoryLink::listen(history::Listener& listener) {

@@ -87,6 +87,8 @@ class HistoryLink final : public history::HistoryStore {
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   /// As the home saw it last. False: calls fail, but not at once.
   [[nodiscard]] bool available() const override;
+  /// Never: who has something to send first lives at the home, and asks the store itself.
+  void when_available(std::function<void()> call) override;
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;

@@ -72,7 +72,11 @@ void StoreLink::connected(Connection& connection) {
   if (&connection == &commands_) {
     std::vector<std::uint64_t> waiting;
     for (const auto& [number, append] : appends_) waiting.push_back(number);
-    for (const auto number : waiting) send(number);
+    const std::weak_ptr<bool> mark = alive_;
+    if (when_available_) when_available_();
+    for (const auto number : waiting) {
+      if (!mark.expired()) send(number);
+    }
     return;
   }
   round_trip(subscriber_, [this] {
@@ -146,6 +150,12 @@ void StoreLink::down(Connection& connection) {
   const auto probes = std::exchange(probes_, {});
   listener_->lost();
   for (const auto& [number, done] : probes) done(false);
+}
+
+void StoreLink::when_available(std::function<void()> call) {
+  CRIER_ASSERT(!when_available_);
+  when_available_ = std::move(call);
+  if (commands_.up) when_available_();
 }
 
 void StoreLink::server_gone() {

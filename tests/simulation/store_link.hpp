@@ -32,6 +32,7 @@ class StoreLink final : public history::HistoryStore {
   void read(std::vector<history::ReadRequest> requests,
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return commands_.up; }
+  void when_available(std::function<void()> call) override;
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;
@@ -126,6 +127,7 @@ class StoreLink final : public history::HistoryStore {
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t next_call_ = 1;
   std::string run_id_;
+  std::function<void()> when_available_;
   history::Gid seen_ = 0;
   history::Epoch epoch_;
   history::Gid seen_in_epoch_ = 0;

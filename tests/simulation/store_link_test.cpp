@@ -105,6 +105,17 @@ TEST_F(StoreLinkTest, NoticesASilentSubscriber) {
   subject.wait([this] { return heard.count("lost") == 1; });
 }
 
+TEST_F(StoreLinkTest, TellsWheneverItHasBecomeAvailable) {
+  int called = 0;
+  subject.link->when_available([&] {
+    EXPECT_TRUE(subject.link->available());
+    ++called;
+  });
+  EXPECT_EQ(called, 1) << "it was";
+  subject.link->drop_commands();
+  subject.wait([&] { return called == 2; });
+}
+
 TEST_F(StoreLinkTest, BeginsAnEpochWithAnotherInstance) {
   const auto before = append_during([] {});
   subject.model->restart(StoreModel::Loss::nothing, milliseconds(10));

@@ -57,6 +57,7 @@ class RedisHistory final : public history::HistoryStore,
   void read(std::vector<history::ReadRequest> requests,
             std::function<void(Result<ReadReply, StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return available_; }
+  void when_available(std::function<void()> call) override;
 
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override { subscriber_->subscribe(program); }
@@ -124,6 +125,7 @@ class RedisHistory final : public history::HistoryStore,
   const LogSink log_;
 
   bool available_ = false;
+  std::function<void()> when_available_;
   bool told_outage_ = false;
   bool told_failure_ = false;
   bool scripts_lost_ = false;  ///< New calls wait until those in flight are answered, so that none
@@ -210,7 +212,17 @@ void RedisHistory::become_available() {
   available_ = true;
   told_failure_ = false;
   log_end_of_outage();
+  const std::weak_ptr<bool> mark = alive_;
+  if (when_available_) when_available_();
+  if (mark.expired()) return;
+  send_batch();  // what was asked for in that call goes first
   send_waiting();
+}
+
+void RedisHistory::when_available(std::function<void()> call) {
+  CRIER_ASSERT(!when_available_);
+  when_available_ = std::move(call);
+  if (available_) when_available_();
 }
 
 void RedisHistory::on_lost(const std::string& why) {

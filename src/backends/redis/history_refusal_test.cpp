@@ -225,6 +225,23 @@ TEST_F(RedisHistoryRefusal, RetriesAnAppendWithItsTokenBeforeNewerOnes) {
   EXPECT_LT(first, second);
 }
 
+TEST_F(RedisHistoryRefusal, SendsFirstWhatIsAskedForWhenItBecomesAvailable) {
+  int called = 0;
+  store->when_available([&] {
+    if (++called == 2) begin_append("marker");
+  });
+  make_available();
+  begin_append("first");
+  wait_calls(1);
+  peer().close();
+  wait_next_connection();
+  make_available();
+  wait_calls(2);
+  EXPECT_EQ(called, 2);
+  const std::size_t marker = peer().received.find("socket:events:token:1:p:marker");
+  EXPECT_LT(marker, peer().received.find("socket:events:token:1:p:first"));
+}
+
 TEST_F(RedisHistoryRefusal, LetsNothingOvertakeAnAppendWhoseScriptWasLost) {
   make_available();
   begin_append("a");
