@@ -88,8 +88,9 @@ class FeedTest : public testing::Test {
     return kept;
   }
   static Kept top(std::string program, Gid gid) { return {std::move(program), gid, {}}; }
-  void read(std::vector<Kept> programs, const std::string& epoch = "e1", Gid floor = 0) {
-    feed.store_read(ReadReply{epoch, floor, std::move(programs)}, now);
+  void read(std::vector<Kept> programs, const std::string& epoch = "e1", Gid floor = 0,
+            Gid clock = 0) {
+    feed.store_read(ReadReply{epoch, floor, std::move(programs), clock}, now);
   }
   void ask(std::uint64_t question, std::vector<std::pair<std::string, Gid>> reads,
            const std::string& epoch = "", Gid cursor = 0) {

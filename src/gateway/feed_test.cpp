@@ -178,6 +178,34 @@ TEST_F(FeedTest, LetsGoOfAProgramAfterLingering) {
   EXPECT_EQ(feed.program_count(), 0U);
 }
 
+TEST_F(FeedTest, AnswersWithTheLatestClockAndNoNumberAheadOfIt) {
+  const auto clock = [this] {
+    ask(7, {{"p", after_everything}});
+    const FeedCommand command = feed.next_command();
+    return std::get<Answered>(command).reply->clock;
+  };
+  ask(1, {{"p", after_everything}});
+  feed.subscribed("p");
+  commands();
+  read({top("p", 8)}, "e1", 0, 50);
+  commands();
+  EXPECT_EQ(clock(), 50U);
+  members.insert("p");
+  hear("p", 60, 8);
+  commands();
+  EXPECT_EQ(clock(), 60U);
+  ask(2, {{"p", 2}}, "e1", 2);
+  commands();
+  read({kept("p", {8, 60})}, "e1", 0, 40);
+  commands();
+  EXPECT_EQ(clock(), 60U) << "a clock that stepped back takes no number back";
+  hear("p", 90, 60, "e2");
+  commands();
+  read({top("p", 30)}, "e2", 0, 45);
+  commands();
+  EXPECT_EQ(clock(), 45U) << "but another epoch begins with its own";
+}
+
 TEST_F(FeedTest, OfNoProgramsIsAnsweredAtOnce) {
   ask(1, {});
   EXPECT_THAT(commands(), ElementsAre("answer 1"));

@@ -1,7 +1,7 @@
 #pragma once
 
 // Where events are kept for catch-up. Implementations: MemoryStore (here) and
-// backends/redis/history. All pass the same contract suite (tests/contract/history_contract.hpp).
+// backends/redis/history. All pass the same contract suite (tests/contract/).
 
 #include "base/bytes.hpp"
 #include "crier/result.hpp"
@@ -78,8 +78,8 @@ struct ReadReply {
   /// program is whole for a cursor below it. All numbers given out since are above it.
   Gid floor = 0;
   std::vector<Kept> programs;  ///< In the order asked for.
-  /// The store's own time when it was read, in microseconds since 1970. Nothing beyond it has been
-  /// numbered, but for numbers that run ahead by less than a second.
+  /// The store's own time when it was read, in microseconds since 1970, or its greatest number if
+  /// that is ahead of it: nothing beyond it has been numbered.
   Gid clock = 0;
   Gid last = 0;  ///< The greatest number given out in this epoch, in any program; 0: not known.
 };

@@ -221,6 +221,18 @@ TYPED_TEST_P(HistoryContract, KeepsTheOrderOfABurst) {
   EXPECT_EQ(this->kept("a").records.size() + this->kept("b").records.size(), 1000U);
 }
 
+TYPED_TEST_P(HistoryContract, ReadsAClockThatNoNumberIsAheadOf) {
+  this->subject.open({});
+  const Gid before = this->read({}).clock;
+  EXPECT_GT(before, 0U);
+  Gid last = 0;
+  for (int i = 0; i < 50; ++i) {
+    last = this->append("p").position.gid;
+    EXPECT_GE(this->read({}).clock, last);
+  }
+  EXPECT_GE(last, before);
+}
+
 TYPED_TEST_P(HistoryContract, AnswersSeveralProgramsInTheOrderAsked) {
   this->subject.open({});
   this->append("a", R"({"n":1})");
@@ -476,11 +488,12 @@ REGISTER_TYPED_TEST_SUITE_P(
     NumbersAnEventThatIsTooBigToKeep, ForgetsEventsByAgeButNotTheirNumbers,
     AnswersAKnownTokenWithItsFirstResult, NumbersAStormOfOneTokenOnce,
     RefusesAKnownTokenWithAnotherBody, TakesATokenForItsProgramOnly, ForgetsATokenWithItsEvent,
-    KeepsTheOrderOfABurst, AnswersSeveralProgramsInTheOrderAsked, TakesAnyNameApart,
-    ReadsWhatWasAppendedBefore, MayBeCalledFromAnAnswer, HearsEachEventOnceInTheOrderOfAllPrograms,
-    KeepsTheOrderOfABurstThatIsHeard, HearsNothingBeforeSubscribingNorAfterUnsubscribing,
-    MayChangeItsMindAboutASubscription, ListensAnewWhenItIsTold, HearsNothingOfWhatWasNotAppended,
-    HearsOfAnyName, MayBeCalledFromItsListener, MayBeDestroyedByItsListener,
-    FencesEachClaimAboveAllBefore, FencesABurstOfClaimsInTheirOrder, KnowsNoFenceOfAnEmptyList);
+    KeepsTheOrderOfABurst, ReadsAClockThatNoNumberIsAheadOf, AnswersSeveralProgramsInTheOrderAsked,
+    TakesAnyNameApart, ReadsWhatWasAppendedBefore, MayBeCalledFromAnAnswer,
+    HearsEachEventOnceInTheOrderOfAllPrograms, KeepsTheOrderOfABurstThatIsHeard,
+    HearsNothingBeforeSubscribingNorAfterUnsubscribing, MayChangeItsMindAboutASubscription,
+    ListensAnewWhenItIsTold, HearsNothingOfWhatWasNotAppended, HearsOfAnyName,
+    MayBeCalledFromItsListener, MayBeDestroyedByItsListener, FencesEachClaimAboveAllBefore,
+    FencesABurstOfClaimsInTheirOrder, KnowsNoFenceOfAnEmptyList);
 
 }  // namespace crier::history

@@ -429,7 +429,8 @@ TEST_F(RedisHistoryRefusal, TellsTheScriptTheGreatestNumberItKnows) {
   begin_read();
   wait_calls(2);
   EXPECT_NE(peer().received.find("\r\n1700000000123456\r\n"), std::string::npos);
-  answer("*3\r\n" + bulk("epoch--1") + bulk("0") + "*2\r\n" + bulk("1700000000222222") + "*0\r\n");
+  answer("*4\r\n" + bulk("epoch--1") + bulk("0") + bulk("0") + "*2\r\n" + bulk("1700000000222222") +
+         "*0\r\n");
   wait([&] { return reads.size() == 1; });
   begin_append();
   wait_calls(3);

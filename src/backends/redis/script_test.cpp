@@ -168,6 +168,16 @@ TEST_F(RedisServerScript, NumbersAboveTheFloorThoughTheClockStepsBack) {
   EXPECT_EQ(append()->position.gid, floor + 1);
 }
 
+TEST_F(RedisServerScript, ReadsItsClockOrTheLastNumberIfThatIsAhead) {
+  const std::int64_t before = clock();
+  EXPECT_GE(read({})->clock, static_cast<history::Gid>(before));
+  const history::Gid read_clock = read({})->clock;
+  EXPECT_LE(read_clock, static_cast<history::Gid>(clock()));
+  const auto ahead = static_cast<history::Gid>(clock() + 3600 * second);
+  set_meta("last", std::to_string(ahead));
+  EXPECT_EQ(read({})->clock, ahead);
+}
+
 TEST_F(RedisServerScript, KeepsSequenceAndChainInANewEpoch) {
   const auto first = append();
   context = {"run-2", "epoch--2"};
