@@ -37,6 +37,12 @@ struct Program {
   std::unique_ptr<Window> window;
 };
 
+struct Session {
+  std::string name;
+  std::string value;
+  Gid saved = 0;
+};
+
 std::size_t hash(const Bytes& body) { return std::hash<std::string_view>()(body.view()); }
 
 }  // namespace
@@ -75,6 +81,21 @@ struct MemoryStore::State : std::enable_shared_from_this<State> {
                                                            Gid oldest);
   std::pair<Appended, Published> append(AppendRequest request);
   Kept read(ReadRequest request);
+
+  using Sessions = std::list<Session>;
+  using Users = std::unordered_map<std::string, Sessions>;
+  struct SavedAt {
+    Users::iterator user;
+    Sessions::iterator session;
+  };
+  Gid last_saved = 0;
+  Users sessions;  ///< Of each user the one that was saved last stands last.
+  std::map<Gid, SavedAt> sessions_by_age;
+
+  void save(SessionPosition position);
+  void drop(const SavedAt& session);
+  void expire_sessions();
+  [[nodiscard]] std::string load(const std::string& user, const std::string& session) const;
 
   Fence claim(const std::string& sid);
   void expire_claims();
@@ -221,6 +242,41 @@ Fence MemoryStore::State::claim(const std::string& sid) {
   return last_fence;
 }
 
+/// Positions are numbered by the clock, too.
+void MemoryStore::State::expire_sessions() {
+  const Gid oldest = ago(retention.ttl);
+  while (!sessions_by_age.empty() && sessions_by_age.begin()->first < oldest) {
+    drop(sessions_by_age.begin()->second);
+  }
+}
+
+void MemoryStore::State::drop(const SavedAt& session) {
+  const auto [user, at] = session;
+  sessions_by_age.erase(at->saved);
+  user->second.erase(at);
+  if (user->second.empty()) sessions.erase(user);
+}
+
+void MemoryStore::State::save(SessionPosition position) {
+  const auto user = sessions.try_emplace(std::move(position.user)).first;
+  Sessions& all = user->second;
+  auto at = std::ranges::find(all, position.session, &Session::name);
+  if (at == all.end()) at = all.insert(at, Session{std::move(position.session), {}, 0});
+  sessions_by_age.erase(at->saved);
+  all.splice(all.end(), all, at);
+  at->value = std::move(position.value);
+  at->saved = last_saved = std::max(last_saved + 1, ago({}));
+  sessions_by_age.emplace(at->saved, SavedAt{user, at});
+  if (all.size() > retention.sessions_max) drop({user, all.begin()});
+}
+
+std::string MemoryStore::State::load(const std::string& user, const std::string& session) const {
+  const auto found = sessions.find(user);
+  if (found == sessions.end()) return {};
+  const auto at = std::ranges::find(found->second, session, &Session::name);
+  return at == found->second.end() ? std::string() : at->value;
+}
+
 void MemoryStore::State::add_news(std::function<void()> what) { news.push_back(std::move(what)); }
 
 /// Told only if the program is subscribed now and, without a break, still when it is told.
@@ -286,6 +342,18 @@ void MemoryStore::read(std::vector<ReadRequest> requests,
   state.add_news(
       [done = std::move(done), reply = std::move(reply)]() mutable { done(std::move(reply)); });
   state.tell();
+}
+
+void MemoryStore::save_positions(std::vector<SessionPosition> positions) {
+  state_->expire_sessions();
+  for (SessionPosition& position : positions) state_->save(std::move(position));
+}
+
+void MemoryStore::load_position(const std::string& user, const std::string& session,
+                                std::function<void(Result<std::string, StoreError>)> done) {
+  state_->expire_sessions();
+  state_->add_news([done = std::move(done), value = state_->load(user, session)] { done(value); });
+  state_->tell();
 }
 
 void MemoryStore::listen(Listener& listener) {

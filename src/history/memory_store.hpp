@@ -27,6 +27,10 @@ class MemoryStore final : public HistoryStore {
   /// At once, and never again.
   void when_available(std::function<void()> call) override { call(); }
 
+  void save_positions(std::vector<SessionPosition> positions) override;
+  void load_position(const std::string& user, const std::string& session,
+                     std::function<void(Result<std::string, StoreError>)> done) override;
+
   void listen(Listener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;

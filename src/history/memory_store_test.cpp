@@ -1,6 +1,7 @@
 #include "history/memory_store.hpp"
 
 #include "tests/contract/history_contract.hpp"
+#include "tests/contract/sessions_contract.hpp"
 
 #include <deque>
 #include <gtest/gtest.h>
@@ -42,6 +43,7 @@ struct MemorySubject {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, HistoryContract, MemorySubject);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, SessionsContract, MemorySubject);
 
 class MemoryStoreTest : public testing::Test {
  protected:

@@ -88,7 +88,8 @@ struct ReadReply {
 using Fence = std::uint64_t;
 
 /// Up to where one session of a user is known to have received everything. The store does not look
-/// into `value`, which is at most 1 KiB.
+/// into `value`, which is not empty.
+constexpr std::size_t session_value_bytes_max = 1024;
 struct SessionPosition {
   std::string user;
   std::string session;

@@ -238,6 +238,21 @@ void HistoryLink::read(std::vector<history::ReadRequest> requests,
       std::move(done));
 }
 
+void HistoryLink::save_positions(std::vector<history::SessionPosition> positions) {
+  shared_.home_.loop().post([shared = &shared_, positions = std::move(positions)]() mutable {
+    shared->store_.save_positions(std::move(positions));
+  });
+}
+
+void HistoryLink::load_position(const std::string& user, const std::string& session,
+                                std::function<void(Result<std::string, StoreError>)> done) {
+  ask<Result<std::string, StoreError>>(
+      [user, session](history::HistoryStore& store, auto answer) {
+        store.load_position(user, session, std::move(answer));
+      },
+      std::move(done));
+}
+
 bool HistoryLink::available() const { return shared_.available_; }
 void HistoryLink::when_available(std::function<void()> /*call*/) { CRIER_ASSERT(false); }
 bool HistoryLink::hears() const { return shared_.hears_; }

@@ -89,6 +89,9 @@ class HistoryLink final : public history::HistoryStore {
   [[nodiscard]] bool available() const override;
   /// Never: who has something to send first lives at the home, and asks the store itself.
   void when_available(std::function<void()> call) override;
+  void save_positions(std::vector<history::SessionPosition> positions) override;
+  void load_position(const std::string& user, const std::string& session,
+                     std::function<void(Result<std::string, history::StoreError>)> done) override;
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;

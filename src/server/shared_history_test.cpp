@@ -3,6 +3,7 @@
 #include "history/memory_store.hpp"
 #include "net/loopback.hpp"
 #include "tests/contract/history_contract.hpp"
+#include "tests/contract/sessions_contract.hpp"
 
 #include <atomic>
 #include <future>
@@ -97,6 +98,7 @@ struct LinkSubject {
 
 namespace crier::history {
 INSTANTIATE_TYPED_TEST_SUITE_P(Shared, HistoryContract, server::LinkSubject);
+INSTANTIATE_TYPED_TEST_SUITE_P(Shared, SessionsContract, server::LinkSubject);
 }  // namespace crier::history
 
 namespace crier::server {

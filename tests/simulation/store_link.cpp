@@ -342,6 +342,24 @@ void StoreLink::fences(std::vector<std::string> sids,
          [done] { done(Unexpected{StoreError::unavailable}); }});
 }
 
+void StoreLink::save_positions(std::vector<history::SessionPosition> positions) {
+  if (!available()) return;
+  round_trip(commands_, [this, positions = std::move(positions)] {
+    store_.save(positions);
+    return [] {};
+  });
+}
+
+void StoreLink::load_position(const std::string& user, const std::string& session,
+                              std::function<void(Result<std::string, StoreError>)> done) {
+  if (!available()) return done(Unexpected{StoreError::unavailable});
+  begin({[this, user, session, done](const Caller&) {
+           const std::string value = store_.load(user, session);
+           return [done, value] { done(value); };
+         },
+         [done] { done(Unexpected{StoreError::unavailable}); }});
+}
+
 // Listening.
 
 void StoreLink::listen(history::Listener& listener) {

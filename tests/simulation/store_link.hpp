@@ -33,6 +33,9 @@ class StoreLink final : public history::HistoryStore {
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return commands_.up; }
   void when_available(std::function<void()> call) override;
+  void save_positions(std::vector<history::SessionPosition> positions) override;
+  void load_position(const std::string& user, const std::string& session,
+                     std::function<void(Result<std::string, history::StoreError>)> done) override;
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;

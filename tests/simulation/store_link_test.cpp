@@ -1,6 +1,7 @@
 #include "store_link.hpp"
 
 #include "tests/contract/history_contract.hpp"
+#include "tests/contract/sessions_contract.hpp"
 
 #include <gtest/gtest.h>
 #include <memory>
@@ -49,6 +50,7 @@ struct SimulatedSubject {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Simulated, HistoryContract, SimulatedSubject);
+INSTANTIATE_TYPED_TEST_SUITE_P(Simulated, SessionsContract, SimulatedSubject);
 
 class StoreLinkTest : public testing::Test {
  protected:

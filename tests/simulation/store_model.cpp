@@ -124,6 +124,25 @@ history::Fence StoreModel::fence(const std::string& sid) const {
   return found == data_.claims.end() ? 0 : found->second;
 }
 
+void StoreModel::save(const std::vector<history::SessionPosition>& positions) {
+  for (const auto& position : positions) {
+    auto& all = data_.sessions[position.user];
+    all[position.session] = {position.value, clock(), ++saves_};
+    while (all.size() > retention_.sessions_max) {
+      all.erase(
+          std::ranges::min_element(all, {}, [](const auto& entry) { return entry.second.order; }));
+    }
+  }
+}
+
+std::string StoreModel::load(const std::string& user, const std::string& session) const {
+  const auto found = data_.sessions.find(user);
+  if (found == data_.sessions.end()) return {};
+  const auto saved = found->second.find(session);
+  if (saved == found->second.end() || saved->second.at < static_cast<WallTime>(oldest())) return {};
+  return saved->second.value;
+}
+
 // Faults.
 
 void StoreModel::restart(Loss loss, Duration down) {

@@ -51,6 +51,12 @@ struct StoreData {
   std::map<std::string, Program> programs;
   std::map<std::pair<std::string, std::string>, Remembered> tokens;
   std::map<std::string, history::Fence> claims;
+  struct Saved {
+    std::string value;
+    WallTime at = 0;
+    std::uint64_t order = 0;
+  };
+  std::map<std::string, std::map<std::string, Saved>> sessions;  ///< Of each user, by name.
 };
 
 /// Who keeps the books of a run.
@@ -82,6 +88,8 @@ class StoreModel {
   history::ReadReply read(const Caller& caller, const std::vector<history::ReadRequest>& requests);
   history::Fence claim(const std::string& sid);
   [[nodiscard]] history::Fence fence(const std::string& sid) const;
+  void save(const std::vector<history::SessionPosition>& positions);
+  [[nodiscard]] std::string load(const std::string& user, const std::string& session) const;
 
   // Links.
   void add(StoreLink& link) { links_.push_back(&link); }
@@ -120,6 +128,7 @@ class StoreModel {
   Duration clock_step_{};
   std::size_t repeats_ = 0;
   std::uint64_t runs_ = 0;
+  std::uint64_t saves_ = 0;
   std::string instance_ = "run0";
 };
 

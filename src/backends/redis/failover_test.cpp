@@ -4,6 +4,7 @@
 #include "backends/redis/test_deployment.hpp"
 #include "backends/redis/test_server.hpp"
 #include "tests/contract/history_contract.hpp"
+#include "tests/contract/sessions_contract.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -245,4 +246,5 @@ struct ClusterSubject {
 
 namespace crier::history {
 INSTANTIATE_TYPED_TEST_SUITE_P(RedisServerCluster, HistoryContract, redis::ClusterSubject);
-}
+INSTANTIATE_TYPED_TEST_SUITE_P(RedisServerCluster, SessionsContract, redis::ClusterSubject);
+}  // namespace crier::history

@@ -2,6 +2,7 @@
 
 #include "backends/redis/redis_history.hpp"
 #include "backends/redis/script.hpp"
+#include "backends/redis/session_script.hpp"
 #include "base/assert.hpp"
 
 #include <chrono>
@@ -69,6 +70,8 @@ void RedisHistory::load_scripts() {
   load_script(append_script(), append_sha_);
   load_script(read_script(), read_sha_);
   load_script(claim_script(), claim_sha_);
+  load_script(save_script(), save_sha_);
+  load_script(redis::load_script(), load_sha_);
 }
 
 /// Sends a command without which the connection is of no use.

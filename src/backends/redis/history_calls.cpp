@@ -1,7 +1,9 @@
 #include "backends/redis/redis_history.hpp"
+#include "backends/redis/session_script.hpp"
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -111,6 +113,35 @@ void RedisHistory::send_claims() {
     answer([error](std::size_t) { return Unexpected{error}; });
   };
   begin({command, take, fail, StoreError::unknown});
+}
+
+/// Nobody waits for an answer, and none is sent again: the next ones replace them.
+void RedisHistory::save_positions(std::vector<history::SessionPosition> positions) {
+  std::span<const history::SessionPosition> left = positions;
+  while (!left.empty() && available_ && !scripts_lost_) {
+    const auto some = left.first(std::min(left.size(), saved_a_call_max));
+    left = left.subspan(some.size());
+    auto words = save_arguments(names_, retention_, some);
+    words.insert(words.begin(), {"EVALSHA", save_sha_});
+    connection_.send(words, [this](const redisReply* reply) {
+      if (reply != nullptr) judge(*reply);
+    });
+  }
+}
+
+void RedisHistory::load_position(const std::string& user, const std::string& session,
+                                 std::function<void(Result<std::string, StoreError>)> done) {
+  const auto command = [this, user, session] {
+    auto words = load_arguments(names_, retention_, user, session);
+    words.insert(words.begin(), {"EVALSHA", load_sha_});
+    return words;
+  };
+  const auto take = [done](const redisReply& reply) {
+    const auto value = string_of(reply);
+    if (value) done(std::string(*value));
+    return value.has_value();
+  };
+  begin({command, take, [done](StoreError error) { done(Unexpected{error}); }});
 }
 
 void RedisHistory::fences(std::vector<std::string> sids,

@@ -26,6 +26,7 @@ using std::chrono::milliseconds;
 constexpr const char* info = "$15\r\nrun_id:abcdef\r\n\r\n";
 constexpr const char* published = ":0\r\n";
 constexpr const char* sha = "$40\r\n0123456789012345678901234567890123456789\r\n";
+const std::string scripts = std::string(sha) + sha + sha + sha + sha;
 
 std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
@@ -61,7 +62,7 @@ class RedisHistoryRefusal : public testing::Test {
   Peer& peer() { return *peers.back(); }
   void answer(const std::string& text) { peer().answer(text); }
   void make_available() {
-    answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
+    answer(std::string(info) + scripts + published + ":0\r\n");
     wait([&] { return store->available(); });
   }
   void wait_next_connection() {
@@ -121,11 +122,10 @@ TEST_F(RedisHistoryRefusal, NeedsEveryStepOfTheOpening) {
       {std::string(info) + "-NOPERM no\r\n", "refused SCRIPT (NOPERM)"},
       {std::string(info) + ":1\r\n", "an answer to SCRIPT that makes no sense"},
       {std::string(info) + sha + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
-      {std::string(info) + sha + sha + sha + "-NOPERM no\r\n", "refused PUBLISH (NOPERM)"},
-      {std::string(info) + sha + sha + sha + "+OK\r\n", "an answer to PUBLISH that makes no sense"},
-      {std::string(info) + sha + sha + sha + published + "-READONLY no\r\n",
-       "refused HSET (READONLY)"},
-      {std::string(info) + sha + sha + sha + published + "+OK\r\n",
+      {std::string(info) + scripts + "-NOPERM no\r\n", "refused PUBLISH (NOPERM)"},
+      {std::string(info) + scripts + "+OK\r\n", "an answer to PUBLISH that makes no sense"},
+      {std::string(info) + scripts + published + "-READONLY no\r\n", "refused HSET (READONLY)"},
+      {std::string(info) + scripts + published + "+OK\r\n",
        "an answer to HSET that makes no sense"},
   };
   for (const Case& c : cases) {
@@ -214,7 +214,7 @@ TEST_F(RedisHistoryRefusal, RetriesAnAppendWithItsTokenBeforeNewerOnes) {
   wait_calls(1);
   peer().close();
   wait_next_connection();
-  answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
+  answer(std::string(info) + scripts + published + ":0\r\n");
   wait([&] { return store->available(); });
   begin_append("second");
   wait_calls(2);
@@ -511,7 +511,7 @@ class RedisHistoryOfTwoServers : public RedisHistoryRefusal {
     wait_both();
     subscriber->answer(info);
     confirm_claims();
-    command->answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
+    command->answer(std::string(info) + scripts + published + ":0\r\n");
     wait([&] { return store->available(); });
     EXPECT_THAT(lines, testing::ElementsAre(testing::StartsWith("Redis is unavailable why="),
                                             "Redis is available again"));
@@ -539,7 +539,7 @@ TEST_F(RedisHistoryOfTwoServers, GivesUpBothWhenTheCommandsFindAnother) {
   command->close();
   wait_next_connection();
   command = &peer();
-  command->answer(other_info + sha + sha + sha + published + ":0\r\n");
+  command->answer(other_info + scripts + published + ":0\r\n");
   wait([&] { return command->closed && subscriber->closed; });
   EXPECT_FALSE(store->available());
   EXPECT_THAT(heard.words, testing::ElementsAre("claims", "lost"));
@@ -588,7 +588,7 @@ TEST_F(RedisHistoryRefusal, SaysUnknownAtTheDeadlineOfAnAppendThatNeverMadeSense
     answer(":7\r\n");
     const std::size_t known = peers.size();
     wait([&] { return decided() || peers.size() > known; });
-    if (!decided()) answer(std::string(info) + sha + sha + sha + published + ":0\r\n");
+    if (!decided()) answer(std::string(info) + scripts + published + ":0\r\n");
   }
   EXPECT_EQ(outcomes[0].error(), StoreError::unknown);
   EXPECT_GT(peers.size(), 2U);

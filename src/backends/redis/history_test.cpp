@@ -4,6 +4,7 @@
 #include "backends/redis/test_server.hpp"
 #include "history/memory_store.hpp"
 #include "tests/contract/history_contract.hpp"
+#include "tests/contract/sessions_contract.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -87,7 +88,8 @@ struct RedisSubject {
 
 namespace crier::history {
 INSTANTIATE_TYPED_TEST_SUITE_P(RedisServer, HistoryContract, redis::RedisSubject);
-}
+INSTANTIATE_TYPED_TEST_SUITE_P(RedisServer, SessionsContract, redis::RedisSubject);
+}  // namespace crier::history
 
 namespace crier::redis {
 namespace {

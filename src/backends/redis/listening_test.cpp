@@ -328,6 +328,13 @@ TEST_F(RedisServerListening, NeedsNoMoreThanOperationsMdSays) {
   one.store->fences({"sid"}, [&](auto fences) { known = fences.value().at(0) != 0; });
   wait([&] { return known.has_value(); });
   EXPECT_TRUE(*known);
+  std::vector<history::SessionPosition> positions;
+  for (int i = 0; i < 40; ++i) positions.push_back({"u", std::to_string(i), "value"});
+  one.store->save_positions(positions);
+  std::optional<std::string> value;
+  one.store->load_position("u", "39", [&](auto loaded) { value = loaded.value(); });
+  wait([&] { return value.has_value(); });
+  EXPECT_EQ(*value, "value");
   // The last number of a second: the next one takes a step of forgetting.
   const std::string last = std::to_string((append().position.gid / 1'000'000 + 5) * 1'000'000 - 1);
   server->command({"HSET", "socket:events:meta", "last", last, "program:old", "1 1 0"});

@@ -26,6 +26,10 @@ std::string Names::batch(std::string_view id) const { return (prefix_ + "batch:"
 
 std::string Names::claim(std::string_view sid) const { return (prefix_ + "claim:").append(sid); }
 
+std::string Names::session(std::string_view user) const {
+  return (prefix_ + "session:").append(user);
+}
+
 std::string Names::program_channel(std::string_view program) const {
   return (bus_ + "program:").append(program);
 }

@@ -11,7 +11,8 @@
 //                         of the program's name in bytes
 //   batch:{id}            the results of appends that were one step, until nobody asks again
 //   claim:{sid}           the greatest fence of a socket id, for claimed_for()
-//   bus:program:{programId}, bus:claims, bus:probe
+//   session:{user}        hash: for each session of the user, `time value`, as session_script.hpp
+//   has it bus:program:{programId}, bus:claims, bus:probe
 //                         channels; `bus:{db}:…` unless the database is 0, because channels are
 //                         shared by all databases
 
@@ -29,6 +30,7 @@ class Names {
   [[nodiscard]] std::string token(std::string_view program, std::string_view token) const;
   [[nodiscard]] std::string batch(std::string_view id) const;
   [[nodiscard]] std::string claim(std::string_view sid) const;
+  [[nodiscard]] std::string session(std::string_view user) const;
 
   [[nodiscard]] std::string program_channel(std::string_view program) const;
   [[nodiscard]] std::string claims_channel() const { return bus_ + "claims"; }

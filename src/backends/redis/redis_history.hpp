@@ -49,6 +49,10 @@ class RedisHistory final : public history::HistoryStore,
   [[nodiscard]] bool available() const override { return available_; }
   void when_available(std::function<void()> call) override;
 
+  void save_positions(std::vector<history::SessionPosition> positions) override;
+  void load_position(const std::string& user, const std::string& session,
+                     std::function<void(Result<std::string, history::StoreError>)> done) override;
+
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override { subscriber_->subscribe(program); }
   void unsubscribe(const std::string& program) override { subscriber_->unsubscribe(program); }
@@ -129,6 +133,8 @@ class RedisHistory final : public history::HistoryStore,
   std::string append_sha_;
   std::string read_sha_;
   std::string claim_sha_;
+  std::string save_sha_;
+  std::string load_sha_;
   history::Gid seen_ = 0;
   history::Epoch epoch_;  ///< The last that was seen,
   history::Gid seen_in_epoch_ = 0;
