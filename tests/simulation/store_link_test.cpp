@@ -139,6 +139,18 @@ TEST_F(StoreLinkTest, BeginsAnEpochWhenNumbersHaveGoneBack) {
   EXPECT_GT(after->position.gid, before->position.gid);
 }
 
+TEST_F(StoreLinkTest, BeginsAnEpochOnAServerThatWasSetBack) {
+  const auto before = append_during([] {});
+  subject.model->snapshot();
+  StoreLink other(subject.loop, *subject.model, Random::seeded(2), "other");
+  subject.wait([&] { return other.available(); });
+  subject.model->set_back();
+  std::optional<ReadReply> reply;
+  other.read({{"p", 0, 0}}, [&](auto result) { reply = result.value(); });
+  subject.wait([&] { return reply.has_value(); });
+  EXPECT_NE(reply->epoch, before->position.epoch) << "though it lacks nothing that anybody saw";
+}
+
 TEST_F(StoreLinkTest, HearsNothingWhileDeafThoughItsProbesAreAnswered) {
   subject.link->deafen(std::chrono::seconds(1));
   ASSERT_TRUE(append_during([] {}));

@@ -33,8 +33,9 @@ Gid StoreModel::oldest() const {
 void StoreModel::check_epoch(const Caller& caller) {
   const bool back = data_.epoch == caller.epoch && data_.last < caller.seen_in_epoch;
   const bool known = !data_.epoch.empty() && !back;
-  if (known && data_.run_id == caller.run_id) return;
+  if (known && data_.run_id == caller.run_id && data_.replid == replid_) return;
   data_.run_id = caller.run_id;
+  data_.replid = replid_;
   data_.epoch = caller.spare_epoch;
   data_.last = std::max(data_.last, caller.seen);
   data_.floor = std::max(data_.last, static_cast<Gid>(clock() - 1));
@@ -158,6 +159,13 @@ void StoreModel::restart(Loss loss, Duration down) {
   hangs_until_ = std::min(hangs_until_, world_.now());
   instance_ = "run" + std::to_string(++runs_);
   for (StoreLink* link : links_) link->server_gone();
+}
+
+void StoreModel::set_back() {
+  world_.trace("store", "set back");
+  data_ = snapshot_;
+  replid_ = "repl" + std::to_string(++runs_);
+  if (witness_ != nullptr) witness_->lost(data_.epoch.empty() ? 0 : data_.last);
 }
 
 void StoreModel::flush() {

@@ -44,7 +44,8 @@ struct StoreData {
     std::string call;
     WallTime until = 0;
   };
-  std::string run_id;    ///< Of the instance that began the epoch.
+  std::string run_id;    ///< Of the instance that began the epoch,
+  std::string replid;    ///< and its replication id then.
   history::Epoch epoch;  ///< Empty: none yet.
   history::Gid last = 0;
   history::Gid floor = 0;
@@ -103,6 +104,9 @@ class StoreModel {
   enum class Loss : std::uint8_t { nothing, everything, since_snapshot };
   void snapshot() { snapshot_ = data_; }
   void restart(Loss loss, Duration down);
+  /// What was numbered since the snapshot is lost, as on a master that was another's replica for a
+  /// while: the process and the connections go on.
+  void set_back();
   void flush();
   void evict_numbers();
   void evict_records(const std::string& program);
@@ -130,6 +134,7 @@ class StoreModel {
   std::uint64_t runs_ = 0;
   std::uint64_t saves_ = 0;
   std::string instance_ = "run0";
+  std::string replid_ = "repl0";
 };
 
 }  // namespace crier::simulation

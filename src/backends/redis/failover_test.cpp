@@ -97,6 +97,17 @@ class RedisServerRollback : public testing::Test {
   }
   /// The second server forgets nothing of what it has, and follows nobody.
   void promote_second() { second.command({"REPLICAOF", "NO", "ONE"}); }
+  /// The first one drops what the second does not have, and follows nobody either.
+  void set_back_first() {
+    first.command({"REPLICAOF", "127.0.0.1", std::to_string(second.port())});
+    ASSERT_TRUE(turn_until(loop, [this] { return has_caught_up(first, second); }));
+    EXPECT_EQ(first.text({"ZCARD", "socket:events:program:p"}), "2");
+    first.command({"REPLICAOF", "NO", "ONE"});
+  }
+  static std::string run_id(TestServer& server) {
+    const std::string info = server.text({"INFO", "server"});
+    return info.substr(info.find("run_id:"), 47);
+  }
   /// The second server answers where the first one did.
   void put_second_in_place_of_first() {
     first.kill();
@@ -169,6 +180,51 @@ TEST_F(RedisServerRollback, BeginsAnEpochOnTheSameServerThatWasSetBack) {
   const ReadReply reply = node->read();
   EXPECT_NE(reply.epoch, tail.position.epoch) << "the run_id is the same; the last number is not";
   EXPECT_GE(reply.floor, tail.position.gid);
+}
+
+TEST_F(RedisServerRollback, BeginsAnEpochThoughNobodyIsLeftWhoSawTheTail) {
+  promote_second();
+  for (int i = 0; i < 3; ++i) node->append();
+  const Appended tail = node->append();
+  EXPECT_EQ(tail.position.seq, 6U);
+  node.reset();
+  const std::string life = run_id(first);
+  set_back_first();
+  EXPECT_EQ(run_id(first), life);
+  Node next(loop, first.url());
+  const ReadReply reply = next.read();
+  EXPECT_EQ(reply.programs[0].records.size(), 2U);
+  EXPECT_NE(reply.epoch, tail.position.epoch)
+      << "or a client with event 2 would be told that it has lost nothing";
+  EXPECT_GE(reply.floor, tail.position.gid);
+}
+
+TEST_F(RedisServerRollback, BeginsAnEpochOverConnectionsThatOutliveIt) {
+  const auto quiet = open_history(loop, quick(first.url()), {}, Random::secure(), {}).value();
+  ASSERT_TRUE(node->wait([&] { return quiet->available(); }));
+  const auto epoch = [&] {
+    std::optional<history::Epoch> answer;
+    quiet->read({{"p", 0, 0}}, [&](auto result) { answer = result.value().epoch; });
+    EXPECT_TRUE(node->wait([&] { return answer.has_value(); }));
+    return answer.value_or("");
+  };
+  const history::Epoch before = epoch();
+  promote_second();
+  node->append();
+  node.reset();
+  set_back_first();
+  EXPECT_TRUE(quiet->available());
+  EXPECT_NE(epoch(), before);
+}
+
+TEST_F(RedisServerRollback, KeepsTheEpochWhenAReplicaGoesAndComesBack) {
+  const history::Epoch before = node->read().epoch;
+  second.restart();
+  ASSERT_TRUE(node->wait([this] { return has_caught_up(second, first); }));
+  second.command({"CLIENT", "KILL", "TYPE", "master"});
+  ASSERT_TRUE(node->wait([this] { return has_caught_up(second, first); }));
+  EXPECT_EQ(node->read().epoch, before);
+  EXPECT_EQ(node->append().position.epoch, before);
 }
 
 TEST(RedisServerFailover, ListensToTheMasterThatASentinelPromotes) {

@@ -1,9 +1,9 @@
 #pragma once
 
-// History in Redis: one sorted set a program and one hash without TTL for the epoch, run_id, last
-// gid and each program's (seq, top_gid); appended and read by Lua scripts, so that each is one
-// step, and published on a channel a program in the same step. names.hpp lists keys and channels.
-// Works with Redis 6.2 and later, and Valkey.
+// History in Redis: one sorted set a program and one hash without TTL for the epoch, run_id,
+// replid, last gid and each program's (seq, top_gid); appended and read by Lua scripts, so that
+// each is one step, and published on a channel a program in the same step. names.hpp lists keys and
+// channels. Works with Redis 6.2 and later, and Valkey.
 
 #include "base/random.hpp"
 #include "crier/log.hpp"

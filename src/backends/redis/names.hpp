@@ -3,7 +3,8 @@
 // How keys and channels are called, all in one place. Before each stands `socket:events:`, or
 // `{socket:events}:` in a cluster, where what is in braces puts all of them into one slot.
 //
-//   meta                  hash without TTL: run_id, epoch, last, floor, scan, and for each program
+//   meta                  hash without TTL: run_id, replid, epoch, last, floor, scan, and for each
+//   program
 //                         `program:{programId}` = `seq top bytes`
 //   program:{programId}   sorted set: score gid, member as in member.hpp
 //   token:{n}:{programId}:{token}

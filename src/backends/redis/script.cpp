@@ -16,6 +16,10 @@ constexpr history::Gid gid_end = history::Gid{1} << 53U;  // a score holds no gr
 
 // Numbers are written with %.0f: Lua's tostring rounds them to 14 digits.
 //
+// A server that was set back by another, and serves again, lives on under its run_id, over the same
+// connections; but it has another replication id each time that it becomes a master. Only the
+// server knows that id at the moment of the call.
+//
 // ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 the epoch that it saw last
 // and 5 the greatest number seen of it, 6 ttl in ms, 7 how many fields of meta are wanted, and
 // their names
@@ -25,14 +29,17 @@ local meta = KEYS[1]
 local time = redis.call('TIME')
 local clock = time[1] * 1000000 + time[2]
 local oldest = clock - ARGV[6] * 1000
-local known = redis.call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor',
+local known = redis.call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor', 'replid',
   unpack(ARGV, 8, 7 + ARGV[7]))
+local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or 'none'
 local epoch, last, floor = known[2], tonumber(known[3] or 0), tonumber(known[4] or 0)
-if known[1] ~= ARGV[1] or not epoch or (epoch == ARGV[4] and last < tonumber(ARGV[5])) then
+if known[1] ~= ARGV[1] or known[5] ~= replid or not epoch
+  or (epoch == ARGV[4] and last < tonumber(ARGV[5])) then
   epoch = ARGV[2]
   last = math.max(last, tonumber(ARGV[3]))
   floor = math.max(last, clock - 1)
-  redis.call('HSET', meta, 'run_id', ARGV[1], 'epoch', epoch, 'last', text(last), 'floor', text(floor))
+  redis.call('HSET', meta, 'run_id', ARGV[1], 'replid', replid, 'epoch', epoch, 'last', text(last),
+    'floor', text(floor))
 end
 )lua";
 
@@ -52,7 +59,7 @@ at = at + 7
 
 local programs = {}
 for i = 1, count do
-  local key, state = KEYS[2 + i], known[4 + i]
+  local key, state = KEYS[2 + i], known[5 + i]
   local program = {key = key, channel = ARGV[at + 1], added = {}, seq = 0, prev = '0', bytes = 0,
     head = '{"epoch":"' .. epoch .. '","program":' .. ARGV[at] .. ','}
   at = at + 2

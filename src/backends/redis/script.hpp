@@ -17,9 +17,9 @@
 namespace crier::redis {
 
 /// Lua 5.1 as Redis runs it. The first two start in the same way: unless meta names the `run_id` of
-/// this instance and has all the numbers that the caller has seen of its epoch, they write a new
-/// epoch before anything else. About once a second, append_script() also forgets some of the
-/// programs that had no event for remembered_for().
+/// this instance and its replication id, and has all the numbers that the caller has seen of its
+/// epoch, they write a new epoch before anything else. About once a second, append_script() also
+/// forgets some of the programs that had no event for remembered_for().
 std::string append_script();
 std::string read_script();
 std::string claim_script();
