@@ -30,7 +30,7 @@ class Bench {
     options_.ping_timeout = milliseconds(200);
     options_.upgrade_timeout = milliseconds(1000);
     options_.close_timeout = milliseconds(2000);
-    options_.backlog_bytes_max = 400;
+    options_.slow_reader_timeout = milliseconds(900);
   }
 
   void run() {

@@ -64,10 +64,10 @@ struct GatewayOptions {
   std::string redis_key_file = {};           ///< PEM; empty: it is in the certificate's file.
   std::string redis_sentinel_user = {};      ///< For the Sentinels themselves; empty: the default.
   std::string redis_sentinel_password = {};  ///< Empty: they want none.
-  std::chrono::milliseconds history_ttl{300'000};  ///< 1 s … 24 h
-  std::uint32_t history_events_max = 1'000;        ///< A program.
-  std::size_t history_bytes_max = 1024 * 1024;     ///< A program; bodies only.
-  std::uint32_t replay_timestamp_max = 50;         ///< Events a program, by lastEventTimestamp.
+  std::chrono::milliseconds history_ttl{300'000};    ///< 1 s … 24 h
+  std::uint32_t history_events_max = 1'000;          ///< A program.
+  std::size_t history_bytes_max = 16 * 1024 * 1024;  ///< A program; bodies only.
+  std::uint32_t replay_timestamp_max = 50;           ///< Events a program, by lastEventTimestamp.
   OutagePolicy outage_policy = OutagePolicy::deliver;
   /// Publishes with an idempotency key whose outcome is open or unknown; more fail with 503
   /// `outcomes_unknown_full`. At least 1.
@@ -78,8 +78,12 @@ struct GatewayOptions {
   std::chrono::milliseconds ping_timeout{60'000};
   std::chrono::milliseconds upgrade_timeout{10'000};
   std::chrono::milliseconds connect_timeout{45'000};
-  std::size_t payload_bytes_max = 1'000'000;    ///< Of what a client sends; announced to it.
-  std::size_t backlog_bytes_max = 1024 * 1024;  ///< Unsent bytes a socket, before it is closed.
+  std::size_t payload_bytes_max = 1'000'000;  ///< Of what a client sends; announced to it.
+  /// Unsent bytes a client, before it is closed as a slow reader: what earlier turns of the loop
+  /// have queued for it, for nobody could have taken the rest yet.
+  std::size_t backlog_bytes_max = 16 * 1024 * 1024;
+  /// The same for one that takes none of them for so long; 1 s at least.
+  std::chrono::milliseconds slow_reader_timeout{20'000};
   /// How long an event waits for others that leave with it; 1 ms at most. 0: for those that are
   /// there.
   std::chrono::microseconds flush_window{0};

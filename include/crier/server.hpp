@@ -36,8 +36,9 @@ struct ServerOptions {
   std::chrono::milliseconds upgrade_timeout{10'000};
   std::chrono::milliseconds connect_timeout{45'000};
   std::size_t payload_bytes_max = 1'000'000;
-  std::size_t backlog_bytes_max = 1024 * 1024;
-  bool websocket_deflate = false;  ///< As in GatewayOptions.
+  std::size_t backlog_bytes_max = 16 * 1024 * 1024;       ///< As in GatewayOptions.
+  std::chrono::milliseconds slow_reader_timeout{20'000};  ///< As in GatewayOptions.
+  bool websocket_deflate = false;                         ///< As in GatewayOptions.
   std::size_t websocket_deflate_bytes_min = 1'024;
 };
 

@@ -94,10 +94,10 @@ struct Session::Polling {
   std::optional<RequestId> post;
   std::vector<Outgoing> queue;
   std::size_t queued_bytes = 0;
-  std::size_t owed_bytes = 0;  ///< Of the backlog, what does not count against its bound.
   std::optional<Answer> answer;
   std::optional<Upgrade> upgrade;
   TimePoint close_at = never;
+  TimePoint slow_at = never;  ///< While messages wait: when a poll has to have come.
   CloseReason close_reason = CloseReason::forced_close;
 
   [[nodiscard]] std::size_t backlog() const {
@@ -207,7 +207,7 @@ void Session::flush(TimePoint now, Outputs& out) {
     Bytes payload = encode_payload(polling.queue);
     polling.queue = {};
     polling.queued_bytes = 0;
-    polling.owed_bytes = 0;
+    polling.slow_at = never;
     answer(std::move(payload), messages, out);
     if (state_ == State::closing) polling.close_at = now + options_->quiet_close_timeout;
   } else if (state_ == State::closing) {
@@ -444,12 +444,15 @@ void Session::enqueue(Outgoing message, TimePoint now, Outputs& out) {
     return;
   }
   polling_->queued_bytes += message.data.size();
-  if (message.owed) polling_->owed_bytes += message.data.size() + sizeof(Outgoing);
+  if (polling_->slow_at == never && is_message(message)) await_poll(now);
   polling_->queue.push_back(std::move(message));
   flush(now, out);
-  if (polling_->backlog() > options_->backlog_bytes_max + polling_->owed_bytes) {
-    finish({CloseReason::slow_reader, "too much waits for the next poll"}, out);
-  }
+}
+
+void Session::await_poll(TimePoint now) { polling_->slow_at = now + options_->slow_reader_timeout; }
+
+void Session::still_reads(TimePoint now) {
+  if (polling_ && polling_->slow_at != never) await_poll(now);
 }
 
 void Session::close(bool discard, CloseReason reason, TimePoint now, Outputs& out) {
@@ -483,6 +486,9 @@ void Session::finish(Closed closed, Outputs& out) {
 void Session::tick(TimePoint now, Outputs& out) {
   if (polling_) {
     if (now >= polling_->close_at) return finish({polling_->close_reason, "no poll came"}, out);
+    if (state_ == State::open && now >= polling_->slow_at) {
+      return finish({CloseReason::slow_reader, "no poll came for what waits"}, out);
+    }
     if (polling_->upgrade && now >= polling_->upgrade->until) abandon_probe(out);
     flush(now, out);
   }
@@ -497,7 +503,7 @@ void Session::beat(TimePoint now, Outputs& out) {
   const bool on_time = now - heartbeat_ <= lateness_max && due > now;
   heartbeat_ = on_time ? due : now + options_->ping_timeout;
   enqueue({false, bare(PacketType::ping), Bytes(), false}, now, out);
-  if (!closed()) out.push_back(Pinged{});
+  out.push_back(Pinged{});
 }
 
 TimePoint Session::deadline() const {
@@ -505,6 +511,7 @@ TimePoint Session::deadline() const {
   TimePoint next = state_ == State::open ? heartbeat_ : never;
   if (polling_) {
     next = std::min(next, polling_->close_at);
+    if (state_ == State::open) next = std::min(next, polling_->slow_at);
     if (polling_->upgrade) next = std::min(next, polling_->upgrade->until);
     if (polling_->noop_is_next()) next = std::min(next, polling_->upgrade->noop_from);
   }
@@ -517,6 +524,9 @@ bool Session::direct() const {
   return state_ == State::open && transport_ == TransportKind::websocket;
 }
 std::size_t Session::backlog_bytes() const { return polling_ ? polling_->backlog() : 0; }
+RequestId Session::answered() const {
+  return polling_ && polling_->answer ? polling_->answer->poll.request : 0;
+}
 WireId Session::wire() const { return wire_; }
 
 }  // namespace crier::engineio

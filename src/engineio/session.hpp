@@ -31,9 +31,8 @@ struct SessionOptions {
   std::chrono::milliseconds quiet_close_timeout{3'000};
   std::size_t payload_bytes_max = 1'000'000;  ///< Announced as maxPayload; in bytes.
   bool allow_upgrades = true;
-  /// Unsent bytes of a session over polling, each message after the first charged with its place
-  /// in the queue as well. What an answer carried is kept for a repeat besides.
-  std::size_t backlog_bytes_max = 1024 * 1024;
+  /// How long messages wait for a poll: a client that does not fetch them is closed.
+  std::chrono::milliseconds slow_reader_timeout{20'000};
 };
 
 enum class CloseReason : std::uint8_t {
@@ -42,7 +41,7 @@ enum class CloseReason : std::uint8_t {
   transport_error,
   transport_close,
   forced_close,
-  slow_reader,  ///< Crier's own: the backlog bound was exceeded.
+  slow_reader,  ///< Crier's own: what is sent to it is not taken.
 };
 std::string_view to_string(CloseReason reason);  ///< `ping timeout`, … as Node names them.
 
@@ -113,7 +112,7 @@ struct Outgoing {
   Bytes data;
   Bytes frame;               ///< Optional whole WebSocket frame.
   bool is_volatile = false;  ///< Dropped if it would wait for a poll.
-  bool owed = false;         ///< A replay: does not count against backlog_bytes_max.
+  bool owed = false;         ///< A replay: does not count against the backlog's bound.
 };
 
 /// A session from its handshake to its close. Single-threaded. Every call appends what follows
@@ -189,8 +188,13 @@ class Session {
   /// Whether frames may be written to its WebSocket directly: it runs over WebSocket, is open, and
   /// has nothing buffered.
   [[nodiscard]] bool direct() const;
-  /// What waits for a poll; 0 over WebSocket.
+  /// What waits for a poll, each message after the first charged with its place in the queue as
+  /// well; 0 over WebSocket.
   [[nodiscard]] std::size_t backlog_bytes() const;
+  /// The request that the last answer to a poll went to, which is kept for a repeat; 0: none is.
+  [[nodiscard]] RequestId answered() const;
+  /// The client is still taking that answer: what waits for the next poll has time.
+  void still_reads(TimePoint now);
   [[nodiscard]] WireId wire() const;  ///< Of the current WebSocket; 0 while polling.
 
  private:
@@ -213,6 +217,7 @@ class Session {
   void abandon_probe(Outputs& out);
   void upgrade(TimePoint now, Outputs& out);
   void beat(TimePoint now, Outputs& out);
+  void await_poll(TimePoint now);
   void finish(Closed closed, Outputs& out);
 
   const SessionOptions* options_;

@@ -125,14 +125,9 @@ TEST_F(PollingSession, SurvivesManyTinyPacketsInOnePayload) {
   EXPECT_EQ(session.deadline(), now + milliseconds(300));
 }
 
-TEST_F(PollingSession, TinyMessagesDoNotOutgrowTheBacklogByTheirNumber) {
-  options.backlog_bytes_max = 1000;
-  int sent = 0;
-  while (!session.closed() && sent < 1000) {
-    send("4");
-    ++sent;
-  }
-  EXPECT_LT(sent, 30);
+TEST_F(PollingSession, TinyMessagesAreChargedWithTheirPlaceInTheQueue) {
+  for (int i = 0; i < 100; ++i) send("4");
+  EXPECT_GT(session.backlog_bytes(), 100 * sizeof(Bytes));
 }
 
 // CVE-2026-59725: the request must be answered, and the session must end.
@@ -327,50 +322,80 @@ TEST_F(PollingSession, APostUnderWayAtACloseIsAnsweredIfItEndsInTime) {
 
 // The backlog.
 
-TEST_F(PollingSession, ClosesTheReaderThatLagsBehindTheBound) {
-  options.backlog_bytes_max = 200;
-  EXPECT_EQ(send("4" + std::string(99, 'a')), Lines{});
-  EXPECT_EQ(send("4" + std::string(99, 'b')),
-            Lines{"closed: slow reader (too much waits for the next poll)"});
-}
-
-TEST_F(PollingSession, OneMessageMayFillTheBacklogButNotExceedIt) {
-  options.backlog_bytes_max = 100;
+TEST_F(PollingSession, CountsWhatWaitsForAPoll) {
   EXPECT_EQ(send("4" + std::string(99, 'a')), Lines{});
   EXPECT_EQ(session.backlog_bytes(), 100U);
+  EXPECT_EQ(session.answered(), 0U);
   EXPECT_EQ(poll(1).size(), 1U);
   EXPECT_EQ(session.backlog_bytes(), 0U);
-  EXPECT_EQ(send("4" + std::string(100, 'a')).size(), 1U);
-  EXPECT_TRUE(session.closed());
+  EXPECT_EQ(session.answered(), 1U);
+  EXPECT_EQ(poll(2), Lines{});
+  EXPECT_EQ(send("4a").size(), 1U);
+  EXPECT_EQ(session.backlog_bytes(), 0U) << "a poll was there for it";
 }
 
-TEST_F(PollingSession, TheBoundIsForWhatWaitsOnly) {
-  options.backlog_bytes_max = 10;
-  for (RequestId request = 1; request <= 5; ++request) {
-    EXPECT_EQ(poll(request), Lines{});
-    EXPECT_EQ(send("4" + std::string(99, 'a')).size(), 1U);
-    EXPECT_FALSE(session.closed());
+class SlowPollingSession : public SessionTest {
+ protected:
+  SlowPollingSession() {
+    options.ping_interval = milliseconds(60'000);
+    options.slow_reader_timeout = milliseconds(1'000);
+    open_polling();
   }
+  const Lines too_slow{"closed: slow reader (no poll came for what waits)"};
+};
+
+TEST_F(SlowPollingSession, IsClosedWhenNoPollComesForWhatWaits) {
+  send("4a");
+  EXPECT_EQ(after(milliseconds(500)), Lines{});
+  send("4b");
+  EXPECT_EQ(after(milliseconds(499)), Lines{});
+  EXPECT_EQ(after(milliseconds(1)), too_slow) << "since the first of them";
 }
 
-TEST_F(PollingSession, WhatAPollTookNoLongerCounts) {
-  options.backlog_bytes_max = 100;
+TEST_F(SlowPollingSession, APollInTimeTakesWhatWaits) {
   for (RequestId request = 1; request <= 5; ++request) {
-    EXPECT_EQ(send("4" + std::string(79, 'a')), Lines{});
+    send("4a");
+    EXPECT_EQ(after(milliseconds(999)), Lines{});
     EXPECT_EQ(poll(request).size(), 1U);
+    EXPECT_EQ(after(milliseconds(2'000)), Lines{}) << "nothing waits";
   }
 }
 
-TEST_F(PollingSession, AReplayDoesNotCountAgainstTheBound) {
-  options.backlog_bytes_max = 100;
-  Outputs out;
+TEST_F(SlowPollingSession, OneThatStillTakesTheLastAnswerHasTime) {
+  send("4a");
+  poll(1, "a");
+  send("4b");
   for (int i = 0; i < 5; ++i) {
-    session.send({false, Bytes("4" + std::string(99, 'r')), {}, false, true}, now, out);
+    EXPECT_EQ(after(milliseconds(999)), Lines{});
+    session.still_reads(now);
   }
-  EXPECT_FALSE(session.closed());
-  EXPECT_EQ(send("4" + std::string(79, 'a')), Lines{});
-  EXPECT_EQ(send("4" + std::string(79, 'b')),
-            Lines{"closed: slow reader (too much waits for the next poll)"});
+  EXPECT_EQ(after(milliseconds(1'000)), too_slow);
+}
+
+TEST_F(SlowPollingSession, APingAloneMayWait) {
+  options.ping_interval = milliseconds(100);
+  options.ping_timeout = milliseconds(5'000);
+  Session fresh(options, "sid");
+  Outputs out;
+  fresh.open_polling(1, now, out);
+  now = fresh.deadline();
+  fresh.tick(now, out);
+  EXPECT_EQ(fresh.deadline(), now + milliseconds(5'000));
+}
+
+TEST_F(SlowPollingSession, OneThatUpgradesIsNotAwaitedAnyMore) {
+  send("4a");
+  probe(9);
+  EXPECT_EQ(text(9, "5"), (Lines{"upgraded 9", "wire 9 <- 4a"}));
+  EXPECT_EQ(after(milliseconds(5'000)), Lines{});
+}
+
+TEST_F(SlowPollingSession, OneThatClosesHasTheTimesOfAClose) {
+  options.close_timeout = milliseconds(3'000);
+  send("4a");
+  close();
+  EXPECT_EQ(after(milliseconds(2'999)), Lines{});
+  EXPECT_EQ(after(milliseconds(1)), Lines{"closed: forced close (no poll came)"});
 }
 
 // Answers that may be lost.

@@ -96,16 +96,6 @@ TEST_F(SessionTest, SaysWhenAPingIsOutAndWhenItIsAnswered) {
   }
 }
 
-TEST_F(SessionTest, APingThatIsTooMuchForTheBacklogEndsItWithoutAMark) {
-  options.backlog_bytes_max = 10;
-  open_polling();
-  send("4" + std::string(9, 'a'));
-  now = session.deadline();
-  Outputs out;
-  session.tick(now, out);
-  EXPECT_EQ(all_lines(out), Lines{"closed: slow reader (too much waits for the next poll)"});
-}
-
 TEST_F(SessionTest, ClosesWhenThePongDoesNotCome) {
   open_websocket();
   EXPECT_EQ(after(milliseconds(499)), Lines{"wire 70 <- 2"});

@@ -398,6 +398,7 @@ void Connection::close() {
 
 void Connection::expired() {
   if (closed_) return;
+  if (is_sending() && request_deadline_ > worker_.now()) return check_progress();
   if (!closing_ && http_ && (http_->phase == Phase::head || http_->phase == Phase::body)) {
     http_->keep_alive = false;
     if (http_->phase == Phase::body) {
@@ -412,6 +413,22 @@ void Connection::expired() {
   if (!closed_) close();
 }
 
+/// Whether it has bytes for a peer that is to take them in time. (A connection that closes has its
+/// own time.)
+bool Connection::is_sending() const {
+  return backlog_ && backlog_->waiting && !closing_ && !disowned_;
+}
+
+TimePoint Connection::stalls_at() const {
+  return is_sending() ? backlog_->taken_at + worker_.options().slow_reader_timeout : never;
+}
+
+void Connection::check_progress() {
+  if (worker_.now() < stalls_at()) return set_deadline();
+  endpoint_->stalled(*this);
+  if (!closed_) abort();
+}
+
 void Connection::set_deadline() {
   TimePoint deadline = never;
   const auto& options = worker_.options();
@@ -424,19 +441,22 @@ void Connection::set_deadline() {
       deadline = request_deadline_;
     } else {
       request_deadline_ = never;
-      if (http_->phase == Phase::idle) {
+      if (http_->phase == Phase::idle && !is_sending()) {
         deadline = worker_.now() +
                    (http_->answered ? options.keep_alive_timeout : options.request_timeout);
       }
     }
   }
-  worker_.set_deadline(key_, deadline);
+  worker_.set_deadline(key_, std::min(deadline, stalls_at()));
 }
 
 // Sending.
 
 Connection::Backlog& Connection::backlog() {
-  if (!backlog_) backlog_ = worker_.spare_backlog();
+  if (!backlog_) {
+    backlog_ = worker_.spare_backlog();
+    backlog_->taken_at = worker_.now();
+  }
   return *backlog_;
 }
 
@@ -491,6 +511,7 @@ void Connection::flush() {
   if (!write_backlog()) {
     backlog_->waiting = true;
     stream_.wait_writable();
+    if (is_sending() && !std::exchange(backlog_->watched, true)) set_deadline();
     if (reader_ && !closing_) endpoint_->writable_changed(*this, false);
     return;
   }
@@ -521,6 +542,7 @@ bool Connection::write_backlog() {
       peer_gone(true);
       return true;
     }
+    backlog.taken_at = worker_.now();
     backlog.bytes -= result.bytes;
     std::size_t sent = backlog.offset + result.bytes;
     while (backlog.next < backlog.pieces.size() && sent >= backlog.pieces[backlog.next].size()) {
@@ -542,6 +564,7 @@ void Connection::on_writable() {
   worker_.update_now();
   backlog_->waiting = false;
   flush();
+  if (!closed_ && !closing_ && !backlog_ && http_) set_deadline();
   if (!closed_ && !closing_ && !backlog_ && reader_) endpoint_->writable_changed(*this, true);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/time.hpp"
 #include "http/parser.hpp"
 #include "http/response.hpp"
 #include "net/stream.hpp"
@@ -29,8 +30,10 @@ class Connection final : public net::StreamUser {
     std::size_t offset = 0;  ///< Bytes of it that are sent.
     std::size_t bytes = 0;   ///< Not sent yet, over all pieces.
     Bytes pong;              ///< To the last ping, when all pieces are sent.
+    TimePoint taken_at{};    ///< When the peer last took some, or had not been sent any.
     bool dirty = false;      ///< In the worker's list for the end of the turn.
     bool waiting = false;    ///< For the kernel.
+    bool watched = false;    ///< The connection's deadline counts from taken_at.
   };
 
   Connection(Worker& worker, Key key, net::Stream stream);
@@ -132,6 +135,9 @@ class Connection final : public net::StreamUser {
   void report_lost_answer(bool error);
   void log_no_request() const;
   void set_deadline();
+  [[nodiscard]] bool is_sending() const;
+  [[nodiscard]] TimePoint stalls_at() const;
+  void check_progress();
   Backlog& backlog();
   void queue_pong(std::string_view data);
   bool take_pong(Backlog& backlog) const;

@@ -21,7 +21,7 @@ class DeliveryTest : public testing::Test {
   Random random = Random::seeded(1);
   socketio::ClientOptions client_options;
   Sockets sockets{worker, client_options, random};
-  Engine engine{worker, {}, 4096, sockets, random};
+  Engine engine{worker, {}, {}, sockets, random};
   history::MemoryStore history{{}, [] { return WallTime{1'000'000}; }, Random::seeded(7)};
   Delivery delivery{{worker, engine, sockets, history}, {}};
 };

@@ -30,6 +30,10 @@ class Endpoint {
   /// The peer went away before its request was answered (`answered`: before it sent another one).
   virtual void lost(Connection& connection, bool answered) = 0;
 
+  /// The peer has taken nothing of what is unsent for slow_reader_timeout; unless it has been
+  /// closed when this returns, the connection is reset.
+  virtual void stalled(Connection& /*connection*/) {}
+
   /// Whether a peer that has only ended its sending half still gets the answer.
   [[nodiscard]] virtual bool answers_half_closed() const { return false; }
 

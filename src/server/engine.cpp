@@ -35,16 +35,18 @@ struct Engine::Entry {
   Key key;
   engineio::Session session;
   int descriptor = -1;         ///< What the layer was told last.
+  std::uint32_t turn = 0;      ///< In which it was last looked at before something was sent.
   std::size_t owed_bytes = 0;  ///< Of the backlog, what does not count against its bound.
   bool closing = false;
   bool gone = false;
 };
 
-Engine::Engine(Worker& worker, engineio::SessionOptions options, std::size_t fragments_max,
+Engine::Engine(Worker& worker, engineio::SessionOptions options, const Limits& limits,
                MessageLayer& layer, Random& random)
     : worker_(worker),
       options_(options),
-      reader_limits_{options.payload_bytes_max, fragments_max},
+      reader_limits_{options.payload_bytes_max, limits.fragments_max},
+      backlog_bytes_max_(limits.backlog_bytes_max),
       coarse_(std::min(options.ping_interval, options.ping_timeout) >= coarse_from),
       layer_(layer),
       random_(random),
@@ -379,6 +381,9 @@ void Engine::send(Key session, const engineio::Outgoing& message) {
   if (entry == nullptr || entry->closing) return;
   Spares<engineio::Output>::List outputs(spares_);
   if (entry->owed_bytes > 0 && unsent(*entry) == 0) entry->owed_bytes = 0;
+  if (std::exchange(entry->turn, worker_.turn()) != worker_.turn() && closed_as_slow(*entry)) {
+    return;
+  }
   entry->session.send(message, worker_.now(), outputs.items);
   if (message.owed) entry->owed_bytes += message.data.size();
   run(*entry, outputs.items);
@@ -395,7 +400,7 @@ void Engine::close(Key session, engineio::CloseReason reason, bool discard) {
 
 bool Engine::lags(Key session) const {
   const Entry* entry = sessions_.find(session);
-  return entry != nullptr && unsent(*entry) > options_.backlog_bytes_max;
+  return entry != nullptr && unsent(*entry) > backlog_bytes_max_;
 }
 
 int Engine::direct_descriptor(Key session) const {
@@ -459,7 +464,7 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
   } else if (const auto* aborted = std::get_if<engineio::Abort>(&output)) {
     if (Connection* connection = worker_.find(aborted->request)) connection->abort();
   } else if (const auto* message = std::get_if<engineio::SendMessage>(&output)) {
-    write_message(entry, *message);
+    write_message(*message);
   } else if (const auto* wire = std::get_if<engineio::CloseWire>(&output)) {
     Connection* connection = worker_.find(wire->wire);
     if (connection != nullptr) close_websocket(*connection, wire->after_next);
@@ -494,7 +499,7 @@ void Engine::answer(const engineio::Reply& reply) {
   connection->answer(response);
 }
 
-void Engine::write_message(Entry& entry, const engineio::SendMessage& message) {
+void Engine::write_message(const engineio::SendMessage& message) {
   Connection* connection = worker_.find(message.wire);
   if (connection == nullptr) return;
   if (!message.frame.empty()) {
@@ -506,22 +511,38 @@ void Engine::write_message(Entry& entry, const engineio::SendMessage& message) {
     if (connection->deflates()) deflated = deflated_frame(opcode, data);
     connection->queue(Bytes(deflated ? *std::move(deflated) : websocket::frame(opcode, data)));
   }
-  check_backlog(entry, *connection);
+}
+
+/// What carries the session's bytes: its WebSocket, or what the last poll was answered on.
+Connection* Engine::carrier(const Entry& entry) const {
+  const engineio::WireId wire = entry.session.wire();
+  return worker_.find(wire != 0 ? wire : entry.session.answered());
 }
 
 std::size_t Engine::unsent(const Entry& entry) const {
-  const Connection* connection = worker_.find(entry.session.wire());
-  return connection == nullptr ? entry.session.backlog_bytes() : connection->backlog_bytes();
+  const Connection* connection = carrier(entry);
+  const std::size_t bytes = connection == nullptr ? 0 : connection->backlog_bytes();
+  return bytes + entry.session.backlog_bytes();
 }
 
-void Engine::check_backlog(Entry& entry, Connection& connection) {
-  const std::size_t bound = options_.backlog_bytes_max + entry.owed_bytes;
-  if (entry.closing || connection.backlog_bytes() <= bound) return;
-  connection.flush();
-  if (connection.backlog_bytes() <= bound) return;
-  // The peer does not read: what is queued for it will never arrive in time.
+/// What earlier turns have queued is more than may be: the peer does not take what it is offered.
+bool Engine::closed_as_slow(Entry& entry) {
+  const std::size_t bound = backlog_bytes_max_ + entry.owed_bytes;
+  if (unsent(entry) <= bound) return false;
+  Connection* connection = carrier(entry);
+  if (connection != nullptr) connection->flush();
+  if (entry.gone || entry.closing) return true;
+  if (unsent(entry) <= bound) return false;
   close(entry.key, engineio::CloseReason::slow_reader, true);
-  connection.abort();
+  if (connection != nullptr && connection->backlog_bytes() > 0) connection->abort();
+  return true;
+}
+
+void Engine::stalled(Connection& connection) {
+  const Entry* entry = sessions_.find(connection.owner);
+  if (entry == nullptr) return;
+  if (connection.is_websocket() && entry->session.wire() != connection.key()) return;
+  close(entry->key, engineio::CloseReason::slow_reader, true);
 }
 
 // Time.
@@ -536,7 +557,11 @@ void Engine::tick(TimePoint now) {
     if (entry == nullptr) continue;
     const Key key = entry->key;
     engineio::Outputs outputs;
-    if (entry->session.deadline() <= now) entry->session.tick(now, outputs);
+    if (entry->session.deadline() <= now) {
+      const Connection* connection = carrier(*entry);
+      if (connection != nullptr && connection->backlog_bytes() > 0) entry->session.still_reads(now);
+      entry->session.tick(now, outputs);
+    }
     run(*entry, outputs);
     if (sessions_.find(key) != nullptr && layer_.deadline(key) <= now) layer_.tick(key);
     update_deadline(key);

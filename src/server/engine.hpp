@@ -48,8 +48,14 @@ TimePoint end_of_step(TimePoint deadline);
 /// of sessions that exist never are.
 class Engine final : public Endpoint, public TurnUser {
  public:
-  /// All outlive the engine. `fragments_max`: frames of one WebSocket message.
-  Engine(Worker& worker, engineio::SessionOptions options, std::size_t fragments_max,
+  struct Limits {
+    std::size_t fragments_max = 4'096;  ///< Frames of one WebSocket message.
+    /// Unsent bytes of a session that earlier turns of the loop have queued; what one turn queues
+    /// comes on top, for nobody could have taken it yet.
+    std::size_t backlog_bytes_max = 16 * 1024 * 1024;
+  };
+  /// All outlive the engine.
+  Engine(Worker& worker, engineio::SessionOptions options, const Limits& limits,
          MessageLayer& layer, Random& random);
   ~Engine() override;
 
@@ -61,6 +67,7 @@ class Engine final : public Endpoint, public TurnUser {
   void message(Connection& connection, const websocket::Message& message) override;
   void websocket_lost(Connection& connection, bool error) override;
   void writable_changed(Connection& connection, bool writable) override;
+  void stalled(Connection& connection) override;
 
   // For the layer.
   /// Sends an Engine.IO message; text begins with `4`. A session that has gone drops it. Live
@@ -113,15 +120,17 @@ class Engine final : public Endpoint, public TurnUser {
   void close_websocket(Connection& connection, bool after_next);
   void run(Entry& entry, engineio::Outputs& outputs);
   void run_one(Entry& entry, engineio::Output& output);
-  void write_message(Entry& entry, const engineio::SendMessage& message);
+  void write_message(const engineio::SendMessage& message);
   void finished(Entry& entry);
   void update_route(Entry& entry);
+  [[nodiscard]] Connection* carrier(const Entry& entry) const;
   [[nodiscard]] std::size_t unsent(const Entry& entry) const;
-  void check_backlog(Entry& entry, Connection& connection);
+  [[nodiscard]] bool closed_as_slow(Entry& entry);
 
   Worker& worker_;
   engineio::SessionOptions options_;
   websocket::ReaderLimits reader_limits_;
+  std::size_t backlog_bytes_max_;
   bool coarse_;  ///< Deadlines are the ends of steps.
   MessageLayer& layer_;
   Random& random_;

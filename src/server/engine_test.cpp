@@ -2,6 +2,8 @@
 
 #include "server/gateway_fixture.hpp"
 
+#include <future>
+
 namespace crier::server {
 namespace {
 
@@ -89,19 +91,28 @@ TEST(EndOfStep, IsTheSameForDeadlinesNearEachOtherAndBeforeNone) {
 class Greeter final : public MessageLayer {
  public:
   void attach(Engine& engine) { engine_ = &engine; }
-  void opened(Key session) override { say(session, "4hello"); }
+  void opened(Key session) override {
+    last = session;
+    say(session, "4hello");
+  }
   void received(Key session, bool /*binary*/, std::string_view data) override {
     say(session, "4" + std::string(data));
   }
   void route_changed(Key /*session*/, int /*descriptor*/) override {}
-  void closed(Key /*session*/, std::string_view /*reason*/) override {}
+  void closed(Key /*session*/, std::string_view why) override {
+    reason.set_value(std::string(why));
+  }
   void pinged(Key session) override { say(session, "4pinged"); }
   void ponged(Key session) override { say(session, "4ponged"); }
 
- private:
   void say(Key session, std::string text) {
     engine_->send(session, {false, Bytes(std::move(text)), {}, false});
   }
+
+  Key last = 0;
+  std::promise<std::string> reason;  ///< Of the first close.
+
+ private:
   Engine* engine_ = nullptr;
 };
 
@@ -120,12 +131,42 @@ class MessageLayerTest : public testing::Test {
   static WorkerOptions worker_options() {
     WorkerOptions options;
     options.endpoint = {"127.0.0.1", 0};
+    options.slow_reader_timeout = std::chrono::milliseconds(200);
     return options;
   }
   static engineio::SessionOptions session_options() {
     engineio::SessionOptions options;
     options.ping_interval = std::chrono::milliseconds(50);
+    options.slow_reader_timeout = std::chrono::milliseconds(200);
     return options;
+  }
+  static Engine::Limits limits() {
+    Engine::Limits limits;
+    limits.backlog_bytes_max = bound;
+    return limits;
+  }
+  /// Runs `call` on the loop, in a turn of its own, and returns what it returns.
+  template <class Call>
+  auto in_a_turn(Call call) {
+    const auto turn = [this] { return on_loop([this] { return worker.turn(); }); };
+    const std::uint32_t before = turn();
+    while (turn() == before) {
+    }
+    return on_loop(call);
+  }
+  template <class Call>
+  auto on_loop(Call call) {
+    std::promise<decltype(call())> result;
+    worker.loop().post([&] { result.set_value(call()); });
+    return result.get_future().get();
+  }
+  /// One message of so many bytes to the session that opened last.
+  void send(std::size_t bytes) { layer.say(layer.last, "4" + std::string(bytes - 1, 'x')); }
+  std::string open_polling() const {
+    const std::string open = request("GET " + std::string(polling));
+    const std::string sid = open.substr(open.find("\"sid\":\"") + 7, 20);
+    EXPECT_EQ(request("GET " + std::string(polling) + "&sid=" + sid), "4hello");
+    return sid;
   }
   std::string request(const std::string& head, std::string_view body = "") const {
     LoopbackClient client(worker.port());
@@ -135,10 +176,11 @@ class MessageLayerTest : public testing::Test {
     return answer.substr(answer.find("\r\n\r\n") + 4);
   }
 
+  static constexpr std::size_t bound = 100'000;
   Worker worker{worker_options(), {}};
   Random random = Random::secure();
   Greeter layer;
-  Engine engine{worker, session_options(), 4096, layer, random};
+  Engine engine{worker, session_options(), limits(), layer, random};
   std::thread thread;
 };
 
@@ -148,10 +190,7 @@ TEST_F(MessageLayerTest, WhatItSendsWhenASessionOpensFollowsTheOpenPacket) {
   EXPECT_THAT(client.read_frame(), StartsWith("0{\"sid\":"));
   EXPECT_EQ(client.read_frame(), "4hello");
 
-  const std::string open = request("GET " + std::string(polling));
-  EXPECT_THAT(open, StartsWith("0{\"sid\":"));
-  const std::string sid = open.substr(open.find("\"sid\":\"") + 7, 20);
-  EXPECT_EQ(request("GET " + std::string(polling) + "&sid=" + sid), "4hello");
+  open_polling();
 }
 
 TEST_F(MessageLayerTest, HearsOfEachPingAndOfItsAnswer) {
@@ -165,6 +204,55 @@ TEST_F(MessageLayerTest, HearsOfEachPingAndOfItsAnswer) {
     client.write_text("3");
     EXPECT_EQ(client.read_frame(), "4ponged");
   }
+}
+
+TEST_F(MessageLayerTest, WhatEarlierTurnsHaveQueuedMayFillTheBoundButNotExceedIt) {
+  for (const std::size_t bytes : {bound, bound + 1}) {
+    layer.reason = {};
+    open_polling();
+    in_a_turn([&] { return send(bytes), true; });
+    in_a_turn([&] { return send(10), true; });
+    const bool is_open = on_loop([&] { return engine.open_sessions(10).size(); }) == 1;
+    EXPECT_EQ(is_open, bytes == bound);
+    if (is_open) {
+      on_loop([&] {
+        engine.close(layer.last, engineio::CloseReason::forced_close, true);
+        return true;
+      });
+    } else {
+      EXPECT_EQ(layer.reason.get_future().get(), "slow reader");
+    }
+  }
+}
+
+TEST_F(MessageLayerTest, WhatOneTurnQueuesComesOnTop) {
+  open_polling();
+  in_a_turn([&] { return send(bound), true; });
+  in_a_turn([&] {
+    for (int i = 0; i < 20; ++i) send(bound);
+    return true;
+  });
+  EXPECT_EQ(on_loop([&] { return engine.open_sessions(10).size(); }), 1U);
+  in_a_turn([&] { return send(1), true; });
+  EXPECT_EQ(layer.reason.get_future().get(), "slow reader");
+}
+
+TEST_F(MessageLayerTest, OneThatTakesNothingIsClosedInTime) {
+  LoopbackClient client(worker.port());
+  client.open_websocket("/socket.io/?EIO=4&transport=websocket");
+  client.read_frame();
+  in_a_turn([&] { return send(50'000'000), true; });
+  EXPECT_EQ(layer.reason.get_future().get(), "slow reader");
+  EXPECT_TRUE(client.closed());
+}
+
+TEST_F(MessageLayerTest, OneThatDoesNotTakeTheAnswerToItsPollIsClosedInTime) {
+  const std::string sid = open_polling();
+  in_a_turn([&] { return send(50'000'000), true; });
+  LoopbackClient client(worker.port());
+  client.write("GET " + std::string(polling) + "&sid=" + sid + "&t=a HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(layer.reason.get_future().get(), "slow reader");
+  EXPECT_TRUE(client.closed());
 }
 
 TEST_F(HandshakesTest, NeedABurstOfAtLeastOne) {

@@ -10,7 +10,7 @@ Front::Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Pa
     : random_(std::move(parts.random)),
       client_options_(client_options(options)),
       sockets_(parts.worker, client_options_, random_),
-      engine_(parts.worker, session_options(options), options.fragments_max, sockets_, random_),
+      engine_(parts.worker, session_options(options), engine_limits(options), sockets_, random_),
       memberships_(std::move(parts.memberships)),
       delivery_({parts.worker, engine_, sockets_, parts.history}, feed),
       programs_({parts.worker, engine_, sockets_, *memberships_, parts.history, delivery_,

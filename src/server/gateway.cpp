@@ -49,6 +49,9 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   }
   if (options.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
   if (options.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
+  if (options.slow_reader_timeout < milliseconds(1000)) {
+    return "slow_reader_timeout must be at least 1 s.";
+  }
   if (options.flush_window < microseconds(0) || options.flush_window > milliseconds(1)) {
     return "flush_window must be between 0 and 1 ms.";
   }

@@ -492,6 +492,11 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   EXPECT_TRUE(Gateway::check(window));
   window.flush_window = std::chrono::microseconds(1001);
   EXPECT_EQ(Gateway::check(window).error().message, "flush_window must be between 0 and 1 ms.");
+  GatewayOptions impatient = options();
+  impatient.slow_reader_timeout = std::chrono::milliseconds(1000);
+  EXPECT_TRUE(Gateway::check(impatient));
+  impatient.slow_reader_timeout = std::chrono::milliseconds(999);
+  EXPECT_EQ(Gateway::check(impatient).error().message, "slow_reader_timeout must be at least 1 s.");
   window.flush_window = std::chrono::microseconds(-1);
   EXPECT_FALSE(Gateway::check(window));
   GatewayOptions bad_redis = options();

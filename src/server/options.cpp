@@ -12,6 +12,7 @@ WorkerOptions worker_options(const GatewayOptions& options) {
   worker.http.headers_max = options.headers_max;
   worker.request_timeout = options.request_timeout;
   worker.keep_alive_timeout = options.keep_alive_timeout;
+  worker.slow_reader_timeout = options.slow_reader_timeout;
   worker.connections_max = options.connections_max;
   return worker;
 }

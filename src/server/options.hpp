@@ -9,6 +9,7 @@
 #include "gateway/admission.hpp"
 #include "gateway/feed.hpp"
 #include "history/store.hpp"
+#include "server/engine.hpp"
 #include "server/publisher.hpp"
 #include "server/worker.hpp"
 #include "socketio/client.hpp"
@@ -28,8 +29,15 @@ engineio::SessionOptions session_options(const Options& options) {
   session.ping_timeout = options.ping_timeout;
   session.upgrade_timeout = options.upgrade_timeout;
   session.payload_bytes_max = options.payload_bytes_max;
-  session.backlog_bytes_max = options.backlog_bytes_max;
+  session.slow_reader_timeout = options.slow_reader_timeout;
   return session;
+}
+template <class Options>
+Engine::Limits engine_limits(const Options& options) {
+  Engine::Limits limits;
+  limits.backlog_bytes_max = options.backlog_bytes_max;
+  if constexpr (requires { options.fragments_max; }) limits.fragments_max = options.fragments_max;
+  return limits;
 }
 
 socketio::ClientOptions client_options(const GatewayOptions& options);

@@ -190,7 +190,7 @@ class ProgramsTest : public testing::Test {
   Random random = Random::secure();
   socketio::ClientOptions client_options;
   Sockets sockets{worker, client_options, random};
-  Engine engine{worker, {}, 4096, sockets, random};
+  Engine engine{worker, {}, {}, sockets, random};
   SlowMemberships memberships;
   SlowHistory history;
   access::Verifier verifier{{access::Key{"secret", {access::Algorithm::hs256}, {}}}, {}};

@@ -20,6 +20,7 @@ server::WorkerOptions worker_options(const ServerOptions& options,
   worker.tls = certificate.tls();
   worker.endpoint = {options.address, options.port};
   worker.cors.origins = options.origins;
+  worker.slow_reader_timeout = options.slow_reader_timeout;
   return worker;
 }
 
@@ -47,7 +48,8 @@ class Server::Impl {
         door_(std::make_shared<server::Door>(worker_.loop())),
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
-        engine_(worker_, server::session_options(options), 4096, sockets_, random_),
+        engine_(worker_, server::session_options(options), server::engine_limits(options), sockets_,
+                random_),
         owner_(worker_, sockets_),
         shutdown_(worker_, {&engine_}, [] { return true; }, {}) {
     sockets_.attach(engine_, owner_);

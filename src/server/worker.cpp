@@ -159,6 +159,7 @@ void Worker::turn_end() {
   for (TurnUser* user : turn_users_) user->turn_end();
   flush();
   forgotten_.clear();
+  ++turn_;
   arm();
 }
 

@@ -13,6 +13,7 @@
 #include "server/slot_table.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -32,7 +33,8 @@ struct WorkerOptions {
   std::chrono::milliseconds request_timeout{10'000};
   std::chrono::milliseconds keep_alive_timeout{75'000};
   std::size_t connections_max = 100'000;
-  std::size_t backlog_bytes_max = 1024 * 1024;
+  /// How long a connection with unsent bytes may take none of them.
+  std::chrono::milliseconds slow_reader_timeout{20'000};
 };
 
 /// What several workers of one process count together. From any thread.
@@ -90,6 +92,8 @@ class Worker {
 
   // For connections and endpoints.
   [[nodiscard]] TimePoint now() const { return now_; }
+  /// Counts the loop's turns.
+  [[nodiscard]] std::uint32_t turn() const { return turn_; }
   [[nodiscard]] const WorkerOptions& options() const { return options_; }
   [[nodiscard]] Endpoint* endpoint_for(std::string_view path) const;
   [[nodiscard]] Connection* find(Key connection) const { return connections_.find(connection); }
@@ -127,6 +131,7 @@ class Worker {
   LogSink log_;
   net::Loop loop_;
   TimePoint now_;
+  std::uint32_t turn_ = 0;
   TimerWheel wheel_;
   std::vector<TimerWheel::Slot> due_;
   net::Timer timer_;

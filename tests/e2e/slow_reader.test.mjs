@@ -5,14 +5,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { closeClients, connect } from "./support/client.mjs";
-import { RawClient } from "./support/raw_client.mjs";
+import { connectMany, RawClient } from "./support/raw_client.mjs";
 import { crierOnly, startServer, tokenFor } from "./support/server.mjs";
 import { until } from "./support/until.mjs";
 
 describe("clients that do not read", { skip: crierOnly }, () => {
   let server;
   before(async () => {
-    server = await startServer();
+    server = await startServer({ env: { CRIER_ENGINE_BACKLOG_BYTES_MAX: "1048576", CRIER_HISTORY_BYTES_MAX: "1048576" } });
   });
   after(() => server?.stop());
   afterEach(closeClients);
@@ -60,5 +60,99 @@ describe("clients that do not read", { skip: crierOnly }, () => {
     const back = await connect(server, { user: "ada", lastEventTimestamp: cursor });
     await back.received(`s${count}`);
     assert.deepEqual(back.seen.map(({ id }) => id), owed.map(({ id }) => id));
+  });
+});
+
+describe("clients that read", { skip: crierOnly }, () => {
+  let server;
+  before(async () => {
+    server = await startServer({ env: { CRIER_API_BODY_BYTES_MAX: "2097152" } });
+  });
+  after(() => server?.stop());
+
+  for (const [count, size] of [
+    [3, 1_000_000],
+    [30, 100_000],
+    [1000, 10_000],
+  ]) {
+    test(`${count} events of ${size} bytes at once close none of 100, and tell none`, { timeout: 120_000 }, async () => {
+      const seen = Array(100).fill(0);
+      const notices = [];
+      const onEventOf = (i) => (text) => {
+        if (text.length > 1000) seen[i] += 1;
+        else notices.push(text);
+      };
+      const clients = await connectMany(server.port, 100, () => ({ token: tokenFor("ada") }), { onEventOf });
+      notices.length = 0;
+      const ids = Array.from({ length: count }, (_, i) => `r${i}`);
+      const answers = await server.publishTogether("alpha", ids, { text: "x".repeat(size) });
+      assert.equal(answers.length, count);
+      await until(() => seen.every((n) => n === count), { within: 60_000, what: () => `all events; have ${seen.slice(0, 10)}` });
+      assert.deepEqual(notices, []);
+      assert.ok(clients.every(({ connected, closeCode }) => connected && closeCode === null));
+      const { text } = await server.get("/metrics");
+      assert.doesNotMatch(text, /slow reader/);
+      for (const client of clients) client.destroy();
+    });
+  }
+});
+
+describe("a client that takes nothing", { skip: crierOnly }, () => {
+  let server;
+  before(async () => {
+    server = await startServer({ env: { CRIER_ENGINE_SLOW_READER_TIMEOUT: "1s" } });
+  });
+  after(() => server?.stop());
+  afterEach(closeClients);
+
+  const slowReaders = async () => Number(/slow reader"\} (\d+)/.exec((await server.get("/metrics")).text)?.[1] ?? 0);
+  const fill = async (name) => {
+    for (let i = 0; i < 12; i += 1) await server.publish("alpha", `${name}${i}`, { data: { text: "x".repeat(900_000) } });
+  };
+
+  test("is closed in time over WebSocket, and one that takes little is not", { timeout: 60_000 }, async () => {
+    const joined = async (options) => {
+      const client = new RawClient(server.port, { token: tokenFor("ada") }, options);
+      await new Promise((done) => {
+        client.onConnect = done;
+      });
+      client.socket.pause();
+      return client;
+    };
+    const stalled = await joined();
+    const little = await joined({ keepText: false });
+    let seen = 0;
+    little.onEvent = (length) => {
+      if (length > 1000) seen += 1;
+    };
+    const took = setInterval(() => {
+      little.socket.resume();
+      setImmediate(() => little.socket.pause());
+    }, 100);
+    await fill("w");
+    const since = Date.now();
+    await until(async () => (await slowReaders()) === 1, { what: () => "one slow reader" });
+    assert.ok(Date.now() - since < 5_000);
+    await new Promise((done) => setTimeout(done, 2_500));
+    assert.equal(await slowReaders(), 1);
+    clearInterval(took);
+    little.socket.resume();
+    await until(() => seen === 12, { what: () => `all events; have ${seen}` });
+    assert.equal(little.closeCode, null);
+    for (const client of [stalled, little]) client.destroy();
+  });
+
+  test("is closed in time over polling", { timeout: 60_000 }, async () => {
+    const before = await slowReaders();
+    const path = "/socket.io/?EIO=4&transport=polling";
+    const { sid } = JSON.parse((await server.get(path)).text.slice(1));
+    const auth = JSON.stringify({ token: tokenFor("ada") });
+    await server.request("POST", `${path}&sid=${sid}`, { headers: { "content-length": Buffer.byteLength(`40${auth}`) }, body: `40${auth}` });
+    assert.match((await server.get(`${path}&sid=${sid}`)).text, /^40/);
+    await server.publish("alpha", "p1");
+    const since = Date.now();
+    await until(async () => (await slowReaders()) === before + 1, { what: () => "one more slow reader" });
+    assert.ok(Date.now() - since < 5_000);
+    assert.equal((await server.get(`${path}&sid=${sid}`)).status, 400);
   });
 });

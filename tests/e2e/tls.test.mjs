@@ -53,7 +53,7 @@ describe("TLS", { skip: crierOnly }, () => {
     authority.issue("first");
     authority.put("first");
     ca = readFileSync(authority.ca);
-    server = await startServer({ tls: authority.tls, env: { CRIER_LOG_LEVEL: "debug", CRIER_HTTP_REQUEST_TIMEOUT: "1s" } });
+    server = await startServer({ tls: authority.tls, env: { CRIER_LOG_LEVEL: "debug", CRIER_HTTP_REQUEST_TIMEOUT: "1s", CRIER_ENGINE_SLOW_READER_TIMEOUT: "1s" } });
   });
   after(() => server?.stop());
   afterEach(closeClients);
@@ -188,5 +188,16 @@ describe("TLS", { skip: crierOnly }, () => {
     own.signal("SIGTERM");
     assert.deepEqual(await own.ended(), { code: 0, signal: null });
     await until(() => client.closes.length === 1);
+  });
+
+  test("one that takes nothing of what waits for it is closed in time", { timeout: 60_000 }, async () => {
+    const stalled = await new Client(server, { user: "ada", ca, reconnection: false }).connected();
+    stalled.socket.io.engine.transport.ws._socket.pause();
+    for (let i = 0; i < 12; i += 1) await server.publish("alpha", `t${i}`, { data: { text: "x".repeat(900_000) } });
+    await until(async () => /crier_closes_total\{reason="slow reader"\} 1/.test((await server.get("/metrics")).text), {
+      what: () => "the slow reader to be closed",
+    });
+    stalled.socket.io.engine.transport.ws._socket.resume();
+    await until(() => stalled.closes.length === 1, { what: () => "the client to see it" });
   });
 });

@@ -213,7 +213,7 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.history_events_max, t, 1, count_most);
      }},
-    {"history", "bytes_max", "", "1048576", "Bytes kept a program.",
+    {"history", "bytes_max", "", "16777216", "Bytes kept a program.",
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.history_bytes_max, t, 1024, bytes_most);
      }},
@@ -243,10 +243,16 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.payload_bytes_max, t, 1024, bytes_most);
      }},
-    {"engine", "backlog_bytes_max", "", "1048576",
-     "Unsent bytes of a socket before it is closed as a slow reader.",
+    {"engine", "backlog_bytes_max", "", "16777216",
+     "Unsent bytes of a client, but for those just published, before it is closed as a slow "
+     "reader.",
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.backlog_bytes_max, t, 65536, bytes_most);
+     }},
+    {"engine", "slow_reader_timeout", "", "\"20s\"",
+     "The same for one that takes none of them for so long, at least 1s.",
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.slow_reader_timeout, t);
      }},
     {"engine", "flush_window", "", "\"0us\"",
      "How long an event waits for others that leave with it, 1ms at most.",

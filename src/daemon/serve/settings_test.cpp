@@ -238,6 +238,7 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   EXPECT_EQ(settings->gateway.replay_timestamp_max, defaults.replay_timestamp_max);
   EXPECT_EQ(settings->gateway.connections_max, defaults.connections_max);
   EXPECT_EQ(settings->gateway.backlog_bytes_max, defaults.backlog_bytes_max);
+  EXPECT_EQ(settings->gateway.slow_reader_timeout, defaults.slow_reader_timeout);
   EXPECT_EQ(settings->gateway.payload_bytes_max, defaults.payload_bytes_max);
   EXPECT_EQ(settings->gateway.request_timeout, defaults.request_timeout);
   EXPECT_EQ(settings->gateway.shutdown_timeout, defaults.shutdown_timeout);

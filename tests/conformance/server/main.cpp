@@ -58,13 +58,13 @@ int run(std::uint16_t port) {
   crier::socketio::ClientOptions client_options;
   client_options.connect_timeout = std::chrono::milliseconds(1000);
   Sockets sockets(worker, client_options, random);
-  Engine engine(worker, suite_timers(), 4096, sockets, random);
+  Engine engine(worker, suite_timers(), {}, sockets, random);
   crier::Socket::Owner owner(worker, sockets);
   sockets.attach(engine, owner);
   owner.on_connect("/") = serve_suite;
   owner.on_connect("/custom") = serve_custom;
   Echo echo;
-  Engine echo_engine(worker, suite_timers(), 4096, echo, random);
+  Engine echo_engine(worker, suite_timers(), {}, echo, random);
   echo.attach(echo_engine);
   worker.route("/socket.io/", engine);
   worker.route("/engine.io/", echo_engine);

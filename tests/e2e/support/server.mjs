@@ -228,9 +228,9 @@ class RunningServer {
   }
 
   /** Publishes them all in one write on one connection, as fast as it gets; the 202's bodies in order. */
-  async publishTogether(program, requestIds) {
+  async publishTogether(program, requestIds, data = {}) {
     const requests = requestIds.map((requestId) => {
-      const body = JSON.stringify(publication(requestId));
+      const body = JSON.stringify(publication(requestId, { data }));
       return (
         `POST /api/v1/programs/${encodeURIComponent(program)}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_KEY}\r\n` +
         `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
