@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+import { check_commands } from "./commands.mjs";
 import { functions } from "./functions.mjs";
 import { check_headers } from "./headers.mjs";
 import { check_includes, optional_headers } from "./includes.mjs";
@@ -27,6 +28,7 @@ export async function guard({ root, cache_folder, compile = true }) {
   check_tests(tree, report);
   check_built(tree, report);
   check_words(tree, report);
+  check_commands(tree, report);
   if (compile) await check_headers(tree, report, { cache_folder });
   return breaches.sort((a, b) => a.path.localeCompare(b.path) || a.line - b.line);
 }

@@ -180,6 +180,21 @@ const bad = [
     "docs/guide.md:1: names a path of one machine",
   ],
   [
+    "a command of a package that nobody installs",
+    { "tests/e2e/x.mjs": 'spawn("sqlite3", [file]);\n', "packaging/debian/test": "openssl\n" },
+    "tests/e2e/x.mjs:1: starts sqlite3, but no list in packaging/debian names sqlite3",
+  ],
+  [
+    "a command of a package that only the benchmarks have",
+    { "tests/e2e/x.mjs": '\nspawnSync("valgrind")\n', "packaging/debian/bench": "valgrind\n" },
+    "tests/e2e/x.mjs:2: starts valgrind, but no list in packaging/debian names valgrind",
+  ],
+  [
+    "a command that nobody knows",
+    header("bench/x.mjs", 'leash(spawn("perf", args));\n'),
+    "bench/x.mjs:1: starts perf, whose package tests/guard/commands.mjs does not know",
+  ],
+  [
     "a download address",
     header("demo/package-lock.json", `"${"resol" + "ved"}": "https://registry"\n`),
     "demo/package-lock.json:1: records a download address",
