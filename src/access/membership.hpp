@@ -17,9 +17,6 @@ struct User {
   std::string role;
   bool active = false;
   std::vector<std::string> programs;
-  /// One for each of `programs`: another number once that membership has ended and begun anew. 0,
-  /// or missing: the source does not tell.
-  std::vector<std::uint64_t> generations = {};
   /// One for each of `programs`: when that membership began, in microseconds since 1970 UTC. 0, or
   /// missing: before anything that the history holds. Nothing published before it is sent.
   std::vector<std::uint64_t> since = {};

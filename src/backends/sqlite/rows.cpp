@@ -113,8 +113,6 @@ Result<std::optional<access::User>, int> LookUp::read(const std::string& id) {
     user->since.push_back(static_cast<std::uint64_t>(statement_.number(4)));
   }
   if (code != SQLITE_DONE) return Unexpected{code};
-  // Who still compares generations sees another one when a membership has begun anew.
-  if (user) user->generations = user->since;
   return user;
 }
 

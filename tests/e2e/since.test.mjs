@@ -1,10 +1,10 @@
-// A membership that ended and began again while its client was away owes nothing of the time before;
-// one that went on owes all of it, whatever was written of it meanwhile.
+// A membership owes nothing of the time before it began, whatever cursor a client brings; one that went on while its client was
+// away owes all of that time, whatever was written of it meanwhile.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { closeClients, connect } from "./support/client.mjs";
-import { crier, crierOnly, PEOPLE, startServer, writePeople } from "./support/server.mjs";
+import { crier, crierOnly, PEOPLE, startServer, tokenFor, writePeople } from "./support/server.mjs";
 
 describe("a membership, while its client is away,", { skip: crierOnly }, () => {
   let server;
@@ -44,7 +44,7 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
   }
 
   const whole = { missed: ["alpha-1", "beta-1", "alpha-2"], recovered: true, alpha: "recovered", beta: "recovered" };
-  const anew = { missed: ["beta-1"], recovered: false, alpha: "joined", beta: "recovered" };
+  const anew = { missed: ["beta-1", "alpha-2"], recovered: false, alpha: "joined", beta: "recovered" };
 
   test("goes on: all that was missed comes", async () => {
     assert.deepEqual(await awayWhile(() => {}), whole);
@@ -71,7 +71,7 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
     );
   });
 
-  test("is removed and added: it joins anew", async () => {
+  test("is removed and added: it joins anew, and is sent what came after that", async () => {
     assert.deepEqual(
       await awayWhile(() => {
         remove();
@@ -81,7 +81,7 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
     );
   });
 
-  test("is ended and begun again by imports: it joins anew", async () => {
+  test("is ended and begun again by imports: it joins anew, and is sent what came after that", async () => {
     const ended = { users: [], members: [{ programId: "alpha", userId: "ben", active: false }] };
     assert.deepEqual(
       await awayWhile(() => {
@@ -107,5 +107,59 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
     assert.deepEqual(ben.requestIds, [`${round}-seen`, `${round}-beta`]);
     assert.equal((await ben.notice()).programs.alpha, "left");
     add();
+  });
+});
+
+describe("what was published before a grant", { skip: crierOnly }, () => {
+  let server;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server?.stop());
+  afterEach(closeClients);
+
+  const member = (what, ...more) => crier("member", what, "secret", "ada", "--store", server.store, ...more);
+  const first = { token: tokenFor("ada") };
+
+  /** The names of what a client of ada's with this `auth` is sent of `secret` before its catchup, and the verdict. */
+  async function sent(auth) {
+    const ada = await connect(server, { auth: { ...first, ...auth }, reconnection: false });
+    const { programs } = await ada.notice();
+    const names = ada.seen.filter(({ envelope }) => envelope.programId === "secret").map(({ envelope }) => envelope.requestId);
+    return { names, verdict: programs.secret };
+  }
+
+  test("is not sent, nor what was published while it was revoked, for any cursor", async () => {
+    const start = await server.publish("alpha", "start");
+    for (const name of ["secret-1", "secret-2", "secret-3"]) await server.publish("secret", name);
+    member("add");
+    const ada = await connect(server, { user: "ada", reconnection: false });
+    assert.deepEqual(await sent({ lastEventId: start.id }), { names: [], verdict: "joined" });
+    assert.deepEqual(await sent({ lastEventTimestamp: 1 }), { names: [], verdict: "joined" });
+    await server.publish("alpha", "granted");
+    await ada.received("granted");
+    ada.socket.io.engine.close();
+    member("remove");
+    await server.publish("secret", "secret-4");
+    member("add");
+    await server.publish("secret", "secret-5");
+    ada.socket.connect();
+    await ada.connected(2);
+    assert.equal((await ada.notice(2)).programs.secret, "joined", "by its pid");
+    assert.deepEqual(ada.requestIds, ["granted", "secret-5"], "by its pid");
+    assert.deepEqual(await sent({ lastEventId: start.id }), { names: ["secret-5"], verdict: "joined" });
+    assert.deepEqual(await sent({ lastEventTimestamp: 1 }), { names: ["secret-5"], verdict: "joined" });
+  });
+
+  test("is sent to who is a member since an earlier time, as the writer says", async () => {
+    const event = await server.publish("other", "other-1");
+    await server.publish("other", "other-2");
+    const at = event.timestamp;
+    crier("member", "add", "other", "ada", "--since", at, "--store", server.store);
+    const auth = { ...first, lastEventTimestamp: Date.parse(at) - 1 };
+    const ada = await connect(server, { auth, reconnection: false });
+    await ada.notice();
+    assert.ok(ada.requestIds.includes("other-2"));
+    assert.match(crier("member", "list", "--user", "ada", "--program", "other", "--store", server.store), new RegExp(`\t${at}\n$`));
   });
 });
