@@ -15,6 +15,9 @@ import socketio
 # More than 16 events in one polling answer are otherwise taken for an attack, for ever.
 engineio.payload.Payload.max_decode_packets = 10_000
 
+# Seconds without a connection after which an application restarts its client.
+PATIENCE = 15
+
 
 def tell(client, **what):
     print(json.dumps({"client": client, "at": time.monotonic() * 1000, **what}), flush=True)
@@ -27,13 +30,15 @@ class Client:
         self.name = options["client"]
         self.options = options
         self.last_event_id = None
-        self.socket = socketio.AsyncClient(
-            reconnection_delay=0.05, reconnection_delay_max=0.5, randomization_factor=0.02
-        )
-        self.socket.on("connect", lambda: tell(self.name, kind="connect", recovered=False))
-        self.socket.on("disconnect", lambda reason=None: tell(self.name, kind="disconnect", reason=str(reason)))
-        self.socket.on("connect_error", self.on_error)
-        self.socket.on("*", self.on_event)
+        self.socket = self.make()
+
+    def make(self):
+        socket = socketio.AsyncClient(reconnection_delay=0.05, reconnection_delay_max=0.5, randomization_factor=0.02)
+        socket.on("connect", lambda: tell(self.name, kind="connect", recovered=False))
+        socket.on("disconnect", lambda reason=None: tell(self.name, kind="disconnect", reason=str(reason)))
+        socket.on("connect_error", self.on_error)
+        socket.on("*", self.on_event)
+        return socket
 
     def on_error(self, error=None):
         """The server's refusals are objects, the transport's errors are not."""
@@ -56,28 +61,41 @@ class Client:
 
     async def keep_connected(self):
         """The first attempt, and whichever the client gives up, is made again here, as its manual says."""
-        idle = 0
+        since = time.monotonic()
         while True:
-            task = self.socket._reconnect_task
-            busy = self.socket.connected or (task is not None and not task.done())
-            idle = 0 if busy else idle + 1
-            if idle > 20 or self.forgotten():
-                await self.socket.eio.disconnect(abort=True)
-            if idle > 0 and self.socket.eio.state == "disconnected":
+            reconnecting = self.socket._reconnect_task
+            if self.socket.connected and not self.forgotten():
+                since = time.monotonic()
+            elif time.monotonic() - since > PATIENCE or self.forgotten():
+                await self.begin_anew()
+                since = time.monotonic()
+            elif reconnecting is None or reconnecting.done():
                 await self.attempt()
             await asyncio.sleep(0.2)
 
     def forgotten(self):
         """python-engineio 4.15 believes itself connected for ever when a polling answer is cut within its body."""
         reading = self.socket.eio.read_loop_task
-        return self.socket.eio.state == "connected" and reading is not None and reading.done()
+        return self.socket.connected and reading is not None and reading.done()
+
+    async def begin_anew(self):
+        """It also waits for ever for the answer to a probe. The application drops such a client and makes another one."""
+        old, self.socket = self.socket, self.make()
+        if old._reconnect_task is not None:
+            old._reconnect_task.cancel()
+        old.handlers.clear()
+        if old.connected:
+            tell(self.name, kind="disconnect", reason="dropped by the application")
+        if old.eio.http is not None:
+            await old.eio.http.close()
 
     async def attempt(self):
         try:
-            await self.socket.connect(
+            connecting = self.socket.connect(
                 self.options["url"], auth=self.auth, transports=self.options["transports"], wait_timeout=5
             )
-        except (socketio.exceptions.ConnectionError, ValueError):
+            await asyncio.wait_for(connecting, PATIENCE)
+        except (socketio.exceptions.ConnectionError, ValueError, asyncio.TimeoutError):
             pass
 
 

@@ -101,15 +101,13 @@ export class NodeClient extends Client {
 export class PythonClients {
   #clients = new Map();
 
-  static start() {
+  /** `file`: a stream for what the process says of itself. */
+  static start(file) {
     const python = new PythonClients();
     const script = join(dirname(fileURLToPath(import.meta.url)), "client.py");
     python.child = leash(spawn(PYTHON, ["-u", script], { stdio: ["pipe", "pipe", "pipe"] }));
     python.child.stdin.on("error", () => {});
-    python.errors = "";
-    python.child.stderr.setEncoding("utf8").on("data", (text) => {
-      python.errors = (python.errors + text).slice(-5000);
-    });
+    python.child.stderr.pipe(file);
     createInterface({ input: python.child.stdout }).on("line", (line) => python.#hear(JSON.parse(line)));
     return python;
   }

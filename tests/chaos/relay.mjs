@@ -116,7 +116,7 @@ class Link {
   #pending = 0;
 
   constructor(relay, near, far) {
-    Object.assign(this, { relay, near, far });
+    Object.assign(this, { relay, near, far, kept: [] });
   }
 
   run(fate) {
@@ -139,23 +139,31 @@ class Link {
   }
 
   #carry(from, to, bytes) {
+    if (this.held) return this.kept.push([from, to, bytes]);
     if (from.deaf) return;
-    if (bytes.length >= this.left) {
-      bytes = bytes.subarray(0, this.left);
-      this.left = Infinity;
-      this.#write(from, to, bytes);
-      this.#later(() => this.suffer(this.fate.what));
-      return;
+    if (bytes.length < this.left) {
+      this.left -= bytes.length;
+      return this.#write(from, to, bytes);
     }
-    this.left -= bytes.length;
-    this.#write(from, to, bytes);
+    const head = bytes.subarray(0, this.left);
+    const rest = bytes.subarray(this.left);
+    const { what } = this.fate;
+    this.left = Infinity;
+    if (what === "reset") {
+      this.hold();
+      return this.#write(from, to, head, () => this.suffer(what));
+    }
+    this.#write(from, to, head);
+    this.suffer(what);
+    // A connection loses its end or all of it, never something in between.
+    this.#carry(from, to, rest);
   }
 
-  #write(from, to, bytes) {
+  #write(from, to, bytes, then) {
     const text = this.relay.rewrite && from === this.far ? Buffer.from(this.relay.rewrite(bytes.toString("latin1")), "latin1") : bytes;
     this.#later(() => {
-      if (to.destroyed || to.writableEnded) return;
-      if (to.write(text) || this.held) return;
+      if (to.destroyed || to.writableEnded) return then?.();
+      if (to.write(text, then) || this.held) return;
       from.pause();
       to.once("drain", () => this.held || from.resume());
     });
@@ -200,6 +208,8 @@ class Link {
   go_on() {
     if (!this.held) return;
     this.held = false;
+    for (const [from, to, bytes] of this.kept.splice(0)) this.#carry(from, to, bytes);
+    if (this.held) return;
     this.near.resume();
     this.far.resume();
   }

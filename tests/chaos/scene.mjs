@@ -1,7 +1,7 @@
 // One episode: a Redis, nodes, clients, publishers and memberships, all drawn from a seed; what is done to them; and the
 // record of it for the judge.
 
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { seeded } from "../e2e/support/exchange.mjs";
@@ -133,7 +133,7 @@ export class Scene {
     const random = this.stream("client fates");
     const fate = () => this.#fate(random, 0.4, random() < 0.5 ? 3000 : 40_000);
     const targets = this.nodes.map(({ port }) => port);
-    this.python = PythonClients.start();
+    this.python = PythonClients.start(createWriteStream(join(this.folder, "python.log")));
     for (const [i, [library, cursor, via]] of CLIENTS.entries()) {
       const front = await Relay.open(targets, { chosen: i % targets.length, roams: true, fate, count: this.count });
       this.fronts.push(front);
@@ -150,7 +150,7 @@ export class Scene {
     await until(() => this.clients.every(there), {
       within: PATIENCE,
       every: 50,
-      what: () => `${this.clients.filter((client) => !there(client)).map(({ name }) => name)} to connect\n${this.python.errors}`,
+      what: () => `${this.clients.filter((client) => !there(client)).map(({ name }) => name)} to connect`,
     });
   }
 

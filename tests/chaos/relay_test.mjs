@@ -1,0 +1,89 @@
+// Whatever a relay does, what comes through is what was sent up to some point: a network loses the end, or delays, and
+// never takes something out of the middle.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { after, before, test } from "node:test";
+import { Relay } from "./relay.mjs";
+
+const PIECES = Array.from({ length: 200 }, (_, i) => `piece ${i} ${"x".repeat(i % 37)}\n`);
+const WHOLE = PIECES.join("");
+
+let server;
+let heard;
+before(async () => {
+  // Both sides say the same, so that each direction can be looked at.
+  server = createServer({ allowHalfOpen: true }, (socket) => {
+    heard = "";
+    socket.on("error", () => {}).on("data", (bytes) => (heard += bytes));
+    say(socket);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+});
+after(() => server.close());
+
+async function say(socket) {
+  for (const piece of PIECES) {
+    if (socket.destroyed || socket.writableEnded) return;
+    socket.write(piece);
+    await pause(0);
+  }
+}
+
+/** What each side heard through a relay, when no more comes. */
+async function through({ fate, done = () => {} }) {
+  const relay = await Relay.open([server.address().port], { fate });
+  heard = "";
+  let near = "";
+  const socket = connect({ port: relay.port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.on("error", () => {}).on("data", (bytes) => (near += bytes));
+  say(socket);
+  done(relay);
+  for (let length = -1; length !== near.length + heard.length; await pause(250)) length = near.length + heard.length;
+  relay.mend();
+  await pause(250);
+  relay.close();
+  socket.destroy();
+  return { near, far: heard };
+}
+
+for (const what of ["reset", "half_near", "half_far", "stall"]) {
+  for (const bytes of [1, 7, 1000, 4321, 9000]) {
+    test(`${what} after ${bytes} bytes`, async () => {
+      const { near, far } = await through({ fate: () => ({ after: bytes, what }) });
+      assert.ok(WHOLE.startsWith(near), near.slice(-80));
+      assert.ok(WHOLE.startsWith(far), far.slice(-80));
+      if (what === "stall") assert.deepEqual([near, far], [WHOLE, WHOLE]);
+      else assert.ok(near.length < WHOLE.length || far.length < WHOLE.length);
+    });
+  }
+}
+
+test("a stall and a delay of the whole relay lose nothing", async () => {
+  const { near, far } = await through({
+    async done(relay) {
+      relay.delay = 20;
+      await pause(5);
+      relay.stall();
+      await pause(50);
+      relay.mend();
+    },
+  });
+  assert.deepEqual([near, far], [WHOLE, WHOLE]);
+});
+
+test("who is refused is reset, and let in again", async () => {
+  const relay = await Relay.open([server.address().port]);
+  relay.refuse();
+  const refused = connect({ port: relay.port, host: "127.0.0.1" });
+  const [error] = await once(refused, "error");
+  assert.equal(error.code, "ECONNRESET");
+  relay.mend();
+  const socket = connect({ port: relay.port, host: "127.0.0.1" });
+  const [bytes] = await once(socket, "data");
+  assert.ok(WHOLE.startsWith(bytes.toString()));
+  socket.on("error", () => {});
+  relay.close();
+});
