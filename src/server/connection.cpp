@@ -399,6 +399,9 @@ void Connection::close() {
 void Connection::expired() {
   if (closed_) return;
   if (is_sending() && request_deadline_ > worker_.now()) return check_progress();
+  // A WebSocket that is neither closing nor disowned has no other deadline: its peer has taken
+  // since what it was slow to take.
+  if (reader_ && !closing_ && !disowned_) return set_deadline();
   if (!closing_ && http_ && (http_->phase == Phase::head || http_->phase == Phase::body)) {
     http_->keep_alive = false;
     if (http_->phase == Phase::body) {

@@ -246,6 +246,23 @@ TEST_F(MessageLayerTest, OneThatTakesNothingIsClosedInTime) {
   EXPECT_TRUE(client.closed());
 }
 
+TEST_F(MessageLayerTest, OneThatWasSlowForAMomentStays) {
+  LoopbackClient client(worker.port());
+  client.open_websocket("/socket.io/?EIO=4&transport=websocket");
+  client.read_frame();
+  EXPECT_EQ(client.read_frame(), "4hello");
+  in_a_turn([&] { return send(20'000'000), true; });
+  // Its heartbeats go on for longer than a slow reader has.
+  for (int pings = 0; pings < 10;) {
+    const std::string frame = client.read_frame();
+    ASSERT_FALSE(frame.empty());
+    if (frame != "2") continue;
+    client.write_text("3");
+    ++pings;
+  }
+  EXPECT_EQ(on_loop([&] { return engine.open_sessions(10).size(); }), 1U);
+}
+
 TEST_F(MessageLayerTest, OneThatDoesNotTakeTheAnswerToItsPollIsClosedInTime) {
   const std::string sid = open_polling();
   in_a_turn([&] { return send(50'000'000), true; });
