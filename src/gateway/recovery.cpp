@@ -150,13 +150,14 @@ class Judgement {
   [[nodiscard]] std::optional<Gid> sent_from() const { return position_; }
 
   [[nodiscard]] Verdict verdict(std::size_t index) const {
+    if (known_ && !known_->has(index)) return Verdict::joined;
     if (is_reset_) return Verdict::reset;
     if (std::holds_alternative<NoCursor>(cursor_.basis)) return Verdict::joined;
     if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
       return by_timestamp(time->milliseconds, index);
     }
     const Gid cursor = *gid_of(cursor_.basis);
-    if (known_ ? !known_->has(index) : since_of(user_, index) > cursor) return Verdict::joined;
+    if (!known_ && since_of(user_, index) > cursor) return Verdict::joined;
     return judge(index, std::max(cursor, since(index)));
   }
 
@@ -185,6 +186,7 @@ class Judgement {
 
   /// Nothing above the store's last number can have been sent.
   [[nodiscard]] bool ahead() const {
+    if (user_.programs.empty()) return false;  // the store was not asked
     const Gid last = std::max(snapshot_, reply_.last != 0 ? reply_.last : reply_.clock);
     if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
       return first_of(time->milliseconds) > std::max(reply_.clock, last);
@@ -336,8 +338,8 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
   std::ranges::sort(recovery.verdicts);
   std::ranges::sort(recovery.events, {}, &history::Record::gid);
   const auto* then = std::get_if<Snapshot>(&cursor.basis);
-  recovery.recovered = whole && !cursor.pid.empty() && then != nullptr && !recovery.is_ahead &&
-                       then->epoch == reply.epoch;
+  // A user without programs is whole, whatever the cursor.
+  recovery.recovered = whole && !cursor.pid.empty() && (then != nullptr || user.programs.empty());
   recovery.next = next_pid(cursor, user, reply, judgement, !whole || has_left);
   return recovery;
 }

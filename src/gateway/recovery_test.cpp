@@ -284,6 +284,12 @@ TEST(RecoveryByPid, AnotherEpochIsAReset) {
   EXPECT_EQ(recovery.next.here.gid, 600U);
 }
 
+TEST(RecoveryByPid, ANewProgramIsJoinedInAnotherEpochToo) {
+  const auto recovery = recover(pid_cursor(100, {{"a", 1}}), user({"a", "b"}, {1, 2}),
+                                {"f", 500, {kept("a", {600}, 0), kept("b", {700}, 0)}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}, {"b", Verdict::joined}}));
+}
+
 TEST(RecoveryByPid, AboveTheStoresLastNumberIsAResetThatShowsALoss) {
   Cursor cursor = pid_cursor(300, {{"a", 1}});
   cursor.received = history::EventId{"e", 300};
@@ -302,6 +308,10 @@ TEST(RecoveryByPid, AboveTheStoresLastNumberIsAResetThatShowsALoss) {
 
 TEST(RecoveryByPid, OfAUserWithoutProgramsIsRecovered) {
   EXPECT_TRUE(recover(pid_cursor(100, {}), user({}), {"e", 150, {}}, 50).recovered);
+  EXPECT_TRUE(recover(pid_cursor(200, {}), user({}), {"e", 150, {}}, 50).recovered)
+      << "nobody has asked the store for its last number";
+  EXPECT_TRUE(recover(pid_cursor(100, {}), user({}), {"", 0, {}}, 50).recovered)
+      << "nor for its epoch";
 }
 
 // A pid without names.

@@ -260,7 +260,7 @@ void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_
     Metrics::count(metrics.verdicts, to_string(verdict));
   }
   std::string position;
-  if (admitted.has_pid) {
+  if (!admitted.epoch.empty()) {
     position = gateway::position_text({admitted.epoch, admitted.recovery.snapshot}, nonce);
   }
   const auto arguments = gateway::catchup_arguments(admitted.recovery, position);
