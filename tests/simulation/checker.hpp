@@ -58,6 +58,10 @@ class Checker final : public Application {
   }
   /// The page was loaded anew: what was not stored is forgotten.
   void reloaded(const Client& client);
+  /// Whether it has not been told yet how its programs stand.
+  [[nodiscard]] bool awaits_verdicts(const Client& client) {
+    return views_[client.name()].awaits_verdicts;
+  }
   /// After everything has calmed down.
   void check_whole(const Client& client);
 

@@ -239,8 +239,9 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
   }
   // Who has just lost its connection may come back.
   const auto away = [this] {
-    return std::ranges::any_of(clients_,
-                               [](const auto& client) { return !client->is_connected(); });
+    return std::ranges::any_of(clients_, [this](const auto& client) {
+      return !client->is_connected() || checker_.awaits_verdicts(*client);
+    });
   };
   while (!violation_ && away() && world_.now() < end + std::chrono::seconds(30) && world_.step()) {
   }
