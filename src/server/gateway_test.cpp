@@ -278,8 +278,8 @@ TEST_F(GatewayTest, CatchesUpBeforeTheNextLiveEvent) {
   EXPECT_THAT(client->read_frame(), HasSubstr("\"requestId\":\"c\""));
   EXPECT_THAT(
       client->read_frame(),
-      StartsWith(R"(42["catchup",{"recovered":false,"replayed":3,"programs":{"p1":"gap"}},")"))
-      << "nothing is known of the time before the gateway began";
+      StartsWith(R"(42["catchup",{"recovered":false,"replayed":3,"programs":{"p1":"joined"}},")"))
+      << "the membership began after the cursor";
   post("p1", publish_body);
   EXPECT_THAT(client->read_frame(), HasSubstr("\"requestId\":\"r1\""));
 }
