@@ -99,6 +99,16 @@ const CLEAN = {
     faults: [fault(3.2, 4.8, { splits: true, resets: true, forgets: true })],
     log: [...away, connect(3.6), catchup(3.7, "reset"), event(5)],
   },
+  "a membership that began while the client was connected, and an id": {
+    cursor: "event",
+    memberships: [membership(true, 2.5)],
+    log: [opening(), connect(0.2), catchup(0.3, "joined", { programs: {} }), disconnect(3.5), connect(4.5), event(4, 4.5), catchup(4.6, "recovered"), event(5)],
+  },
+  "a node that tried again, whose Redis forgot": {
+    publications: [published(1)],
+    faults: [fault(0.5, 1.005, { forgets: true })],
+    log: [...begin, event(1), event(1, 1.2, { id: id(12) })],
+  },
   "a key that was forgotten": {
     publications: [published(1, { tries: 2 })],
     faults: [fault(0.5, 0.9, { forgets: true })],
@@ -190,7 +200,7 @@ const BROKEN = {
   "a publish that counts twice": [/^twice: 1 was accepted 2 times/, { publications: [published(1, { tries: 2 })], log: [...begin, event(1), event(1, 1.2, { id: id(12) })] }],
   "one try that counts twice": [
     /^twice: 1/,
-    { publications: [published(1)], faults: [fault(0.5, 2, { forgets: true })], log: [...begin, event(1), event(1, 1.2, { id: id(12) })] },
+    { publications: [published(1)], faults: [fault(1.5, 2, { forgets: true })], log: [...begin, event(1), event(1, 1.2, { id: id(12) })] },
   ],
   "what was refused": [/^phantom: 2 was refused/, { publications: [published(1), published(2, { outcome: "refused", id: null, seq: null })], log: [...begin, event(1), event(2)] }],
   "what nobody published": [/^phantom: got 6, which nobody published/, { log: [...three, event(4), event(5), event(6)] }],

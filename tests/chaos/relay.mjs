@@ -113,10 +113,9 @@ export class Relay {
 
 class Link {
   #ended = false;
-  #pending = 0;
 
   constructor(relay, near, far) {
-    Object.assign(this, { relay, near, far, kept: [] });
+    Object.assign(this, { relay, near, far, kept: [], queue: [] });
   }
 
   run(fate) {
@@ -171,14 +170,20 @@ class Link {
 
   /** In order, whatever the delay was when each came. */
   #later(action) {
-    const delay = this.relay.delay;
-    if (delay === 0 && this.#pending === 0) return action();
-    this.#pending += 1;
-    this.due = Math.max(this.due ?? 0, performance.now() + delay);
+    if (this.relay.delay === 0 && this.queue.length === 0) return action();
+    this.queue.push({ due: performance.now() + this.relay.delay, action });
+    if (this.queue.length === 1) this.#wait();
+  }
+
+  #wait() {
     setTimeout(() => {
-      this.#pending -= 1;
-      action();
-    }, this.due - performance.now());
+      while (this.queue.length > 0 && this.queue[0].due <= performance.now()) {
+        // It stays in the queue meanwhile: what its action brings is later.
+        this.queue[0].action();
+        this.queue.shift();
+      }
+      if (this.queue.length > 0) this.#wait();
+    }, Math.max(0, this.queue[0].due - performance.now()));
   }
 
   suffer(what) {

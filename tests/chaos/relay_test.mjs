@@ -74,6 +74,18 @@ test("a stall and a delay of the whole relay lose nothing", async () => {
   assert.deepEqual([near, far], [WHOLE, WHOLE]);
 });
 
+test("delays that change keep the order", async () => {
+  const { near, far } = await through({
+    async done(relay) {
+      for (let i = 0; i < 60; i += 1) {
+        relay.delay = [13.9, 0, 4.2, 1.1][i % 4];
+        await pause(1);
+      }
+    },
+  });
+  assert.deepEqual([near, far], [WHOLE, WHOLE]);
+});
+
 test("who is refused is reset, and let in again", async () => {
   const relay = await Relay.open([server.address().port]);
   relay.refuse();

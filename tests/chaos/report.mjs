@@ -27,8 +27,8 @@ export function count_up(totals, { counts, clients, publishers, members }) {
 const REDIS = ["deafen", "disconnect", "stumble", "full", "flush", "evict", "spoil", "freeze", "restart", "swap", "failover", "kill_master", "freeze_master"];
 
 /** What a run must have had for its silence to mean anything. */
-export function missing(totals, clients, lenient = false) {
-  const kinds = new Set(clients.filter(({ cursor }) => !lenient || cursor !== "session").map(({ library, cursor }) => `${library} ${cursor}`));
+export function missing(totals, clients) {
+  const kinds = new Set(clients.map(({ library, cursor }) => `${library} ${cursor}`));
   const wanted = [
     ...["reset", "half_near", "half_far", "stall", "move", "away", "delay", "kill", "deploy", "stand"],
     ...["told recovered", "told joined", "membership changes", "published, numbered", "published after retries"],

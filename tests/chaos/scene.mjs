@@ -54,8 +54,8 @@ export class Scene {
     this.counts[what] = (this.counts[what] ?? 0) + 1;
   };
 
-  constructor(seed, folder, lenient) {
-    Object.assign(this, { seed, folder, lenient, plan: plan_of(seed), began: now() });
+  constructor(seed, folder) {
+    Object.assign(this, { seed, folder, plan: plan_of(seed), began: now() });
     mkdirSync(folder, { recursive: true });
   }
 
@@ -146,7 +146,7 @@ export class Scene {
 
   /** Until every client is there and has had its catchup. */
   async connected() {
-    const there = (client) => client.connected && (client.caught_up || this.lenient);
+    const there = (client) => client.connected && client.caught_up;
     await until(() => this.clients.every(there), {
       within: PATIENCE,
       every: 50,
