@@ -113,6 +113,11 @@ class Follower {
     if (reason === "io server disconnect") this.#breach("refused", index, null, "was told by packet 41 not to come back");
   }
 
+  /** python-socketio tells of an end before the handlers have had what came before it. */
+  #open() {
+    return this.#connection !== null && (this.#connection.open || this.client.library === "python");
+  }
+
   refused({ message, code }, index) {
     this.#breach("refused", index, null, `was refused for good: ${message} (${code})`);
   }
@@ -122,7 +127,7 @@ class Follower {
     const state = this.#states.get(program);
     const publication = this.published.find(program, n);
     if (!state || !publication) return this.#breach("phantom", index, program, `got ${n}, which nobody published`);
-    if (!this.#connection?.open) this.#breach("order", index, program, `got ${n} while not connected`);
+    if (!this.#open()) this.#breach("order", index, program, `got ${n} while not connected`);
     this.#leak(entry, publication, index);
     if (id == null) this.#unnumbered(state, publication, index);
     else this.#numbered(state, entry, publication, index);
@@ -207,7 +212,7 @@ class Follower {
   catchup(entry, index) {
     const { at, recovered, id } = entry;
     const connection = this.#connection;
-    if (!connection?.open) return this.#breach("verdict", index, null, "got a catchup while not connected");
+    if (!this.#open()) return this.#breach("verdict", index, null, "got a catchup while not connected");
     if (connection.caught_up) this.#breach("verdict", index, null, "got a second catchup");
     if (this.client.cursor === "native" && recovered !== connection.recovered) {
       this.#breach("verdict", index, null, `socket.recovered is ${connection.recovered}, catchup says ${recovered}`);

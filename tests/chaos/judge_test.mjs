@@ -30,7 +30,7 @@ const loose = (n, at = n + 0.1) => event(n, at, { id: undefined });
 const begin = [opening(), connect(0.2), catchup(0.3, "joined")];
 
 /** A record of one client, of five events unless `publications` says otherwise. */
-function record({ log, publications = [1, 2, 3, 4, 5].map((n) => published(n)), cursor = "native", ...more }) {
+function record({ log, publications = [1, 2, 3, 4, 5].map((n) => published(n)), cursor = "native", library = "4.8", ...more }) {
   return {
     policy: "deliver",
     events_max: 1000,
@@ -38,7 +38,7 @@ function record({ log, publications = [1, 2, 3, 4, 5].map((n) => published(n)), 
     memberships: [{ user: "u", program: "p", active: true, ...ALWAYS }],
     faults: [],
     publications,
-    clients: [{ name: "c", user: "u", cursor, log }],
+    clients: [{ name: "c", user: "u", cursor, library, log }],
     ...more,
   };
 }
@@ -108,6 +108,11 @@ const CLEAN = {
     publications: [published(1)],
     faults: [fault(0.5, 1.005, { forgets: true })],
     log: [...begin, event(1), event(1, 1.2, { id: id(12) })],
+  },
+  "an event that Python's client hands over after the end": {
+    library: "python",
+    cursor: "event",
+    log: [...away, event(4, 3.5), connect(4.5), catchup(4.6, "recovered"), event(5)],
   },
   "a key that was forgotten": {
     publications: [published(1, { tries: 2 })],
@@ -204,6 +209,7 @@ const BROKEN = {
   ],
   "what was refused": [/^phantom: 2 was refused/, { publications: [published(1), published(2, { outcome: "refused", id: null, seq: null })], log: [...begin, event(1), event(2)] }],
   "what nobody published": [/^phantom: got 6, which nobody published/, { log: [...three, event(4), event(5), event(6)] }],
+  "an event without a connection": [/^order: got 4 while not connected/, { log: [...away, event(4, 3.6), connect(4.5, true), catchup(4.6, "recovered"), event(5)] }],
   "a refusal": [/^refused: was refused for good/, { log: [...three, event(4), event(5), { at: 6 * S, kind: "refused", message: "m", code: "c" }] }],
   "packet 41": [/^refused: was told by packet 41/, { log: [...away.slice(0, -1), disconnect(3.5, "io server disconnect"), connect(4.5, true), event(4, 4.5), catchup(4.6, "recovered"), event(5)] }],
   "an end without a connection": [/^away: is not connected/, { log: [...three, event(4), event(5), disconnect(6)] }],

@@ -6,7 +6,7 @@
 //   publications: [{program, n, began, ended, outcome, id, seq, tries}]   outcome: numbered · unnumbered · refused · unknown
 //   memberships:  [{user, program, active, began, ended}]                 in order; the first ones began at -Infinity
 //   faults:       [{kind, began, ended, resets, gaps, splits, forgets, history}]
-//   clients:      [{name, user, cursor, log}]                             cursor: native · event · session · time
+//   clients:      [{name, user, cursor, library, log}]                    cursor: native · event · session · time
 // }
 // log entries: {at, kind: "opening"} · {kind: "connect", recovered} · {kind: "event", program, n, id, time} ·
 //   {kind: "catchup", recovered, programs, others, changed, id} · {kind: "disconnect", reason} · {kind: "refused", message}
