@@ -60,7 +60,10 @@ class Client:
         return given
 
     async def keep_connected(self):
-        """The first attempt, and whichever the client gives up, is made again here, as its manual says."""
+        """The first attempt, and whichever the client gives up, is made again here, as its manual says.
+
+        It gives up, too, when a server ends a session over polling: it takes Engine.IO's close for a final one.
+        """
         since = time.monotonic()
         while True:
             reconnecting = self.socket._reconnect_task
@@ -95,8 +98,8 @@ class Client:
                 self.options["url"], auth=self.auth, transports=self.options["transports"], wait_timeout=5
             )
             await asyncio.wait_for(connecting, PATIENCE)
-        except (socketio.exceptions.ConnectionError, ValueError, asyncio.TimeoutError):
-            pass
+        except Exception as error:  # whatever its HTTP client raises gets through
+            print(f"{self.name}: {error!r}", file=sys.stderr, flush=True)
 
 
 def strip(body):

