@@ -57,19 +57,23 @@ export type Handler<Name extends EventName = EventName, Data = JsonObject> = (
  */
 export type Verdict = "recovered" | "gap" | "reset" | "joined" | "left";
 
-/** Sent once to a connection that gave a cursor, after what it missed and before the first live event. */
+/** Sent once to each connection, after what it missed and before the first live event. */
 export interface Catchup {
   /** Every program is `recovered`. */
   recovered: boolean;
   /** How many events were sent again. */
   replayed: number;
   programs: { [programId: string]: Verdict };
+  /** The verdict of every program of the user's that `programs` does not name: they would have been too many. */
+  others?: Exclude<Verdict, "left">;
+  /** Memberships have ended that the server cannot name: load the list of programs. */
+  changed?: boolean;
 }
 
 /** For socket.io-client alone: `const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io(…)`. */
 export type ServerToClientEvents<P extends Payloads = {}> = {
   [Name in EventName]: Handler<Name, PayloadOf<P, Name>>;
-} & { catchup: (notice: Catchup) => void };
+} & { catchup: (notice: Catchup, position?: string) => void };
 
 /** Clients only receive. */
 export interface ClientToServerEvents {}

@@ -4,11 +4,15 @@ import type { Catchup, ClientToServerEvents, EventName, Handler, PayloadOf, Payl
 import { RecentIds } from "./recent_ids.js";
 
 export interface FollowOptions {
-  /** A program has to be loaded again: `gap`, `reset` or `joined`; or dropped: `left`. */
+  /**
+   * A program has to be loaded again: `gap`, `reset` or `joined`; or dropped: `left`. Without `onEverything` it is
+   * called for each program of a first visit too.
+   */
   onProgram?: (programId: string, verdict: Exclude<Verdict, "recovered">) => void;
   /**
-   * Everything has to be loaded: at the first connection without a cursor, and whenever something may have been
-   * missed without the server saying what. From this call on events arrive, so load now.
+   * Everything has to be loaded: at the first connection without a cursor, when the programs are too many for the
+   * server to name them or it cannot name those that ended, and when it does not say what was missed. From this call
+   * on events arrive, so load now.
    */
   onEverything?: () => void;
   /** Where the cursor outlives the page; without one it does not. */
@@ -42,7 +46,9 @@ export class Follower<P extends Payloads = {}> {
   readonly #cursor: Cursor;
   // No CONNECT of this page yet: afterwards socket.io-client has a cursor of its own.
   #fresh = true;
-  // The application has not been told yet what this connection, or one before it, may have missed.
+  // The application has loaded nothing yet: it was never told anything.
+  #first = false;
+  // The application has not been told yet what this connection may have missed.
   #owed = false;
   #deadline: ReturnType<typeof setTimeout> | undefined;
 
@@ -71,7 +77,7 @@ export class Follower<P extends Payloads = {}> {
     return () => void handlers.delete(handler as AnyHandler);
   }
 
-  /** The id of the last event that was handled. */
+  /** Up to where everything was handled: an event's id, or the position that came with `catchup`. */
   get cursor(): string | undefined {
     return this.#cursor.id;
   }
@@ -110,27 +116,29 @@ export class Follower<P extends Payloads = {}> {
   }
 
   readonly #connected = (): void => {
-    const gaveCursor = !this.#fresh || this.#cursor.id !== undefined;
+    this.#first ||= this.#fresh && this.#cursor.id === undefined;
     this.#fresh = false;
-    if (this.#owed || !gaveCursor) {
-      this.#everything();
-    } else if (!this.#plain.recovered) {
-      this.#owed = true;
-      this.#deadline = setTimeout(this.#everything, this.#options.verdictsWithin ?? 5000);
+    if (this.#plain.recovered) {
+      // A server that is older than `catchup` at every connection repeats no verdicts.
+      if (this.#owed) this.#everything();
+      return;
     }
+    this.#owed = true;
+    this.#deadline = setTimeout(this.#everything, this.#options.verdictsWithin ?? 5000);
   };
 
-  // What is owed stays owed: the next connection may be `recovered` from a cursor behind the hole.
+  // What is owed stays owed: the server repeats its verdicts until they were heard.
   readonly #disconnected = (): void => clearTimeout(this.#deadline);
 
   readonly #everything = (): void => {
-    this.#settle();
+    clearTimeout(this.#deadline);
     this.#options.onEverything?.();
+    this.#settle();
   };
 
   readonly #received = (event: string, ...args: unknown[]): void => {
     if (event === "catchup") {
-      this.#caughtUp(args[0] as Catchup);
+      this.#caughtUp(args[0] as Catchup, args[1]);
       return;
     }
     const last = args.at(-1);
@@ -143,21 +151,31 @@ export class Follower<P extends Payloads = {}> {
     this.#cursor.move(id, !this.#owed);
   };
 
-  #caughtUp(notice: Catchup): void {
+  // Whoever throws is told again: neither this object nor socket.io-client moves its cursor then.
+  #caughtUp(notice: Catchup, position: unknown): void {
+    clearTimeout(this.#deadline);
+    callAll(this.#callsFor(notice));
+    if (typeof position === "string") this.#cursor.move(position, false);
     this.#settle();
-    const { onProgram } = this.#options;
-    if (!onProgram) return;
-    const calls = [];
-    for (const [program, verdict] of Object.entries(notice?.programs ?? {})) {
-      if (verdict !== "recovered") calls.push(() => onProgram(program, verdict));
+  }
+
+  #callsFor({ programs, others = "recovered", changed = false }: Catchup): (() => void)[] {
+    const { onProgram, onEverything } = this.#options;
+    const verdicts = Object.entries(programs);
+    const calls: (() => void)[] = [];
+    const everything = onEverything && (this.#first || changed || others !== "recovered");
+    for (const [program, verdict] of verdicts) {
+      if (verdict === "recovered" || (everything && verdict !== "left")) continue;
+      calls.push(() => onProgram?.(program, verdict));
     }
-    callAll(calls);
+    if (everything) calls.push(onEverything);
+    return calls;
   }
 
   // Only now may another page begin behind what was just received.
   #settle(): void {
-    clearTimeout(this.#deadline);
     this.#owed = false;
+    this.#first = false;
     this.#cursor.save();
   }
 }

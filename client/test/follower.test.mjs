@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
 import { follow } from "../dist/index.js";
-import { envelope, startServer, Storage, until } from "./support/server.mjs";
+import { envelope, startServer, Storage, tell, until } from "./support/server.mjs";
 
 const quick = { forceNew: true, reconnectionDelay: 5, reconnectionDelayMax: 20, transports: ["websocket"] };
 
@@ -29,6 +29,16 @@ function page(t, target, options = {}) {
 
 const add = (socket, requestId, ...id) => socket.emit("comment:added", envelope("p", requestId), ...id);
 const drop = (socket) => socket.conn.close();
+
+/** What a page in a process of its own says, whose handlers throw. */
+function throwingPage(t, server) {
+  const script = fileURLToPath(new URL("support/page.mjs", import.meta.url));
+  const child = spawn(process.execPath, [script, server.url], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill());
+  const lines = [];
+  createInterface({ input: child.stdout }).on("line", (line) => lines.push(JSON.parse(line)));
+  return { lines };
+}
 
 test("handlers get envelope and id, until they are removed", async (t) => {
   const server = await startServer(t);
@@ -125,9 +135,29 @@ for (const [kind, auth] of [
 
 test("everything is to be loaded at a first connection without a cursor", async (t) => {
   const server = await startServer(t);
-  server.greet = (socket) => add(socket, "a", "e.1");
+  server.greet = (socket) => {
+    tell(socket, { a: "joined", b: "joined" });
+    add(socket, "a", "e.1");
+  };
   const { told, seen } = page(t, server.url);
   await until(() => seen.length === 1);
+  assert.deepEqual(told, ["everything"]);
+});
+
+test("a first visit tells each program to who asks for no more", async (t) => {
+  const server = await startServer(t);
+  server.greet = (socket) => tell(socket, { a: "joined", b: "joined" });
+  const { told } = page(t, server.url, { onEverything: undefined });
+  await until(() => told.length === 2);
+  assert.deepEqual(told, ["a joined", "b joined"]);
+});
+
+test("a first visit that ends before its verdicts is one still", async (t) => {
+  const server = await startServer(t);
+  server.greet = (socket, number) => number === 2 && tell(socket, { a: "joined", b: "joined" });
+  const { told } = page(t, server.url, { verdictsWithin: 60_000 });
+  drop(await server.connection(1));
+  await until(() => told.length > 0);
   assert.deepEqual(told, ["everything"]);
 });
 
@@ -144,10 +174,9 @@ test("everything is to be loaded when the socket was connected before", async (t
 test("each program that was not recovered is told with its verdict, once", async (t) => {
   const server = await startServer(t);
   server.greet = (socket, number) => {
-    if (number === 1) return;
+    if (number === 1) return tell(socket, {});
     add(socket, "kept", "e.1");
-    const programs = { a: "recovered", b: "gap", c: "reset", d: "joined", e: "left" };
-    socket.emit("catchup", { recovered: false, replayed: 1, programs });
+    tell(socket, { a: "recovered", b: "gap", c: "reset", d: "joined", e: "left" });
     add(socket, "live", "e.2");
   };
   const { told, seen } = page(t, server.url, { verdictsWithin: 20 });
@@ -155,6 +184,62 @@ test("each program that was not recovered is told with its verdict, once", async
   await until(() => seen.length === 2);
   await pause(40);
   assert.deepEqual(told, ["everything", "b gap", "c reset", "d joined", "e left"]);
+});
+
+for (const [what, programs, more, expected] of [
+  ["others that are recovered ask for nothing", { a: "gap", b: "left" }, { others: "recovered" }, ["a gap", "b left"]],
+  ["others that are not ask for everything", { a: "recovered", b: "left" }, { others: "reset" }, ["b left", "everything"]],
+  ["memberships that ended unnamed ask for everything", { a: "gap" }, { changed: true }, ["everything"]],
+]) {
+  test(`of programs that are not named: ${what}`, async (t) => {
+    const server = await startServer(t);
+    server.greet = (socket, number) => tell(socket, number === 1 ? {} : programs, number === 1 ? {} : more);
+    const { told } = page(t, server.url);
+    drop(await server.connection(1));
+    await until(() => told.length === 1 + expected.length);
+    assert.deepEqual(told, ["everything", ...expected]);
+  });
+}
+
+test("the position of catchup moves the cursor, and is no event", async (t) => {
+  const server = await startServer(t, (socket) => {
+    socket.pid = "sealed";
+  });
+  server.greet = (socket) => tell(socket, { p: "joined" }, { position: "e.5.abcd" });
+  const storage = new Storage();
+  const first = page(t, server.url, { storage, remember: 1 });
+  const peer = await server.connection(1);
+  await until(() => storage.getItem("crier:cursor") === "e.5.abcd");
+  add(peer, "a", "e.6");
+  await until(() => first.seen.length === 1);
+  tell(peer, { p: "recovered" }, { position: "e.6.efgh" });
+  add(peer, "a", "e.6");
+  add(peer, "end");
+  tell(peer, { p: "recovered" }, { position: "e.7.efgh" });
+  await until(() => first.follower.cursor === "e.7.efgh");
+  assert.deepEqual(first.seen, ["a e.6", "end"], "the position takes the place of no id");
+  drop(peer);
+  await server.connection(2);
+  assert.equal(server.auths[1].offset, "e.7.efgh", "socket.io-client takes it too");
+  await until(() => storage.getItem("crier:cursor") === "e.5.abcd");
+  first.socket.disconnect();
+  page(t, server.url, { storage });
+  await server.connection(3);
+  assert.equal(server.auths[2].lastEventId, "e.5.abcd", "what was said last");
+});
+
+test("a verdict whose handler throws moves no cursor", async (t) => {
+  const server = await startServer(t, (socket) => {
+    socket.pid = "sealed";
+  });
+  server.greet = (socket) => tell(socket, { a: "gap", b: "left" }, { position: "e.5.abcd" });
+  const { lines } = throwingPage(t, server);
+  await until(() => lines.some(({ uncaught }) => uncaught));
+  drop(await server.connection(1));
+  await server.connection(2);
+  assert.equal(server.auths[1].offset, undefined);
+  await until(() => lines.filter(({ uncaught }) => uncaught).length === 2);
+  assert.deepEqual(lines.slice(1, 4), [{ program: "a", verdict: "gap" }, { program: "b", verdict: "left" }, { uncaught: "onProgram a" }]);
 });
 
 test("a connection that is recovered asks for nothing", async (t) => {
@@ -171,8 +256,11 @@ test("a connection that is recovered asks for nothing", async (t) => {
 
 test("without verdicts everything is to be loaded", async (t) => {
   const server = await startServer(t);
+  server.greet = () => {};
   const { told } = page(t, server.url, { verdictsWithin: 20 });
-  drop(await server.connection(1));
+  const peer = await server.connection(1);
+  await until(() => told.length === 1);
+  drop(peer);
   await server.connection(2);
   await until(() => told.length === 2);
   assert.deepEqual(told, ["everything", "everything"]);
@@ -182,8 +270,11 @@ test("a connection that ends before its verdicts is not forgotten by one that is
   const server = await startServer(t, (socket, number) => {
     socket.pid = number === 1 ? "before the hole" : "behind the hole";
   });
+  server.greet = (socket, number) => number === 1 && tell(socket, { p: "joined" });
   const { told, socket } = page(t, server.url, { verdictsWithin: 60_000 });
-  drop(await server.connection(1));
+  const peer = await server.connection(1);
+  await until(() => told.length === 1);
+  drop(peer);
   drop(await server.connection(2));
   await server.connection(3);
   await until(() => socket.recovered);
@@ -192,6 +283,7 @@ test("a connection that ends before its verdicts is not forgotten by one that is
 
 test("a page that ends before its verdicts leaves the cursor where it was", async (t) => {
   const server = await startServer(t);
+  server.greet = () => {};
   const storage = new Storage();
   storage.setItem("crier:cursor", "e.1");
   const { follower, seen } = page(t, server.url, { storage, verdictsWithin: 60_000 });
@@ -278,11 +370,8 @@ test("what a handler throws is uncaught, and the event is handled when it comes 
   const server = await startServer(t, (socket) => {
     socket.pid = "same";
   });
-  const script = fileURLToPath(new URL("support/page.mjs", import.meta.url));
-  const child = spawn(process.execPath, [script, server.url], { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => child.kill());
-  const lines = [];
-  createInterface({ input: child.stdout }).on("line", (line) => lines.push(JSON.parse(line)));
+  server.greet = () => {};
+  const { lines } = throwingPage(t, server);
   const first = await server.connection(1);
   add(first, "1", "e.1");
   add(first, "2", "e.2");

@@ -63,7 +63,9 @@ follow<{ "comment:added": string }>("http://localhost", { token: "t" });
 const socket: Socket<ServerToClientEvents<Mine>, ClientToServerEvents> = io("http://localhost");
 socket.on("comment:added", ({ data }, id) => void [data.text.length, id?.length]);
 socket.on("catchup", (notice: Catchup) => {
-  const verdict: Verdict | undefined = notice.programs["p"];
+  const verdict: Verdict | undefined = notice.programs["p"] ?? notice.others;
+  const changed: boolean | undefined = notice.changed;
+  void changed;
   // @ts-expect-error Not a verdict.
   if (verdict === "lost") return;
 });

@@ -5,12 +5,20 @@ import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { Server } from "socket.io";
 
+/** What a gateway tells each connection; `position` is a string, or nothing. */
+export function tell(socket, programs, { position, ...more } = {}) {
+  const recovered = Object.values(programs).every((verdict) => verdict === "recovered");
+  socket.emit("catchup", { recovered, replayed: 0, programs, ...more }, ...(position === undefined ? [] : [position]));
+}
+
 /** `admit(socket, number)` runs before the CONNECT reply: it may set `socket.pid`, or throw to refuse. */
 export async function startServer(t, admit = () => {}) {
   const http = createServer().listen(0, "127.0.0.1");
   await once(http, "listening");
   const io = new Server(http);
-  const server = { io, url: `http://127.0.0.1:${http.address().port}`, auths: [], sockets: [], greet: () => {} };
+  const server = { io, url: `http://127.0.0.1:${http.address().port}`, auths: [], sockets: [] };
+  /** What follows each CONNECT reply. */
+  server.greet = (socket, number) => tell(socket, { p: number === 1 ? "joined" : "recovered" });
   io.use((socket, next) => {
     server.auths.push(socket.handshake.auth);
     try {
