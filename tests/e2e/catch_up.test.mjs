@@ -252,7 +252,7 @@ for (const kind of ["memory", "redis"]) {
         await until(() => Date.now() > Date.parse(start.timestamp) + 1);
         await first.publish("alpha", "kept-2");
         await first.stop("SIGKILL");
-        const second = await startServer({ redisUrl: redis.url });
+        const second = await startServer({ redisUrl: redis.url, store: first.store });
         try {
           const ada = await connect(second, { user: "ada", lastEventTimestamp: Date.parse(start.timestamp) });
           await ada.received("kept-2");
