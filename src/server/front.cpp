@@ -14,7 +14,7 @@ Front::Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Pa
       memberships_(std::move(parts.memberships)),
       delivery_({parts.worker, engine_, sockets_, parts.history}, feed),
       programs_({parts.worker, engine_, sockets_, *memberships_, parts.history, delivery_,
-                 parts.verifier, parts.seal, std::move(parts.wall_clock)},
+                 parts.verifier, parts.seal, parts.owed, std::move(parts.wall_clock)},
                 admission_options(options)) {
   sockets_.attach(engine_, programs_);
   delivery_.gather_for(options.flush_window);

@@ -7,6 +7,7 @@
 #include "gateway/pid.hpp"
 #include "server/delivery.hpp"
 #include "server/engine.hpp"
+#include "server/owed.hpp"
 #include "server/programs.hpp"
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
@@ -26,6 +27,7 @@ class Front {
     std::unique_ptr<access::MembershipSource> memberships;
     const access::Verifier& verifier;
     const gateway::PidSeal& seal;
+    const Owed& owed;
     std::function<WallTime()> wall_clock;
     Random random;
   };

@@ -60,6 +60,9 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_rooms", "gauge", "Programs with at least one connected member.", g.rooms);
   one(out, "crier_unknown_outcomes", "gauge",
       "Publishes with a key whose outcome is open or unknown.", g.unknown_outcomes);
+  one(out, "crier_programs_owed", "gauge",
+      "Programs that are owed a gap marker: the history does not say yet what some have missed.",
+      g.programs_owed);
   one(out, "crier_connections_accepted_total", "counter", "TCP connections accepted.",
       m.connections_accepted);
   one(out, "crier_connections_refused_total", "counter",

@@ -41,6 +41,7 @@ struct Gauges {
   std::size_t sockets = 0;
   std::size_t rooms = 0;
   std::size_t unknown_outcomes = 0;
+  std::size_t programs_owed = 0;
   bool store_up = false;
   bool history_up = false;
 };

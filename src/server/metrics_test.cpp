@@ -31,7 +31,8 @@ TEST(Metrics, ExpositionHasAHelpAndATypeForEachName) {
 }
 
 TEST(Metrics, GaugesSayWhatIsUnsettled) {
-  const std::string text = exposition({}, {.unknown_outcomes = 7});
+  const std::string text = exposition({}, {.unknown_outcomes = 7, .programs_owed = 8});
+  EXPECT_THAT(text, HasSubstr("\ncrier_programs_owed 8\n"));
   EXPECT_THAT(text, HasSubstr("\ncrier_unknown_outcomes 7\n"));
 }
 

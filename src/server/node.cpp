@@ -1,5 +1,6 @@
 #include "server/node.hpp"
 
+#include "base/json_text.hpp"
 #include "server/front.hpp"
 #include "server/options.hpp"
 #include "server/publish_api.hpp"
@@ -19,6 +20,7 @@ namespace crier::server {
 namespace {
 
 constexpr std::size_t workers_max = 64;
+constexpr std::size_t owed_named_max = 10;
 
 thread_local const Node* current = nullptr;
 
@@ -85,7 +87,7 @@ struct Node::Lane {
                                   : nullptr),
         front(node.options_, node.parts_.feed,
               {on, history(node), node.parts_.memberships(on.loop()), node.verifier_, node.seal_,
-               node.parts_.wall_clock, node.parts_.random()}),
+               node.owed_, node.parts_.wall_clock, node.parts_.random()}),
         api(
             on,
             [this, &node](std::string program, std::string body, std::string token,
@@ -131,7 +133,7 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
       home_(home_of_its_own_ ? *home_of_its_own_ : *workers_.front()),
       home_door_(std::make_shared<Door>(home_.loop())),
       history_(parts_.history(home_.loop())),
-      publisher_({home_, *history_, catalog_, random_, parts_.wall_clock,
+      publisher_({home_, *history_, owed_, catalog_, random_, parts_.wall_clock,
                   [this](const std::string& program, const Packet& packet) {
                     deliver_unnumbered(program, packet);
                   }},
@@ -200,6 +202,7 @@ void Node::publish_from(Lane& lane, std::string program, std::string body, std::
 }
 
 void Node::mark_gap(std::string program) {
+  owed_.owe(program);  // before those who are closed for it come back
   home_door_->post([this, program = std::move(program)] {
     home_.update_now();
     publisher_.mark_gap(program);
@@ -269,10 +272,21 @@ HttpResponse Node::ready(Lane& lane) {
   body += word(history);
   body += ",\"broker\":";
   body += redis ? word(hears) : "\"none\"";
+  body += ",\"owed\":" + owed_json();
   body += ",\"stopping\":";
   body += lane.shutdown.begun() ? "true}\n" : "false}\n";
   const bool ready = store && history && hears && !lane.shutdown.begun();
   return {ready ? 200 : 503, "application/json", std::move(body), {}};
+}
+
+/// How many programs are owed a gap marker, and the first of them by name.
+std::string Node::owed_json() const {
+  std::string names;
+  for (const std::string& program : owed_.names(owed_named_max)) {
+    if (!names.empty()) names += ",";
+    names += json::quote(program);
+  }
+  return "{\"count\":" + std::to_string(owed_.count()) + ",\"programs\":[" + names + "]}";
 }
 
 /// One answer to /metrics, to which every loop adds its part.
@@ -311,6 +325,7 @@ void Node::scrape(const HttpReply& reply) {
     const std::lock_guard lock(all->mutex);
     if (has_home()) all->metrics += home_.metrics();
     all->gauges.unknown_outcomes = publisher_.unknown_outcomes();
+    all->gauges.programs_owed = owed_.count();
   });
 }
 

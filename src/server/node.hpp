@@ -10,6 +10,7 @@
 #include "gateway/pid.hpp"
 #include "history/store.hpp"
 #include "server/door.hpp"
+#include "server/owed.hpp"
 #include "server/publisher.hpp"
 #include "server/shared_history.hpp"
 #include "server/worker.hpp"
@@ -83,6 +84,7 @@ class Node {
                     Publisher::Done done);
   void deliver_unnumbered(const std::string& program, const Packet& packet);
   [[nodiscard]] HttpResponse ready(Lane& lane);
+  [[nodiscard]] std::string owed_json() const;
   void scrape(const HttpReply& reply);
   void add_operational_routes(Lane& lane);
   void begin_stop(Lane& lane);
@@ -103,6 +105,7 @@ class Node {
   std::shared_ptr<Door> home_door_;
   std::unique_ptr<history::HistoryStore> history_;
   std::optional<SharedHistory> shared_history_;
+  Owed owed_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   Publisher publisher_;
   std::atomic<std::size_t> under_way_ = 0;  ///< Publishes that were not answered yet.

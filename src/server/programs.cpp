@@ -177,14 +177,26 @@ void Programs::load_position(Pending& pending, const gateway::LoadPosition& load
 void Programs::ask(Pending& pending, gateway::Question question) {
   const Waiting self{pending.ticket.session, pending.serial};
   const auto answer = [this, self](const Result<history::ReadReply, history::StoreError>& reply) {
-    Pending* asker = find(self);
-    if (asker == nullptr) return;
-    asker->question = 0;
-    perform(self.session, asker->machine.history_read(reply, parts_.worker.now()));
+    read(self, reply);
   };
   if (!parts_.history.available()) return answer(Unexpected{history::StoreError::unavailable});
   const std::uint64_t number = parts_.delivery.ask(std::move(question), answer);
   if (Pending* asker = find(self)) asker->question = number;
+}
+
+/// What the history has of a program that is owed a gap marker is not all that went out.
+void Programs::read(Waiting asker, const Result<history::ReadReply, history::StoreError>& reply) {
+  Pending* pending = find(asker);
+  if (pending == nullptr) return;
+  pending->question = 0;
+  if (!reply || !parts_.owed.any()) {
+    return perform(asker.session, pending->machine.history_read(reply, parts_.worker.now()));
+  }
+  history::ReadReply told = *reply;
+  for (history::Kept& kept : told.programs) {
+    kept.broken = kept.broken || parts_.owed.owes(kept.program);
+  }
+  perform(asker.session, pending->machine.history_read(std::move(told), parts_.worker.now()));
 }
 
 void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {

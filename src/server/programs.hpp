@@ -5,6 +5,7 @@
 #include "gateway/admission.hpp"
 #include "gateway/sessions.hpp"
 #include "server/delivery.hpp"
+#include "server/owed.hpp"
 #include "server/sockets.hpp"
 
 #include <functional>
@@ -30,6 +31,7 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
     Delivery& delivery;
     const access::Verifier& verifier;
     const gateway::PidSeal& seal;
+    const Owed& owed;
     std::function<WallTime()> wall_clock;
   };
   /// The parts outlive it.
@@ -78,6 +80,7 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   void claim(Pending& pending, const std::string& sid);
   void load_position(Pending& pending, const gateway::LoadPosition& load);
   void ask(Pending& pending, gateway::Question question);
+  void read(Waiting asker, const Result<history::ReadReply, history::StoreError>& reply);
   void admit(Pending& pending, gateway::Admit& admit);
   Key accept(const Ticket& ticket, gateway::Admit& admitted, const std::string& nonce);
   void catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce);

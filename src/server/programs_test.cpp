@@ -196,7 +196,8 @@ class ProgramsTest : public testing::Test {
   access::Verifier verifier{{access::Key{"secret", {access::Algorithm::hs256}, {}}}, {}};
   gateway::PidSeal seal{"secret"};
   Delivery delivery{{worker, engine, sockets, history}, {}};
-  Programs programs{{worker, engine, sockets, memberships, history, delivery, verifier, seal,
+  Owed owed;
+  Programs programs{{worker, engine, sockets, memberships, history, delivery, verifier, seal, owed,
                      [] { return WallTime{0}; }},
                     {}};
   std::string offset;  ///< Of the latest member().
@@ -250,6 +251,30 @@ TEST_F(ProgramsTest, SendsConnectThenTheReplayThenCatchupThenWhatIsNew) {
       StartsWith(
           R"(42["catchup",{"recovered":true,"replayed":2,"programs":{"p1":"recovered"}},")"));
   EXPECT_THAT(back->read_frame(), StartsWith(R"(42["new:one",)"));
+}
+
+TEST_F(ProgramsTest, AProgramThatIsOwedAGapMarkerIsNotWhole) {
+  std::string pid;
+  {
+    const auto away = member(pid);
+  }
+  const auto come_back = [&] {
+    auto back = asking(cursor(pid));
+    look_up();
+    while (answer()) {
+    }
+    return back;
+  };
+  owed.owe("another");
+  {
+    const auto back = come_back();
+    EXPECT_THAT(back->read_frame(), AllOf(StartsWith("40{\"sid\":"), HasSubstr(pid)));
+    EXPECT_THAT(back->read_frame(), HasSubstr(R"("p1":"recovered")"));
+  }
+  owed.owe("p1");
+  const auto back = come_back();
+  EXPECT_THAT(back->read_frame(), AllOf(StartsWith("40{\"sid\":"), Not(HasSubstr(pid))));
+  EXPECT_THAT(back->read_frame(), HasSubstr(R"("p1":"gap")"));
 }
 
 TEST_F(ProgramsTest, AClaimTakesThePidOver) {

@@ -3,7 +3,6 @@
 #include "base/names.hpp"
 #include "history/verdict.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace crier::server {
@@ -13,6 +12,7 @@ namespace {
 /// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
 constexpr std::size_t encoding_bytes_max = 256;
 constexpr std::chrono::milliseconds settle_interval{500};
+constexpr std::size_t markers_max = 1'000;    // under way
 constexpr std::size_t token_bytes_max = 259;  // a key of 255 and what tells it from others
 
 Error key_reused() {
@@ -85,7 +85,7 @@ bool Publisher::begin(const std::string& key, const Bytes& body, const Done& don
 }
 
 void Publisher::append(Publish publish, std::string token) {
-  settle();
+  send_markers(Owed::Which::fresh);
   ++in_flight_;
   history::AppendRequest request{publish.program, publish.body, std::move(token)};
   parts_.history.append(
@@ -149,7 +149,8 @@ void Publisher::deliver_unnumbered(const Publish& publish) {
   Metrics& metrics = parts_.worker.metrics();
   ++metrics.publishes;
   ++metrics.publishes_unrecoverable;
-  owe(publish.program);
+  parts_.owed.owe(publish.program);
+  note_owed();
   const std::int64_t timestamp_ms = parts_.wall_clock() / 1000;
   const auto arguments = catalog::event_arguments(publish.body.view(), timestamp_ms, std::string());
   parts_.deliver(publish.program, make_packet(main_namespace, arguments));
@@ -162,24 +163,57 @@ void Publisher::deliver_unnumbered(const Publish& publish) {
   publish.done(std::move(position));
 }
 
-void Publisher::owe(const std::string& program) {
-  owed_.insert(program);
-  if (settle_at_ == never) settle_at_ = parts_.worker.now() + settle_interval;
+// Markers. Who was elsewhere, or away, finds the marker in what it missed and is told of a gap.
+
+void Publisher::send_markers(Owed::Which which) {
+  note_owed();
+  // One that ends at once, and so wants to send more, leaves that to the loop that sent it.
+  if (!parts_.owed.any() || std::exchange(sending_markers_, true)) return;
+  while (parts_.history.available() && markers_ < markers_max) {
+    auto markers = parts_.owed.take(markers_max - markers_, which);
+    if (markers.empty()) break;
+    for (auto& marker : markers) send_marker(std::move(marker));
+    which = Owed::Which::fresh;
+  }
+  sending_markers_ = false;
 }
 
-// Who was elsewhere, or away, finds the marker in what it missed and is told of a gap.
-void Publisher::settle() {
-  if (owed_.empty() || !parts_.history.available()) return;
-  for (const auto& program : std::exchange(owed_, {})) {
-    parts_.history.append({program, Bytes(std::string(history::gap_marker)), parts_.random.id20()},
-                          [this, program](const Outcome& outcome) {
-                            if (!outcome) owe(program);
-                          });
+void Publisher::send_marker(Owed::Marker marker) {
+  ++markers_;
+  history::AppendRequest request{marker.program, Bytes(std::string(history::gap_marker)),
+                                 parts_.random.id20()};
+  parts_.history.append(std::move(request),
+                        [this, marker = std::move(marker)](const Outcome& outcome) {
+                          marker_ended(marker, outcome);
+                        });
+}
+
+void Publisher::marker_ended(const Owed::Marker& marker, const Outcome& outcome) {
+  --markers_;
+  if (outcome) {
+    parts_.owed.settled(marker);
+  } else {
+    parts_.owed.failed(marker);
+  }
+  send_markers(Owed::Which::fresh);  // more may wait than could be under way
+}
+
+/// Sees to it that what is owed is tried again, and says when that begins and ends.
+void Publisher::note_owed() {
+  const bool any = parts_.owed.any();
+  if (any && settle_at_ == never) settle_at_ = parts_.worker.now() + settle_interval;
+  if (any == told_owed_) return;
+  told_owed_ = any;
+  if (any) {
+    parts_.worker.log(LogLevel::warning, "programs are owed a gap marker",
+                      {{"program", parts_.owed.names(1).front()}});
+  } else {
+    parts_.worker.log(LogLevel::info, "no program is owed a gap marker any more");
   }
 }
 
 void Publisher::tick(TimePoint now) {
-  settle_at_ = owed_.empty() ? never : now + settle_interval;
+  settle_at_ = parts_.owed.any() ? now + settle_interval : never;
   settle();
 }
 

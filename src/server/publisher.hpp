@@ -5,11 +5,11 @@
 #include "crier/gateway.hpp"
 #include "history/store.hpp"
 #include "server/outcomes.hpp"
+#include "server/owed.hpp"
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
 
 #include <functional>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -22,6 +22,7 @@ class Publisher final : public TurnUser {
   struct Parts {
     Worker& worker;
     history::HistoryStore& history;
+    Owed& owed;
     const catalog::Catalog& catalog;
     Random& random;
     std::function<WallTime()> wall_clock;
@@ -44,9 +45,11 @@ class Publisher final : public TurnUser {
   void refuse_publishes() { refusing_ = true; }
   /// An event of the program may have been lost: whoever has a cursor from before is to be told.
   void mark_gap(const std::string& program) {
-    owe(program);
+    parts_.owed.owe(program);
     settle();  // before those who are closed for it come back
   }
+  /// Sends a marker for every program that is owed one; what failed is tried again.
+  void settle() { send_markers(Owed::Which::all); }
   /// Whether the outcome of everything accepted is known.
   [[nodiscard]] bool idle() const { return in_flight_ == 0; }
   /// Publishes with a token whose outcome is open or unknown.
@@ -75,16 +78,20 @@ class Publisher final : public TurnUser {
   void failed(const Publish& publish, history::StoreError error);
   void not_stored(const Publish& publish);
   void deliver_unnumbered(const Publish& publish);
-  void owe(const std::string& program);
-  void settle();
+  void send_markers(Owed::Which which);
+  void send_marker(Owed::Marker marker);
+  void marker_ended(const Owed::Marker& marker, const Outcome& outcome);
+  void note_owed();
   void fail(const Done& done, Error error);
 
   Parts parts_;
   Options options_;
-  std::set<std::string> owed_;  ///< Programs whose history needs a gap marker.
   Outcomes outcomes_;
   TimePoint settle_at_ = never;
   std::size_t in_flight_ = 0;
+  std::size_t markers_ = 0;  ///< Under way.
+  bool sending_markers_ = false;
+  bool told_owed_ = false;  ///< In the log.
   bool refusing_ = false;
 };
 

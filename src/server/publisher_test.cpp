@@ -24,6 +24,10 @@ class FailingHistory final : public history::HistoryStore {
               std::function<void(Result<history::Appended, StoreError>)> done) override {
     if (hold) return held.push_back(std::move(done));
     if (failure) return done(Unexpected{*failure});
+    if (request.program == failing_program) {
+      ++failed;
+      return done(Unexpected{StoreError::unavailable});
+    }
     appended.push_back(request.program + " " + std::string(request.body.view()));
     store.append(std::move(request), std::move(done));
   }
@@ -54,7 +58,9 @@ class FailingHistory final : public history::HistoryStore {
   }
 
   std::optional<StoreError> failure;
-  bool hold = false;  ///< Appends are not answered yet.
+  std::string failing_program;  ///< Its appends fail, though the store is there.
+  int failed = 0;               ///< Of these.
+  bool hold = false;            ///< Appends are not answered yet.
   std::vector<std::function<void(Result<history::Appended, StoreError>)>> held;
   std::vector<std::string> appended;
 };
@@ -68,8 +74,9 @@ class PublisherTest : public testing::Test {
     options.event_bytes_max = event_bytes_max;
     options.outcomes.unknown_max = unknown_max;
     publisher.emplace(
-        Publisher::Parts{worker, history, catalog, random, [] { return WallTime{5'000'000}; },
+        Publisher::Parts{worker, history, owed, catalog, random, [] { return WallTime{5'000'000}; },
                          [this](const std::string& program, const Packet& packet) {
+                           EXPECT_TRUE(owed.owes(program)) << "before anybody has it";
                            delivered.push_back(program + " " + std::string(packet.message.view()));
                          }},
         options);
@@ -92,6 +99,7 @@ class PublisherTest : public testing::Test {
   Worker worker{{}, {}};
   Random random = Random::seeded(1);
   FailingHistory history;
+  Owed owed;
   catalog::Catalog catalog = catalog::Catalog::built_in();
   std::vector<std::string> delivered;
   std::optional<Publisher> publisher;
@@ -129,6 +137,79 @@ TEST_F(PublisherTest, AMarkerThatIsOwedComesBeforeTheNextEvent) {
   EXPECT_EQ(publish(), "2");
   EXPECT_EQ(history.appended.size(), 2U);
   EXPECT_EQ(history.appended.front(), "p " + std::string(history::gap_marker));
+}
+
+TEST_F(PublisherTest, AMarkerThatFailedIsTriedAgainUntilItIsStored) {
+  make(OutagePolicy::deliver);
+  history.failure = StoreError::unavailable;
+  publish();
+  history.failure.reset();
+  history.failing_program = "p";
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_NE(publisher->deadline(), never);
+    publisher->tick(publisher->deadline());
+    EXPECT_TRUE(owed.owes("p"));
+  }
+  EXPECT_EQ(history.failed, 3) << "once a tick";
+  history.failing_program.clear();
+  publisher->tick(publisher->deadline());
+  EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));
+  EXPECT_FALSE(owed.any());
+  publisher->tick(publisher->deadline());
+  EXPECT_EQ(publisher->deadline(), never);
+}
+
+TEST_F(PublisherTest, AProgramWhoseAppendsFailIsOwedForAsLongAsTheyDo) {
+  make(OutagePolicy::deliver);
+  history.failing_program = "p";
+  EXPECT_EQ(publish(), "unnumbered");
+  EXPECT_EQ(publish({}, event, "q"), "1");
+  EXPECT_EQ(publish(), "unnumbered");
+  publisher->tick(publisher->deadline());
+  EXPECT_TRUE(owed.owes("p"));
+  EXPECT_FALSE(owed.owes("q"));
+  history.failing_program.clear();
+  EXPECT_EQ(publish({}, event, "q"), "2");
+  publisher->tick(publisher->deadline());
+  EXPECT_FALSE(owed.any());
+}
+
+TEST_F(PublisherTest, AMarkerThatIsUnderWayDoesNotSettleWhatGoesOutMeanwhile) {
+  make(OutagePolicy::deliver);
+  history.failure = StoreError::unavailable;
+  publish();
+  history.failure.reset();
+  history.hold = true;
+  publisher->settle();
+  ASSERT_EQ(history.held.size(), 1U);
+  publish();
+  history.hold = false;
+  const auto held = std::exchange(history.held, {});
+  history.failing_program = "p";
+  held[1](Unexpected{StoreError::unavailable});
+  history.failing_program.clear();
+  held[0](history::Appended{});
+  EXPECT_FALSE(owed.any()) << "a second marker has been stored";
+  EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));
+}
+
+TEST_F(PublisherTest, MoreProgramsThanMarkersUnderWayAreAllSettled) {
+  make(OutagePolicy::deliver);
+  history.hold = true;
+  for (int i = 0; i < 1'001; ++i) owed.owe("p" + std::to_string(i));
+  publisher->settle();
+  EXPECT_EQ(history.held.size(), 1'000U);
+  history.hold = false;
+  for (const auto& done : std::exchange(history.held, {})) done(history::Appended{});
+  EXPECT_EQ(history.appended.size(), 1U);
+  EXPECT_FALSE(owed.any());
+}
+
+TEST_F(PublisherTest, ManyMarkersThatEndAtOnceDoNotNest) {
+  make(OutagePolicy::deliver);
+  for (int i = 0; i < 100'000; ++i) owed.owe("p" + std::to_string(i));
+  publisher->settle();
+  EXPECT_FALSE(owed.any());
 }
 
 TEST_F(PublisherTest, ThePolicyRefuseSendsNothingAndOwesNothing) {

@@ -1,0 +1,60 @@
+#include "server/owed.hpp"
+
+namespace crier::server {
+
+void Owed::owe(const std::string& program) {
+  const std::lock_guard lock(mutex_);
+  debts_[program].serial = ++serial_;
+  count_.store(debts_.size(), std::memory_order_release);
+}
+
+bool Owed::owes(std::string_view program) const {
+  if (!any()) return false;
+  const std::lock_guard lock(mutex_);
+  return debts_.contains(program);
+}
+
+std::vector<std::string> Owed::names(std::size_t max) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [program, debt] : debts_) {
+    if (names.size() == max) break;
+    names.push_back(program);
+  }
+  return names;
+}
+
+std::vector<Owed::Marker> Owed::take(std::size_t max, Which which) {
+  std::vector<Marker> taken;
+  if (!any()) return taken;
+  const std::lock_guard lock(mutex_);
+  for (auto& [program, debt] : debts_) {
+    if (taken.size() == max) break;
+    const bool wanted =
+        debt.state == State::fresh || (which == Which::all && debt.state == State::failed);
+    if (!wanted) continue;
+    debt.state = State::under_way;
+    taken.push_back({program, debt.serial});
+  }
+  return taken;
+}
+
+void Owed::settled(const Marker& marker) {
+  const std::lock_guard lock(mutex_);
+  const auto found = debts_.find(marker.program);
+  if (found == debts_.end()) return;
+  if (found->second.serial == marker.serial) {
+    debts_.erase(found);
+  } else {
+    found->second.state = State::fresh;  // the marker may stand before what has gone out since
+  }
+  count_.store(debts_.size(), std::memory_order_release);
+}
+
+void Owed::failed(const Marker& marker) {
+  const std::lock_guard lock(mutex_);
+  const auto found = debts_.find(marker.program);
+  if (found != debts_.end()) found->second.state = State::failed;
+}
+
+}  // namespace crier::server

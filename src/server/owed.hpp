@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crier::server {
+
+/// The programs that are owed a gap marker: an event of theirs may be with some members and not
+/// with others, and the history does not say so yet. Whoever is admitted meanwhile is told of a
+/// gap. From any thread.
+class Owed {
+ public:
+  /// A marker that is under way.
+  struct Marker {
+    std::string program;
+    std::uint64_t serial = 0;
+  };
+  enum class Which : std::uint8_t {
+    fresh,  ///< Those for which no marker has failed.
+    all,
+  };
+
+  /// Before the event goes to anybody. Also while a marker is under way: that one does not count.
+  void owe(const std::string& program);
+  [[nodiscard]] bool owes(std::string_view program) const;
+  [[nodiscard]] bool any() const { return count_.load(std::memory_order_acquire) > 0; }
+  [[nodiscard]] std::size_t count() const { return count_.load(std::memory_order_acquire); }
+  /// The first of them, by name.
+  [[nodiscard]] std::vector<std::string> names(std::size_t max) const;
+
+  /// For whom a marker is to be sent, at most `max`; for these one is under way now.
+  [[nodiscard]] std::vector<Marker> take(std::size_t max, Which which);
+  /// The history has it.
+  void settled(const Marker& marker);
+  /// The history may not have it.
+  void failed(const Marker& marker);
+
+ private:
+  enum class State : std::uint8_t { fresh, under_way, failed };
+  struct Debt {
+    std::uint64_t serial = 0;  ///< Of the latest owe().
+    State state = State::fresh;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Debt, std::less<>> debts_;
+  std::uint64_t serial_ = 0;
+  std::atomic<std::size_t> count_ = 0;  ///< Of debts_.
+};
+
+}  // namespace crier::server
