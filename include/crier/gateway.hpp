@@ -69,6 +69,9 @@ struct GatewayOptions {
   std::size_t history_bytes_max = 16 * 1024 * 1024;  ///< A program; bodies only.
   std::uint32_t replay_timestamp_max = 50;           ///< Events a program, by lastEventTimestamp.
   OutagePolicy outage_policy = OutagePolicy::deliver;
+  /// With Redis: which programs are owed a gap marker, over a restart; a number is appended. Empty:
+  /// `store` with `.owed`.
+  std::string history_owed_file = {};
   /// Publishes with an idempotency key whose outcome is open or unknown; more fail with 503
   /// `outcomes_unknown_full`. At least 1.
   std::uint32_t history_unknown_outcomes_max = 10'000;

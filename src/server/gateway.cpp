@@ -8,6 +8,7 @@
 #include "server/certificate.hpp"
 #include "server/node.hpp"
 #include "server/options.hpp"
+#include "server/owed_file.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -105,6 +106,13 @@ std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& option
   return std::move(store).value();
 }
 
+/// Null with the history in memory, which never owes anything to the next process.
+std::unique_ptr<server::OwedRecord> owed_record(const GatewayOptions& options, const LogSink& log) {
+  if (options.redis_url.empty()) return nullptr;
+  const std::string& chosen = options.history_owed_file;
+  return std::make_unique<server::OwedFile>(chosen.empty() ? options.store + ".owed" : chosen, log);
+}
+
 server::Node::Parts parts(const GatewayOptions& options, const server::Certificate& certificate,
                           const LogSink& log) {
   return {[path = options.store](net::Loop&) { return sqlite::open_memberships(path); },
@@ -112,7 +120,8 @@ server::Node::Parts parts(const GatewayOptions& options, const server::Certifica
           wall_now,
           Random::secure,
           server::feed_options(options),
-          certificate.tls()};
+          certificate.tls(),
+          owed_record(options, log)};
 }
 
 }  // namespace

@@ -97,9 +97,10 @@ struct Node::Lane {
             },
             node.options_.api_key, node.options_.body_bytes_max),
         routes(on, door),
-        shutdown(on, {&front.engine()}, [this, &node] { return idle(node); },
-                 {500 / count + 1, std::chrono::milliseconds(10), node.options_.shutdown_timeout}) {
-  }
+        shutdown(
+            on, {&front.engine()}, [this, &node] { return idle(node); },
+            {500 / count + 1, std::chrono::milliseconds(10), node.options_.shutdown_timeout},
+            [&node] { return !node.owed_.any(); }) {}
 
   [[nodiscard]] history::HistoryStore& history(Node& node) {
     if (link) return *link;
@@ -133,11 +134,16 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
       home_(home_of_its_own_ ? *home_of_its_own_ : *workers_.front()),
       home_door_(std::make_shared<Door>(home_.loop())),
       history_(parts_.history(home_.loop())),
+      owed_(std::move(parts_.owed)),
       publisher_({home_, *history_, owed_, catalog_, random_, parts_.wall_clock,
                   [this](const std::string& program, const Packet& packet) {
                     deliver_unnumbered(program, packet);
                   }},
                  publisher_options(options)) {
+  history_->when_available([this] {
+    home_.update_now();
+    publisher_.settle();
+  });
   totals_.limit_handshakes(options.handshakes_per_second, options.handshakes_burst, home_.now());
   if (has_home()) shared_history_.emplace(home_, *history_, options.worker_backlog_bytes_max);
   for (const auto& worker : workers_) siblings_.push_back(worker.get());
@@ -281,12 +287,17 @@ HttpResponse Node::ready(Lane& lane) {
 
 /// How many programs are owed a gap marker, and the first of them by name.
 std::string Node::owed_json() const {
+  return "{\"count\":" + std::to_string(owed_.count()) + ",\"programs\":[" + owed_names() + "]}";
+}
+
+/// The first of them, as JSON strings.
+std::string Node::owed_names() const {
   std::string names;
   for (const std::string& program : owed_.names(owed_named_max)) {
     if (!names.empty()) names += ",";
     names += json::quote(program);
   }
-  return "{\"count\":" + std::to_string(owed_.count()) + ",\"programs\":[" + names + "]}";
+  return names;
 }
 
 /// One answer to /metrics, to which every loop adds its part.
@@ -367,6 +378,15 @@ void Node::tell_what_is_missing() {
   }
 }
 
+/// Whoever is told by the next process only, or, without a record, never.
+void Node::tell_what_is_owed() {
+  if (!owed_.any()) return;
+  home_.log(LogLevel::warning, "programs are still owed a gap marker at the end",
+            {{"count", std::to_string(owed_.count())},
+             {"programs", owed_names()},
+             {"kept", owed_.place()}});
+}
+
 void Node::run_here(Worker& worker) {
   const Node* const outer = std::exchange(current, this);
   worker.run();
@@ -398,6 +418,7 @@ void Node::run() {
   } else {
     run_here(home_);
   }
+  tell_what_is_owed();
 }
 
 void Node::stop() {

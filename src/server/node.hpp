@@ -45,6 +45,7 @@ class Node {
     std::function<Random()> random;
     gateway::FeedOptions feed;
     std::shared_ptr<const net::TlsServer> tls = {};  ///< For the listeners; null: without.
+    std::unique_ptr<OwedRecord> owed = {};  ///< Null: what is owed does not outlive the process.
   };
   Node(const GatewayOptions& options, Parts parts, const LogSink& log);
   ~Node();
@@ -85,10 +86,12 @@ class Node {
   void deliver_unnumbered(const std::string& program, const Packet& packet);
   [[nodiscard]] HttpResponse ready(Lane& lane);
   [[nodiscard]] std::string owed_json() const;
+  [[nodiscard]] std::string owed_names() const;
   void scrape(const HttpReply& reply);
   void add_operational_routes(Lane& lane);
   void begin_stop(Lane& lane);
   void tell_what_is_missing();
+  void tell_what_is_owed();
   void run_here(Worker& worker);
 
   GatewayOptions options_;

@@ -1,10 +1,20 @@
 #include "server/owed.hpp"
 
+#include <utility>
+
 namespace crier::server {
+
+Owed::Owed(std::unique_ptr<OwedRecord> record) : record_(std::move(record)) {
+  if (!record_) return;
+  for (const auto& program : record_->take_over()) debts_[program].serial = ++serial_;
+  count_ = debts_.size();
+}
 
 void Owed::owe(const std::string& program) {
   const std::lock_guard lock(mutex_);
-  debts_[program].serial = ++serial_;
+  const auto [debt, is_new] = debts_.try_emplace(program);
+  debt->second.serial = ++serial_;
+  if (is_new && record_) record_->add(program);
   count_.store(debts_.size(), std::memory_order_release);
 }
 
@@ -45,6 +55,7 @@ void Owed::settled(const Marker& marker) {
   if (found == debts_.end()) return;
   if (found->second.serial == marker.serial) {
     debts_.erase(found);
+    changed_ = true;
   } else {
     found->second.state = State::fresh;  // the marker may stand before what has gone out since
   }
@@ -55,6 +66,21 @@ void Owed::failed(const Marker& marker) {
   const std::lock_guard lock(mutex_);
   const auto found = debts_.find(marker.program);
   if (found != debts_.end()) found->second.state = State::failed;
+}
+
+void Owed::save() {
+  if (!record_) return;
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(changed_, false)) return;
+  std::vector<std::string> programs;
+  programs.reserve(debts_.size());
+  for (const auto& [program, debt] : debts_) programs.push_back(program);
+  record_->replace(programs);
+}
+
+std::string Owed::place() const {
+  const std::lock_guard lock(mutex_);
+  return record_ ? record_->place() : std::string();
 }
 
 }  // namespace crier::server

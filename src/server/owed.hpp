@@ -4,12 +4,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace crier::server {
+
+/// Where what is owed is kept for the next process. Used by one thread at a time.
+class OwedRecord {
+ public:
+  virtual ~OwedRecord() = default;
+  /// What processes that have ended left; it is this one's from now on. Once, before the others.
+  virtual std::vector<std::string> take_over() = 0;
+  /// One more is owed.
+  virtual void add(const std::string& program) = 0;
+  /// These are owed, and no others.
+  virtual void replace(const std::vector<std::string>& programs) = 0;
+  /// For the log: where that is; empty: nowhere.
+  [[nodiscard]] virtual std::string place() const = 0;
+};
 
 /// The programs that are owed a gap marker: an event of theirs may be with some members and not
 /// with others, and the history does not say so yet. Whoever is admitted meanwhile is told of a
@@ -26,6 +41,12 @@ class Owed {
     all,
   };
 
+  /// Owes what `record` has taken over. Null: nothing outlives the process.
+  explicit Owed(std::unique_ptr<OwedRecord> record = nullptr);
+  ~Owed() { save(); }
+  Owed(const Owed&) = delete;
+  Owed& operator=(const Owed&) = delete;
+
   /// Before the event goes to anybody. Also while a marker is under way: that one does not count.
   void owe(const std::string& program);
   [[nodiscard]] bool owes(std::string_view program) const;
@@ -40,6 +61,10 @@ class Owed {
   void settled(const Marker& marker);
   /// The history may not have it.
   void failed(const Marker& marker);
+  /// Brings the record up to date with what was settled.
+  void save();
+  /// Where the record is; empty: nowhere.
+  [[nodiscard]] std::string place() const;
 
  private:
   enum class State : std::uint8_t { fresh, under_way, failed };
@@ -49,6 +74,8 @@ class Owed {
   };
 
   mutable std::mutex mutex_;
+  std::unique_ptr<OwedRecord> record_;
+  bool changed_ = false;  ///< Something was settled that the record has.
   std::map<std::string, Debt, std::less<>> debts_;
   std::uint64_t serial_ = 0;
   std::atomic<std::size_t> count_ = 0;  ///< Of debts_.

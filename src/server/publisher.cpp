@@ -30,6 +30,7 @@ Error outcome_unknown() {
 Publisher::Publisher(const Parts& parts, const Options& options)
     : parts_(parts), options_(options), outcomes_(options.outcomes, parts.random) {
   parts.worker.add_turn_user(*this);
+  note_owed();  // by a process before this one
 }
 
 void Publisher::fail(const Done& done, Error error) {

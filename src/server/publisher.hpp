@@ -56,7 +56,7 @@ class Publisher final : public TurnUser {
   [[nodiscard]] std::size_t unknown_outcomes() const { return outcomes_.unknown_count(); }
 
   // TurnUser.
-  void turn_end() override {}
+  void turn_end() override { parts_.owed.save(); }
   void tick(TimePoint now) override;
   [[nodiscard]] TimePoint deadline() const override { return settle_at_; }
 

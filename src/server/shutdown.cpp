@@ -5,8 +5,12 @@
 namespace crier::server {
 
 Shutdown::Shutdown(Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
-                   const Steps& steps)
-    : worker_(worker), engines_(std::move(engines)), idle_(std::move(idle)), steps_(steps) {
+                   const Steps& steps, std::function<bool()> settled)
+    : worker_(worker),
+      engines_(std::move(engines)),
+      idle_(std::move(idle)),
+      steps_(steps),
+      settled_(std::move(settled)) {
   worker.add_turn_user(*this);
 }
 
@@ -36,7 +40,8 @@ void Shutdown::tick(TimePoint now) {
     worker_.close_idle_connections();
   }
   const bool used = all.sessions > 0 || all.listeners > 0 || all.connections > 0;
-  if (used && !late) return;
+  const bool settled = !settled_ || settled_();
+  if ((used || !settled) && !late) return;
   worker_.log(LogLevel::info, "stopped",
               {{"connections", std::to_string(worker_.connection_count())}});
   next_ = never;

@@ -19,9 +19,10 @@ class Shutdown final : public TurnUser {
     std::chrono::milliseconds interval{10};     ///< Between steps.
     std::chrono::milliseconds timeout{10'000};  ///< For all of it.
   };
-  /// `idle` tells whether nothing is in flight any more. All outlive it.
+  /// `idle` tells whether nothing is in flight any more: before that no session is closed.
+  /// `settled`, if there is one, whether the loop may end. All outlive it.
   Shutdown(Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
-           const Steps& steps);
+           const Steps& steps, std::function<bool()> settled = {});
 
   void begin();
   [[nodiscard]] bool begun() const { return next_ != never || stopped_; }
@@ -36,6 +37,7 @@ class Shutdown final : public TurnUser {
   std::vector<Engine*> engines_;
   std::function<bool()> idle_;
   Steps steps_;
+  std::function<bool()> settled_;
   TimePoint next_ = never;
   TimePoint give_up_at_ = never;
   bool stopped_ = false;

@@ -1,12 +1,12 @@
 // Each way in which Redis fails, with two nodes on it: what the clients of both see.
 
 import assert from "node:assert/strict";
-import { createServer, connect as dial } from "node:net";
 import { after, afterEach, before, describe, test } from "node:test";
 import { closeClients, connect } from "./support/client.mjs";
 import { Redis } from "./support/redis.mjs";
 import { crierOnly, publication, startServer } from "./support/server.mjs";
 import { until } from "./support/until.mjs";
+import { wire } from "./support/wire.mjs";
 
 const ready = (...servers) =>
   Promise.all(
@@ -16,32 +16,6 @@ const ready = (...servers) =>
   );
 
 const connectionsTo = (redis) => Number(/total_connections_received:(\d+)/.exec(redis.command("INFO", "stats"))[1]);
-
-/** Passes a node's connections to Redis on, until it is cut. */
-async function wire(redis) {
-  const open = new Set();
-  let cut = false;
-  const server = createServer((near) => {
-    if (cut) return near.destroy();
-    const far = dial(redis.port, "127.0.0.1");
-    for (const [from, to] of [[near, far], [far, near]]) {
-      open.add(from);
-      from.on("error", () => {}).on("close", () => to.destroy());
-      from.pipe(to);
-    }
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  return {
-    url: `redis://127.0.0.1:${server.address().port}`,
-    cut() {
-      cut = true;
-      for (const socket of open) socket.destroy();
-      open.clear();
-    },
-    mend: () => (cut = false),
-    close: () => server.close(),
-  };
-}
 
 for (const policy of ["deliver", "refuse"]) {
   describe(`a Redis that fails, outage_policy ${policy}`, { skip: crierOnly }, () => {

@@ -220,6 +220,9 @@ const Setting all_settings[] = {
     {"history", "outage_policy", "", "\"deliver\"",
      "Publishes while Redis is down: deliver (to connected members, unnumbered) or refuse (503).",
      [](Settings& s, const std::string& t) { return set_policy(s.gateway.outage_policy, t); }},
+    {"history", "owed_file", "", "\"\"",
+     "Which programs are owed a gap marker, over a restart; empty: beside [store] path.",
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.history_owed_file, t); }},
     {"history", "unknown_outcomes_max", "", "10000",
      "Publishes with a key whose outcome is open or unknown; more are answered 503.",
      [](Settings& s, const std::string& t) {

@@ -1,0 +1,29 @@
+// A way from a node to Redis that can be cut and mended.
+
+import { createServer, connect as dial } from "node:net";
+
+/** Passes a node's connections to Redis on, until it is cut. */
+export async function wire(redis) {
+  const open = new Set();
+  let cut = false;
+  const server = createServer((near) => {
+    if (cut) return near.destroy();
+    const far = dial(redis.port, "127.0.0.1");
+    for (const [from, to] of [[near, far], [far, near]]) {
+      open.add(from);
+      from.on("error", () => {}).on("close", () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `redis://127.0.0.1:${server.address().port}`,
+    cut() {
+      cut = true;
+      for (const socket of open) socket.destroy();
+      open.clear();
+    },
+    mend: () => (cut = false),
+    close: () => server.close(),
+  };
+}
