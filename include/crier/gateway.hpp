@@ -69,6 +69,8 @@ struct GatewayOptions {
   std::size_t history_bytes_max = 16 * 1024 * 1024;  ///< A program; bodies only.
   std::uint32_t replay_timestamp_max = 50;           ///< Events a program, by lastEventTimestamp.
   OutagePolicy outage_policy = OutagePolicy::deliver;
+  /// How long the port stays closed at the start while the history does not answer. 0: not at all.
+  std::chrono::milliseconds history_start_deadline{5'000};
   /// With Redis: which programs are owed a gap marker, over a restart; a number is appended. Empty:
   /// `store` with `.owed`.
   std::string history_owed_file = {};

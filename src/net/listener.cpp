@@ -27,8 +27,8 @@ bool turn_on(int descriptor, int level, int option, int value = 1) {
   return ::setsockopt(descriptor, level, option, &value, sizeof value) == 0;
 }
 
-/// Binds and listens; false with errno if that fails.
-bool listen_on(int descriptor, const tcp::endpoint& endpoint, Sharing sharing) {
+/// False with errno if that fails.
+bool bind_to(int descriptor, const tcp::endpoint& endpoint, Sharing sharing) {
   if (!turn_on(descriptor, SOL_SOCKET, SO_REUSEADDR)) return false;
   // What is accepted inherits both. Without the second the kernel takes megabytes for a peer that
   // does not read, before anything of it is seen here.
@@ -41,8 +41,7 @@ bool listen_on(int descriptor, const tcp::endpoint& endpoint, Sharing sharing) {
   if (sharing == Sharing::joining && !turn_on(descriptor, SOL_SOCKET, SO_REUSEPORT)) return false;
   if (::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
     return false;
-  if (sharing == Sharing::first && !turn_on(descriptor, SOL_SOCKET, SO_REUSEPORT)) return false;
-  return ::listen(descriptor, SOMAXCONN) == 0;
+  return sharing != Sharing::first || turn_on(descriptor, SOL_SOCKET, SO_REUSEPORT);
 }
 
 std::string listen_error(int error) {
@@ -66,7 +65,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
         pause(on, [this] { wait(); }) {}
 
   /// Returns an errno, 0 for success.
-  int listen(const tcp::endpoint& endpoint, Sharing sharing) {
+  int bind(const tcp::endpoint& endpoint, Sharing sharing) {
     const int descriptor =
         ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return errno;
@@ -75,11 +74,17 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
       ::close(descriptor);
       return error.value();
     }
-    if (!listen_on(descriptor, endpoint, sharing)) return errno;
+    if (!bind_to(descriptor, endpoint, sharing)) return errno;
     tcp::endpoint bound;
     auto size = static_cast<socklen_t>(bound.capacity());
     if (::getsockname(descriptor, bound.data(), &size) != 0) return errno;
     port = bound.port();
+    return 0;
+  }
+
+  /// As bind().
+  int listen() {
+    if (::listen(socket.native_handle(), SOMAXCONN) != 0) return errno;
     wait();
     return 0;
   }
@@ -132,11 +137,12 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   std::shared_ptr<const TlsServer> tls;
   Descriptor socket;
   Timer pause;
+  std::string what;  ///< Of an error: what cannot be done.
   std::uint16_t port = 0;
   bool closed = false;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(
+Result<std::unique_ptr<Listener>, std::string> Listener::bind(
     Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
   const std::string what =
       "cannot listen on " + endpoint.address + " port " + std::to_string(endpoint.port) + ": ";
@@ -145,9 +151,25 @@ Result<std::unique_ptr<Listener>, std::string> Listener::open(
   if (error) return Unexpected{what + "that is not an IPv4 or IPv6 address"};
   std::unique_ptr<Listener> listener(
       new Listener(std::make_shared<State>(loop, std::move(handler), std::move(tls))));
-  const int failed = listener->state_->listen({address, endpoint.port}, endpoint.sharing);
+  listener->state_->what = what;
+  const int failed = listener->state_->bind({address, endpoint.port}, endpoint.sharing);
   if (failed != 0) return Unexpected{what + listen_error(failed)};
   return listener;
+}
+
+Result<void, std::string> Listener::listen() {
+  const int failed = state_->listen();
+  if (failed != 0) return Unexpected{state_->what + listen_error(failed)};
+  return {};
+}
+
+Result<std::unique_ptr<Listener>, std::string> Listener::open(
+    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
+  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls));
+  if (!bound) return bound;
+  auto listening = bound.value()->listen();
+  if (!listening) return Unexpected{std::move(listening.error())};
+  return bound;
 }
 
 Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -31,8 +31,15 @@ class Listener {
  public:
   using Handler = std::function<void(Stream)>;
 
-  /// Binds and listens; with `tls` the streams are encrypted. Fails with one sentence that names
-  /// address and port, for example when the port is taken.
+  /// Binds; with `tls` the streams are encrypted. The system refuses connections until listen().
+  /// Fails with one sentence that names address and port, for example when the port is taken.
+  static Result<std::unique_ptr<Listener>, std::string> bind(
+      Loop& loop, const Endpoint& endpoint, Handler handler,
+      std::shared_ptr<const TlsServer> tls = {});
+  /// Accepts from now on. Once. Fails as bind() does: another process may have bound the port too,
+  /// and have been the first to listen.
+  Result<void, std::string> listen();
+  /// Both at once.
   static Result<std::unique_ptr<Listener>, std::string> open(
       Loop& loop, const Endpoint& endpoint, Handler handler,
       std::shared_ptr<const TlsServer> tls = {});

@@ -76,6 +76,36 @@ TEST(Listener, SaysWhichAddressAndPortItCannotHave) {
   }
 }
 
+TEST(Listener, RefusesConnectionsUntilItListens) {
+  Loop loop;
+  std::vector<Stream> accepted;
+  auto bound = Listener::bind(loop, {"127.0.0.1", 0},
+                              [&](Stream stream) { accepted.push_back(std::move(stream)); });
+  ASSERT_TRUE(bound);
+  const auto& listener = bound.value();
+  EXPECT_NE(listener->port(), 0);
+  EXPECT_FALSE(Client(listener->port()).connected());
+  ASSERT_TRUE(listener->listen());
+  const Client client(listener->port());
+  EXPECT_TRUE(client.connected());
+  ASSERT_TRUE(run_until(loop, [&] { return accepted.size() == 1; }));
+}
+
+TEST(Listener, OfTwoThatHaveBoundAPortTheFirstToListenHasIt) {
+  Loop loop;
+  const auto bind = [&loop](std::uint16_t port) {
+    auto bound = Listener::bind(loop, {"127.0.0.1", port}, [](const Stream&) {});
+    EXPECT_TRUE(bound);
+    return std::move(bound).value();
+  };
+  const auto first = bind(0);
+  const auto second = bind(first->port());
+  EXPECT_TRUE(second->listen());
+  const auto late = first->listen();
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error(), "cannot listen on 127.0.0.1 port 0: the port is already in use");
+}
+
 TEST(Listener, TakesThePortAgainAtOnceAfterConnectionsWereClosed) {
   Loop loop;
   std::optional<Stream> accepted;

@@ -134,11 +134,49 @@ TEST_F(GatewayTest, ReplaysToOneThatDoesNotReadDoNotAddUp) {
 TEST_F(GatewayTest, OneThatLeavesBeforeItIsAnsweredIsClosed) {
   GatewayOptions chosen = options();
   chosen.redis_url = "redis://127.0.0.1:1";  // nobody listens there
+  chosen.history_start_deadline = std::chrono::milliseconds(0);
   run(chosen);
   auto client = opened();
   client->write_text("40{\"token\":\"" + token("u1") + "\",\"lastEventTimestamp\":1}");
   client->write_text("41");
   EXPECT_EQ(client->read(2), std::string("\x88\x00", 2));
+}
+
+TEST_F(GatewayTest, ThePortOpensAtTheDeadlineWhenTheHistoryDoesNotAnswer) {
+  GatewayOptions chosen = options();
+  chosen.redis_url = "redis://127.0.0.1:1";  // nobody listens there
+  chosen.history_start_deadline = std::chrono::milliseconds(200);
+  gateway = std::make_unique<Gateway>(chosen, LogSink());
+  ASSERT_TRUE(gateway->listen());
+  EXPECT_NE(gateway->port(), 0);
+  EXPECT_THROW(LoopbackClient(gateway->port()), std::runtime_error);
+  thread = std::thread([this] { gateway->run(); });
+  const auto may_connect = [this] {
+    try {
+      const LoopbackClient client(gateway->port());
+      return true;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  };
+  while (!may_connect()) std::this_thread::yield();
+  EXPECT_THAT(get("/readyz"), HasSubstr("\"history\":\"down\""));
+}
+
+TEST_F(GatewayTest, AProgramThatIsOwedAMarkerIsNamedUntilTheNextProcess) {
+  GatewayOptions chosen = options();
+  chosen.redis_url = "redis://127.0.0.1:1";  // nobody listens there
+  chosen.history_start_deadline = std::chrono::milliseconds(0);
+  run(chosen);
+  EXPECT_THAT(get("/readyz"), HasSubstr(R"("owed":{"count":0,"programs":[]})"));
+  EXPECT_THAT(post("p1", publish_body), HasSubstr("\"recoverable\":false"));
+  EXPECT_THAT(get("/readyz"), HasSubstr(R"("owed":{"count":1,"programs":["p1"]})"));
+  EXPECT_THAT(get("/metrics"), HasSubstr("\ncrier_programs_owed 1\n"));
+  gateway->stop();
+  thread.join();
+  gateway.reset();
+  run(chosen);
+  EXPECT_THAT(get("/readyz"), HasSubstr(R"("owed":{"count":1,"programs":["p1"]})"));
 }
 
 TEST_F(GatewayTest, SessionsOverPollingCountAgainstTheBoundOfConnections) {

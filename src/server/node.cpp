@@ -12,6 +12,7 @@
 #include <mutex>
 #include <pthread.h>
 #include <sched.h>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -139,13 +140,21 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
                   [this](const std::string& program, const Packet& packet) {
                     deliver_unnumbered(program, packet);
                   }},
-                 publisher_options(options)) {
+                 publisher_options(options)),
+      opening_(
+          home_, [this] { return history_->available(); },
+          [this] {
+            for (const auto& lane : lanes_) {
+              lane->door->post([this, &worker = lane->worker] { open_port(worker); });
+            }
+          }) {
   history_->when_available([this] {
     home_.update_now();
     publisher_.settle();
   });
   totals_.limit_handshakes(options.handshakes_per_second, options.handshakes_burst, home_.now());
   if (has_home()) shared_history_.emplace(home_, *history_, options.worker_backlog_bytes_max);
+  home_.add_turn_user(opening_);  // after the shared history, by which workers know what is there
   for (const auto& worker : workers_) siblings_.push_back(worker.get());
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     workers_[index]->join(index, siblings_, totals_);
@@ -346,12 +355,33 @@ Result<void, std::string> Node::listen() {
   net::Endpoint endpoint{options_.address, options_.port};
   if (has_home()) endpoint.sharing = net::Sharing::first;
   for (const auto& worker : workers_) {
-    auto listening = worker->listen(endpoint);
-    if (!listening) return listening;
+    auto bound = worker->bind(endpoint);
+    if (!bound) return bound;
     endpoint.port = worker->port();
     endpoint.sharing = net::Sharing::joining;
   }
+  if (history_->available() || options_.history_start_deadline.count() == 0) return open_ports();
+  opening_.begin(options_.history_start_deadline);
   return {};
+}
+
+Result<void, std::string> Node::open_ports() {
+  for (const auto& worker : workers_) {
+    auto listening = worker->open_port();
+    if (!listening) return listening;
+  }
+  return {};
+}
+
+/// On the worker's thread.
+void Node::open_port(Worker& worker) {
+  auto listening = worker.open_port();
+  if (listening) return;
+  {
+    const std::lock_guard lock(problem_mutex_);
+    problem_ = std::move(listening.error());
+  }
+  stop();
 }
 
 std::uint16_t Node::port() const { return workers_.front()->port(); }
@@ -419,6 +449,7 @@ void Node::run() {
     run_here(home_);
   }
   tell_what_is_owed();
+  if (!problem_.empty()) throw std::runtime_error(problem_);
 }
 
 void Node::stop() {

@@ -10,6 +10,7 @@
 #include "gateway/pid.hpp"
 #include "history/store.hpp"
 #include "server/door.hpp"
+#include "server/opening.hpp"
 #include "server/owed.hpp"
 #include "server/publisher.hpp"
 #include "server/shared_history.hpp"
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,6 +56,8 @@ class Node {
 
   /// Before run(). The handler runs on the first worker, whichever got the request.
   void handle(std::string_view method, std::string_view path, const HttpHandler& handler);
+  /// Has the port. Connections are refused until the history has answered once, or
+  /// `history_start_deadline` has passed.
   Result<void, std::string> listen();
   [[nodiscard]] std::uint16_t port() const;
 
@@ -63,7 +67,8 @@ class Node {
   /// The home's, for what comes and goes with the node.
   [[nodiscard]] net::Loop& loop() { return home_.loop(); }
   /// The first worker runs on the calling thread, until a stop() has been carried out. Throws
-  /// std::system_error when a thread cannot be had.
+  /// std::system_error when a thread cannot be had, and std::runtime_error when the port turned out
+  /// to be somebody else's when it was to be opened.
   void run();
 
   // From any thread.
@@ -90,6 +95,8 @@ class Node {
   void scrape(const HttpReply& reply);
   void add_operational_routes(Lane& lane);
   void begin_stop(Lane& lane);
+  Result<void, std::string> open_ports();
+  void open_port(Worker& worker);
   void tell_what_is_missing();
   void tell_what_is_owed();
   void run_here(Worker& worker);
@@ -111,6 +118,9 @@ class Node {
   Owed owed_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   Publisher publisher_;
+  Opening opening_;
+  std::mutex problem_mutex_;
+  std::string problem_;                     ///< Why a port could not be opened.
   std::atomic<std::size_t> under_way_ = 0;  ///< Publishes that were not answered yet.
 };
 

@@ -68,8 +68,18 @@ void Worker::join(std::size_t index, std::span<Worker* const> workers, Totals& t
   totals_ = &totals;
 }
 
-Result<void, std::string> Worker::listen(const net::Endpoint& endpoint) {
-  auto listener = net::Listener::open(
+Result<void, std::string> Worker::listen() {
+  auto bound = bind(options_.endpoint);
+  return bound ? open_port() : bound;
+}
+
+Result<void, std::string> Worker::open_port() {
+  if (!listener_) return {};
+  return listener_->listen();
+}
+
+Result<void, std::string> Worker::bind(const net::Endpoint& endpoint) {
+  auto listener = net::Listener::bind(
       loop_, endpoint, [this](net::Stream stream) { accept(std::move(stream)); }, options_.tls);
   if (!listener) return Unexpected{listener.error()};
   listener_ = std::move(listener).value();

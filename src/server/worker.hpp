@@ -79,9 +79,13 @@ class Worker {
   /// The workers of this process, of which this is number `index`; `workers` and `totals` outlive
   /// it. By default it is the only one.
   void join(std::size_t index, std::span<Worker* const> workers, Totals& totals);
-  Result<void, std::string> listen() { return listen(options_.endpoint); }
-  Result<void, std::string> listen(const net::Endpoint& endpoint);
-  /// That listen() has bound. From any thread.
+  /// bind() and open_port().
+  Result<void, std::string> listen();
+  /// Has the port, where connections are refused until open_port().
+  Result<void, std::string> bind(const net::Endpoint& endpoint);
+  /// Accepts connections, unless stop_listening() came before.
+  Result<void, std::string> open_port();
+  /// That bind() has. From any thread.
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
   void run() { loop_.run(); }

@@ -248,6 +248,7 @@ TEST_F(WorkersTest, AnEventWithoutANumberReachesMembersOnAllWorkers) {
   GatewayOptions chosen = options();
   chosen.workers = 4;
   chosen.redis_url = "redis://127.0.0.1:1";
+  chosen.history_start_deadline = std::chrono::milliseconds(0);
   chosen.admission_deadline = std::chrono::milliseconds(300);
   GatewayFixture::run(chosen);
   std::vector<std::unique_ptr<LoopbackClient>> members;

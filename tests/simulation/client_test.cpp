@@ -47,10 +47,11 @@ class Server {
  public:
   Server(World& world, Script script, Note note)
       : world_(world), script_(std::move(script)), note_(std::move(note)) {
-    port =
-        world.network().listen(world.current_host(), {}, this, [this](std::shared_ptr<Wire> wire) {
-          ends_.push_back(std::make_unique<End>(*this, std::move(wire)));
-        });
+    Host& host = world.current_host();
+    port = world.network().bind(host, {});
+    world.network().listen(host, port, this, [this](std::shared_ptr<Wire> wire) {
+      ends_.push_back(std::make_unique<End>(*this, std::move(wire)));
+    });
   }
 
   std::uint16_t port = 0;

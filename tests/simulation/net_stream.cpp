@@ -124,27 +124,40 @@ IoResult send_now(int descriptor, std::string_view bytes) {
 }
 
 struct Listener::State {
+  std::shared_ptr<LoopState> on;
   std::uint16_t port = 0;
   Handler handler;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(
+Result<std::unique_ptr<Listener>, std::string> Listener::bind(
     Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
   CRIER_ASSERT(!tls);
-  auto on = loop.backend().state;
   auto state = std::make_shared<State>();
+  state->on = loop.backend().state;
   state->handler = std::move(handler);
-  std::unique_ptr<Listener> listener(new Listener(state));
-  state->port = on->world.network().listen(
-      on->host, endpoint, state.get(),
-      [on, weak = std::weak_ptr<State>(state)](std::shared_ptr<Wire> wire) {
-        on->enqueue([on, weak, wire = std::move(wire)] {
-          if (wire->closed(1)) return;
-          Stream stream(std::make_shared<Stream::State>(on, wire, 1));
-          if (const auto self = weak.lock()) self->handler(std::move(stream));
-        });
-      });
-  return listener;
+  state->port = state->on->world.network().bind(state->on->host, endpoint);
+  return std::unique_ptr<Listener>(new Listener(std::move(state)));
+}
+
+Result<void, std::string> Listener::listen() {
+  const auto& on = state_->on;
+  on->world.network().listen(on->host, state_->port, state_.get(),
+                             [on, weak = std::weak_ptr<State>(state_)](std::shared_ptr<Wire> wire) {
+                               on->enqueue([on, weak, wire = std::move(wire)] {
+                                 if (wire->closed(1)) return;
+                                 Stream stream(std::make_shared<Stream::State>(on, wire, 1));
+                                 if (const auto self = weak.lock())
+                                   self->handler(std::move(stream));
+                               });
+                             });
+  return {};
+}
+
+Result<std::unique_ptr<Listener>, std::string> Listener::open(
+    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
+  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls));
+  if (bound) CRIER_ASSERT(bound.value()->listen().has_value());
+  return bound;
 }
 
 Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}

@@ -212,14 +212,18 @@ void Wire::kill(int end, bool silent) {
 Network::Network(World& world) : world_(world), dice_(world.dice().fork("network")) {}
 Network::~Network() = default;
 
-std::uint16_t Network::listen(Host& host, const net::Endpoint& endpoint, const void* listener,
-                              Accept accept) {
+std::uint16_t Network::bind(Host& host, const net::Endpoint& endpoint) {
   const std::uint16_t port = endpoint.port == 0 ? next_port_++ : endpoint.port;
-  Port& listening = ports_[port];
-  if (endpoint.sharing != net::Sharing::joining) listening = {&host};
-  CRIER_ASSERT(listening.host == &host);
-  listening.listeners.emplace_back(listener, std::move(accept));
+  Port& bound = ports_[port];
+  if (endpoint.sharing != net::Sharing::joining) bound = {&host};
+  CRIER_ASSERT(bound.host == &host);
   return port;
+}
+
+void Network::listen(Host& host, std::uint16_t port, const void* listener, Accept accept) {
+  Port& listening = ports_[port];
+  listening.host = &host;
+  listening.listeners.emplace_back(listener, std::move(accept));
 }
 
 void Network::stop_listening(std::uint16_t port, const void* listener) {
@@ -240,7 +244,7 @@ void Network::connect(std::uint16_t port, Duration timeout, Connected done) {
       world_.after(timeout, [done] { done(nullptr); });
       return;
     }
-    if (found == ports_.end()) {
+    if (found == ports_.end() || found->second.listeners.empty()) {
       world_.after(latency, [done] { done(nullptr); });
       return;
     }

@@ -117,10 +117,10 @@ class Network {
   using Accept = std::function<void(std::shared_ptr<Wire>)>;
   using Connected = std::function<void(std::shared_ptr<Wire>)>;
 
-  /// A port is one host's; 0 chooses one. Each connection goes to one of those `listener`s that
-  /// have it, by lot.
-  std::uint16_t listen(Host& host, const net::Endpoint& endpoint, const void* listener,
-                       Accept accept);
+  /// A port is one host's; 0 chooses one. Connections are refused until somebody listens; each goes
+  /// to one of those `listener`s that do, by lot.
+  std::uint16_t bind(Host& host, const net::Endpoint& endpoint);
+  void listen(Host& host, std::uint16_t port, const void* listener, Accept accept);
   void stop_listening(std::uint16_t port, const void* listener);
   /// Calls `done` with a connection, or null when nobody listens. A host that has vanished with its
   /// machine answers nothing: then after `timeout`.

@@ -220,6 +220,11 @@ const Setting all_settings[] = {
     {"history", "outage_policy", "", "\"deliver\"",
      "Publishes while Redis is down: deliver (to connected members, unnumbered) or refuse (503).",
      [](Settings& s, const std::string& t) { return set_policy(s.gateway.outage_policy, t); }},
+    {"history", "start_deadline", "", "\"5s\"",
+     "How long the port stays closed at the start while Redis does not answer; \"0s\": not at all.",
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.history_start_deadline, t);
+     }},
     {"history", "owed_file", "", "\"\"",
      "Which programs are owed a gap marker, over a restart; empty: beside [store] path.",
      [](Settings& s, const std::string& t) { return set_text(s.gateway.history_owed_file, t); }},

@@ -243,6 +243,8 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   EXPECT_EQ(settings->gateway.request_timeout, defaults.request_timeout);
   EXPECT_EQ(settings->gateway.shutdown_timeout, defaults.shutdown_timeout);
   EXPECT_EQ(settings->gateway.outage_policy, defaults.outage_policy);
+  EXPECT_EQ(settings->gateway.history_start_deadline, defaults.history_start_deadline);
+  EXPECT_EQ(settings->gateway.history_owed_file, defaults.history_owed_file);
   EXPECT_EQ(settings->gateway.history_unknown_outcomes_max, defaults.history_unknown_outcomes_max);
   EXPECT_EQ(settings->gateway.handshakes_per_second, defaults.handshakes_per_second);
   EXPECT_EQ(settings->gateway.handshakes_burst, defaults.handshakes_burst);

@@ -2,8 +2,8 @@
 
 import { createServer, connect as dial } from "node:net";
 
-/** Passes a node's connections to Redis on, until it is cut. */
-export async function wire(redis) {
+/** Passes a node's connections to Redis on, until it is cut; what a new one says only after `lag` milliseconds. */
+export async function wire(redis, { lag = 0 } = {}) {
   const open = new Set();
   let cut = false;
   const server = createServer((near) => {
@@ -12,7 +12,7 @@ export async function wire(redis) {
     for (const [from, to] of [[near, far], [far, near]]) {
       open.add(from);
       from.on("error", () => {}).on("close", () => to.destroy());
-      from.pipe(to);
+      setTimeout(() => from.pipe(to), lag);
     }
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
