@@ -4,10 +4,13 @@
 
 namespace crier::server {
 
-Owed::Owed(std::unique_ptr<OwedRecord> record) : record_(std::move(record)) {
+Owed::Owed(std::unique_ptr<OwedRecord> record) : record_(std::move(record)) { take_over(); }
+
+void Owed::take_over() {
   if (!record_) return;
+  const std::lock_guard lock(mutex_);
   for (const auto& program : record_->take_over()) debts_[program].serial = ++serial_;
-  count_ = debts_.size();
+  count_.store(debts_.size(), std::memory_order_release);
 }
 
 void Owed::owe(const std::string& program) {

@@ -16,7 +16,8 @@ namespace crier::server {
 class OwedRecord {
  public:
   virtual ~OwedRecord() = default;
-  /// What processes that have ended left; it is this one's from now on. Once, before the others.
+  /// What processes that have ended left; it is this one's from now on. First of all, and whenever
+  /// others may have ended.
   virtual std::vector<std::string> take_over() = 0;
   /// One more is owed.
   virtual void add(const std::string& program) = 0;
@@ -41,7 +42,7 @@ class Owed {
     all,
   };
 
-  /// Owes what `record` has taken over. Null: nothing outlives the process.
+  /// Owes what `record` takes over. Null: nothing outlives the process.
   explicit Owed(std::unique_ptr<OwedRecord> record = nullptr);
   ~Owed() { save(); }
   Owed(const Owed&) = delete;
@@ -61,6 +62,10 @@ class Owed {
   void settled(const Marker& marker);
   /// The history may not have it.
   void failed(const Marker& marker);
+  /// Owes what other processes have left meanwhile.
+  void take_over();
+  /// Whether there may be such a process.
+  [[nodiscard]] bool has_record() const { return record_ != nullptr; }
   /// Brings the record up to date with what was settled.
   void save();
   /// Where the record is; empty: nowhere.

@@ -125,22 +125,22 @@ void OwedFile::read(const Held& file, std::vector<std::string>& programs) {
 
 std::vector<std::string> OwedFile::take_over() {
   std::vector<std::string> programs;
-  hold_own();
-  if (own_) read(*own_, programs);
-  std::vector<Holding> left;
-  for (const auto& path : others()) {
-    if (auto held = hold(path, 0)) {
-      read(*held, programs);
-      left.push_back(std::move(held));
-    }
+  const bool first = !std::exchange(begun_, true);
+  if (first) {
+    hold_own();
+    if (own_) read(*own_, programs);
+    empty_ = programs.empty();
+  } else if (!own_ || warned_) {
+    return programs;  // what cannot be written down would be found again and again
   }
-  std::ranges::sort(programs);
-  programs.erase(std::unique(programs.begin(), programs.end()), programs.end());
-  if (!own_) return programs;
-  replace(programs);
-  // What could not be written down again stays where it is.
-  for (const auto& held : left) {
-    if (!warned_) ::unlink(held->path.c_str());
+  for (const auto& path : others()) {
+    const auto left = hold(path, 0);
+    if (!left) continue;
+    std::vector<std::string> more;
+    read(*left, more);
+    for (const auto& program : more) add(program);
+    if (own_ && !warned_) ::unlink(path.c_str());
+    programs.insert(programs.end(), more.begin(), more.end());
   }
   return programs;
 }

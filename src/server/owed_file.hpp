@@ -11,7 +11,7 @@ namespace crier::server {
 
 /// Keeps what is owed over the end of the process: a file with one program a line, as JSON strings.
 /// Processes of one machine that share the prefix have a file each, `prefix.0`, `prefix.1` …,
-/// locked for as long as they live; who starts takes over those that nobody holds. It survives a
+/// locked for as long as they live; the others take over those that nobody holds. It survives a
 /// process that is killed, not a machine that loses its power.
 class OwedFile final : public OwedRecord {
  public:
@@ -46,6 +46,7 @@ class OwedFile final : public OwedRecord {
 
   std::string prefix_;
   LogSink log_;
+  bool begun_ = false;
   Holding own_;        ///< Null: nothing is kept.
   bool empty_ = true;  ///< What own_ holds.
   bool warned_ = false;

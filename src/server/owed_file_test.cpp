@@ -96,9 +96,33 @@ TEST_F(OwedFileTest, ProcessesHaveAFileEachAndTakeOverOnlyWhatNobodyHolds) {
   kill(first, {"of the first", "and more"});
   kill(second, {"of the second"});
   auto fifth = open();
-  EXPECT_THAT(fifth->take_over(), ElementsAre("and more", "of the first", "of the second"));
+  EXPECT_THAT(fifth->take_over(), ElementsAre("of the first", "and more", "of the second"));
   EXPECT_THAT(files(), ElementsAre("crier.db.owed.0", "crier.db.owed.2"));
-  EXPECT_EQ(text_of("crier.db.owed.0"), "\"and more\"\n\"of the first\"\n\"of the second\"\n");
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"of the first\"\n\"and more\"\n\"of the second\"\n");
+}
+
+TEST_F(OwedFileTest, AProcessThatLivesTakesOverWhatAnotherOneLeaves) {
+  auto first = open();
+  auto second = open();
+  EXPECT_THAT(first->take_over(), IsEmpty());
+  EXPECT_THAT(second->take_over(), IsEmpty());
+  first->add("of the first");
+  EXPECT_THAT(first->take_over(), IsEmpty()) << "the second lives";
+  kill(second, {"of the second"});
+  EXPECT_THAT(first->take_over(), ElementsAre("of the second"));
+  EXPECT_THAT(first->take_over(), IsEmpty()) << "once";
+  EXPECT_THAT(files(), ElementsAre("crier.db.owed.0"));
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"of the first\"\n\"of the second\"\n");
+}
+
+TEST_F(OwedFileTest, WhatCannotBeWrittenDownIsTakenOverOnce) {
+  std::filesystem::create_symlink("nowhere", folder + "/other.owed.0");
+  OwedFile file(folder + "/other.owed", {});
+  EXPECT_THAT(file.take_over(), IsEmpty());
+  write("other.owed.1", "\"p\"\n");
+  EXPECT_THAT(file.take_over(), IsEmpty());
+  EXPECT_EQ(text_of("other.owed.1"), "\"p\"\n") << "it stays for who can";
+  EXPECT_THAT(OwedFile(folder + "/other.owed", {}).take_over(), ElementsAre("p"));
 }
 
 TEST_F(OwedFileTest, ALineThatWasNotWrittenWholeIsOfNoEvent) {

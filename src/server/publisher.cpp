@@ -12,7 +12,8 @@ namespace {
 /// What an event's body grows by at most when it is encoded: its name, time and id, and the frame.
 constexpr std::size_t encoding_bytes_max = 256;
 constexpr std::chrono::milliseconds settle_interval{500};
-constexpr std::size_t markers_max = 1'000;    // under way
+constexpr std::chrono::seconds take_over_interval{10};  // from processes that have ended
+constexpr std::size_t markers_max = 1'000;              // under way
 constexpr std::size_t token_bytes_max = 259;  // a key of 255 and what tells it from others
 
 Error key_reused() {
@@ -31,6 +32,7 @@ Publisher::Publisher(const Parts& parts, const Options& options)
     : parts_(parts), options_(options), outcomes_(options.outcomes, parts.random) {
   parts.worker.add_turn_user(*this);
   note_owed();  // by a process before this one
+  if (parts.owed.has_record()) take_over_at_ = parts.worker.now() + take_over_interval;
 }
 
 void Publisher::fail(const Done& done, Error error) {
@@ -214,6 +216,10 @@ void Publisher::note_owed() {
 }
 
 void Publisher::tick(TimePoint now) {
+  if (now >= take_over_at_) {
+    take_over_at_ = now + take_over_interval;
+    parts_.owed.take_over();
+  }
   settle_at_ = parts_.owed.any() ? now + settle_interval : never;
   settle();
 }

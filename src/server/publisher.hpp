@@ -9,6 +9,7 @@
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -58,7 +59,7 @@ class Publisher final : public TurnUser {
   // TurnUser.
   void turn_end() override { parts_.owed.save(); }
   void tick(TimePoint now) override;
-  [[nodiscard]] TimePoint deadline() const override { return settle_at_; }
+  [[nodiscard]] TimePoint deadline() const override { return std::min(settle_at_, take_over_at_); }
 
  private:
   using Outcome = Result<history::Appended, history::StoreError>;
@@ -88,6 +89,7 @@ class Publisher final : public TurnUser {
   Options options_;
   Outcomes outcomes_;
   TimePoint settle_at_ = never;
+  TimePoint take_over_at_ = never;
   std::size_t in_flight_ = 0;
   std::size_t markers_ = 0;  ///< Under way.
   bool sending_markers_ = false;

@@ -217,6 +217,33 @@ TEST_F(PublisherTest, ManyMarkersThatEndAtOnceDoNotNest) {
   EXPECT_EQ(history.deepest, 1);
 }
 
+/// Of processes that end while the test runs.
+class Left final : public OwedRecord {
+ public:
+  explicit Left(std::vector<std::string>& programs) : programs_(programs) {}
+  std::vector<std::string> take_over() override { return std::exchange(programs_, {}); }
+  void add(const std::string& /*program*/) override {}
+  void replace(const std::vector<std::string>& /*programs*/) override {}
+  [[nodiscard]] std::string place() const override { return "here"; }
+
+ private:
+  std::vector<std::string>& programs_;
+};
+
+TEST(PublisherOfSeveral, SettlesWhatAnotherProcessLeaves) {
+  Worker worker{{}, {}};
+  Random random = Random::seeded(1);
+  FailingHistory history;
+  const auto catalog = catalog::Catalog::built_in();
+  std::vector<std::string> left;
+  Owed owed(std::make_unique<Left>(left));
+  Publisher publisher({worker, history, owed, catalog, random, [] { return WallTime{}; }, {}}, {});
+  left = {"p"};
+  ASSERT_NE(publisher.deadline(), never);
+  publisher.tick(publisher.deadline());
+  EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));
+}
+
 TEST_F(PublisherTest, ThePolicyRefuseSendsNothingAndOwesNothing) {
   make(OutagePolicy::refuse);
   history.failure = StoreError::unavailable;
