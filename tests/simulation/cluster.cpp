@@ -66,7 +66,8 @@ void Cluster::start_node() {
     return 1'764'000'000'000'000 + (world_.now().time_since_epoch() + self.clock_step).count();
   };
   parts.check_interval = plan_.check_interval;
-  self.node = std::make_unique<Node>(world_, *self.host, plan_.options, parts);
+  parts.owed = shelf_.record_of(*self.host);
+  self.node = std::make_unique<Node>(world_, *self.host, plan_.options, std::move(parts));
   world_.trace(name, "starts");
   nodes_.push_back(std::move(running));
 }
@@ -262,8 +263,6 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
 
 void Cluster::check_end() {
   for (const Publishing& publishing : accepted_unnumbered_) {
-    // What a process owed when it died is not told yet.
-    if (publishing.host->dead && !books_.marked(publishing.program, publishing.begun)) continue;
     checker_.accepted_unnumbered(publishing.event, publishing.program, publishing.begun);
   }
   for (const auto& client : clients_) checker_.check_whole(*client);

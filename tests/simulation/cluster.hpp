@@ -7,6 +7,7 @@
 #include "client.hpp"
 #include "members.hpp"
 #include "node.hpp"
+#include "owed_shelf.hpp"
 #include "plan.hpp"
 #include "store_link.hpp"
 #include "store_model.hpp"
@@ -87,6 +88,7 @@ class Cluster {
   Books books_;
   StoreModel store_;
   Members members_;
+  OwedShelf shelf_;
   Checker checker_;
   Dice dice_;
   std::vector<std::unique_ptr<Running>> nodes_;

@@ -43,13 +43,17 @@ World& enter(World& world, Host& host) {
 
 }  // namespace
 
-Node::Node(World& world, Host& host, const GatewayOptions& options, const Parts& parts)
+Node::Node(World& world, Host& host, const GatewayOptions& options, Parts parts)
     : node_(simulated(options),
-            {parts.memberships, parts.history, parts.wall_clock,
+            {parts.memberships,
+             parts.history,
+             parts.wall_clock,
              [this, &dice = enter(world, host).dice(), index = host.index] {
                return Random::seeded(dice.fork("node", 64 * index + randoms_++).next());
              },
-             feed_options(options, parts.check_interval)},
+             feed_options(options, parts.check_interval),
+             {},
+             std::move(parts.owed)},
             log_to(world, host)) {
   CRIER_ASSERT(node_.listen().has_value());
 }

@@ -26,8 +26,9 @@ class Node {
     std::function<std::unique_ptr<history::HistoryStore>(net::Loop&)> history;
     std::function<WallTime()> wall_clock;
     std::chrono::milliseconds check_interval{5'000};  ///< Of the feed with the store.
+    std::unique_ptr<server::OwedRecord> owed = {};
   };
-  Node(World& world, Host& host, const GatewayOptions& options, const Parts& parts);
+  Node(World& world, Host& host, const GatewayOptions& options, Parts parts);
 
   [[nodiscard]] std::uint16_t port() const { return node_.port(); }
   /// Of every socket that it has now.
