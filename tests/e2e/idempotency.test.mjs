@@ -189,3 +189,47 @@ describe("outage_policy", { skip: crierOnly }, () => {
     assert.deepEqual(ada.requestIds, ["with", "without-0", "without-1", "without-2"]);
   });
 });
+
+describe("Idempotency-Key in an outage", { skip: crierOnly }, () => {
+  let redis;
+  let server;
+  before(async () => {
+    redis = await Redis.start({ keeps: true });
+    server = await startServer({ redisUrl: redis.url });
+  });
+  after(async () => {
+    await server?.stop();
+    redis?.resume();
+    await redis?.kill();
+  });
+  afterEach(closeClients);
+
+  test("of 1,400 publishes none is delivered twice, however often those with an unknown outcome are repeated", async () => {
+    const ada = await connect(server, { user: "ada" });
+    const stored = await server.post("alpha", publication("stored"), keyed("stored"));
+    await ada.received("stored");
+    const all = (ids) => Promise.all(ids.map((id) => server.post("alpha", publication(id), keyed(id))));
+    const open = Array.from({ length: 60 }, (_, i) => `open-${i}`);
+    const later = Array.from({ length: 1340 }, (_, i) => `later-${i}`);
+    redis.pause();
+    const first = all(open);
+    await until(async () => (await server.get("/metrics")).text.includes("crier_unknown_outcomes 60"));
+    await until(async () => (await server.get("/readyz")).json.history === "down");
+    // The outcome of the first is open yet: a repeat must not go out past it.
+    const early = await server.post("alpha", publication("open-0"), keyed("open-0"));
+    assert.deepEqual([early.status, early.json.code], [503, "outcome_unknown"]);
+    assert.equal(early.headers["retry-after"], "1");
+    for (const { status, json } of await first) assert.deepEqual([status, json.code], [503, "outcome_unknown"]);
+    for (const { json } of await all(later)) assert.equal(json.recoverable, false);
+    for (const { status, json } of await all(open)) assert.deepEqual([status, json.code], [503, "outcome_unknown"]);
+    assert.equal((await server.post("alpha", publication("stored"), keyed("stored"))).json.id, stored.json.id);
+    await ada.received(later.at(-1));
+    redis.resume();
+    await until(async () => (await server.get("/readyz")).status === 200);
+    for (const { status, json } of await all(open)) assert.ok(status === 202 && json.id, `${status}`);
+    await server.publish("alpha", "fence");
+    await ada.received("fence");
+    assert.equal(new Set(ada.requestIds).size, ada.requestIds.length, "each once");
+    assert.match((await server.get("/metrics")).text, /^crier_unknown_outcomes 0$/m);
+  });
+});
