@@ -24,21 +24,29 @@ def tell(client, **what):
 
 
 class Client:
-    """One client with its application: the id of the latest event is what it gives when it comes back."""
+    """One client with its application, which gives the id of the latest event when it comes back.
+
+    That moves on when a catchup was heard: what came before it is sent again if the connection ends first.
+    """
 
     def __init__(self, options):
         self.name = options["client"]
         self.options = options
         self.last_event_id = None
+        self.caught_up = False
         self.socket = self.make()
 
     def make(self):
         socket = socketio.AsyncClient(reconnection_delay=0.05, reconnection_delay_max=0.5, randomization_factor=0.02)
-        socket.on("connect", lambda: tell(self.name, kind="connect", recovered=False))
+        socket.on("connect", self.on_connect)
         socket.on("disconnect", lambda reason=None: tell(self.name, kind="disconnect", reason=str(reason)))
         socket.on("connect_error", self.on_error)
         socket.on("*", self.on_event)
         return socket
+
+    def on_connect(self):
+        self.caught_up = False
+        tell(self.name, kind="connect", recovered=False)
 
     def on_error(self, error=None):
         """The server's refusals are objects, the transport's errors are not."""
@@ -47,7 +55,8 @@ class Client:
             tell(self.name, kind="refused", message=error.get("message"), code=data.get("code"))
 
     def on_event(self, event, *args):
-        if len(args) > 1 and isinstance(args[1], str):
+        self.caught_up = self.caught_up or event == "catchup"
+        if self.caught_up and len(args) > 1 and isinstance(args[1], str):
             self.last_event_id = args[1]
         tell(self.name, event=event, args=[strip(args[0]), *args[1:]])
 

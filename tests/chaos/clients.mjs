@@ -50,7 +50,10 @@ class Client {
   }
 }
 
-/** socket.io-client. Those that have no recovery of their own give the id, or the time, of what was handled last. */
+/**
+ * socket.io-client. Those that have no recovery of their own give the id, or the time, of what was handled last. It moves on
+ * when a catchup was heard: what came before it is sent again if the connection ends first, and its verdicts with it.
+ */
 export class NodeClient extends Client {
   open(url) {
     const token = tokenFor(this.user, { expiresIn: "10h" });
@@ -76,7 +79,11 @@ export class NodeClient extends Client {
 
   #listen(given) {
     const { socket } = this;
-    socket.on("connect", () => this.note("connect", { recovered: socket.recovered === true }));
+    let replayed = [];
+    socket.on("connect", () => {
+      replayed = [];
+      this.note("connect", { recovered: socket.recovered === true });
+    });
     socket.on("disconnect", (reason) => this.note("disconnect", { reason }));
     socket.on("connect_error", (error) => {
       // An error of the server (CONNECT_ERROR) is final, one of the transport is not.
@@ -84,11 +91,14 @@ export class NodeClient extends Client {
     });
     socket.onAny((event, ...args) => {
       const entry = entry_of(event, args);
-      if (parse_id(entry.id)) {
-        given.lastEventId = entry.id;
-        if (entry.kind === "event") given.lastEventTimestamp = Math.max(given.lastEventTimestamp ?? 0, entry.time);
-      }
       this.note(entry.kind, entry);
+      if (parse_id(entry.id)) replayed?.push(entry);
+      if (entry.kind !== "catchup" && replayed) return;
+      for (const { kind, id, time } of replayed ?? [entry].filter(({ id }) => parse_id(id))) {
+        given.lastEventId = id;
+        if (kind === "event") given.lastEventTimestamp = Math.max(given.lastEventTimestamp ?? 0, time);
+      }
+      replayed = null;
     });
   }
 

@@ -103,7 +103,8 @@ class Follower {
 
   connect({ at, recovered }, index) {
     if (this.#connection === null && recovered) this.#breach("needless", index, null, "the first connection was recovered");
-    this.#connection = { asked: this.#opened, at, recovered, caught_up: false, open: true };
+    const again = this.#connection !== null && !this.#connection.caught_up;
+    this.#connection = { asked: this.#opened, at, recovered, caught_up: false, open: true, again };
     if (this.client.cursor === "session") this.#gids.clear();
   }
 
@@ -165,10 +166,12 @@ class Follower {
     this.#cursor = true;
   }
 
-  /** Sessions and times say up to where a client certainly has everything, which may be less than it has. */
+  /** Other cursors than a pid say up to where a client certainly has everything, which may be less than it has. */
   #may_repeat(time) {
-    if (this.#connection?.caught_up) return false;
-    return this.client.cursor === "session" || (this.client.cursor === "time" && time === this.#newest);
+    const { cursor } = this.client;
+    if (this.#connection?.caught_up || cursor === "native") return false;
+    // A cursor that is kept by the application moves on when a catchup was heard.
+    return cursor === "session" || this.#connection.again || (cursor === "time" && time === this.#newest);
   }
 
   #order({ epoch, gid }, program, n, index) {
@@ -221,7 +224,7 @@ class Follower {
     for (const [program, state] of this.#states) this.#verdict(state, program, entry, position, index);
     connection.caught_up = true;
     this.#heard = { asked: connection.asked, at };
-    if (position) this.#cursor = true;
+    if (position && this.client.cursor !== "time") this.#cursor = true;
   }
 
   #verdict(state, program, { at, recovered, programs, others }, position, index) {

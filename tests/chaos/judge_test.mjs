@@ -70,6 +70,15 @@ const CLEAN = {
   },
   "a verdict for all the others": { log: [opening(), connect(0.2), catchup(0.3, "joined", { programs: {}, others: "joined" }), ...three.slice(3), event(4), event(5)] },
   "a session's replay": { cursor: "session", log: [...away, connect(4.5), event(2, 4.5), event(3, 4.5), event(4, 4.5), catchup(4.6, "recovered"), event(5)] },
+  "a replay that comes again after one without a catchup": {
+    cursor: "event",
+    log: [...away, connect(4.3), event(4, 4.3), disconnect(4.4), connect(4.5), event(4, 4.5), catchup(4.6, "recovered"), event(5)],
+  },
+  "joined again, for want of a time": {
+    cursor: "time",
+    publications: [],
+    log: [...begin, disconnect(3.5), connect(4.5), catchup(4.6, "joined")],
+  },
   "the millisecond of a time": { cursor: "time", log: [...away, connect(4.5), event(3, 4.5), event(4, 4.5), catchup(4.6, "recovered"), event(5)] },
   "a gap where more was missed than is kept": {
     events_max: 2,
@@ -149,6 +158,14 @@ const BROKEN = {
   "a repeat": [/^repeat: got 3/, { log: [...three, event(3, 3.3), event(4), event(5)] }],
   "a repeat under another epoch": [/^repeat: got 3/, { log: [...three, event(3, 3.3, { id: id(30, "f") })], publications: many(3).map((n) => published(n)) }],
   "a repeat across a recovery": [/^repeat: got 3/, { log: [...away, connect(4.5, true), event(3, 4.5), event(4, 4.5), catchup(4.6, "recovered"), event(5)] }],
+  "an id's repeat after a catchup": [
+    /^repeat: got 3/,
+    { cursor: "event", log: [...away, connect(4.5), event(3, 4.5), event(4, 4.5), catchup(4.6, "recovered"), event(5)] },
+  ],
+  "a pid's replay that comes again": [
+    /^repeat: got 4/,
+    { log: [...away, connect(4.3, true), event(4, 4.3), disconnect(4.4), connect(4.5, true), event(4, 4.5), catchup(4.6, "recovered"), event(5)] },
+  ],
   "a session's repeat after its replay": [/^repeat: got 3/, { cursor: "session", log: [...three, event(3, 3.3), event(4), event(5)] }],
   "a time's repeat of an earlier millisecond": [
     /^repeat: got 2/,
