@@ -15,16 +15,12 @@ namespace {
 
 constexpr std::size_t nonce_bytes = 4;
 
-bool is_zero(std::string_view value) {
-  double number = 1;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  return error == std::errc() && end == value.data() + value.size() && number == 0;
-}
-
 /// The member's value, unless it says that nothing is stated.
 std::optional<std::string_view> stated(std::string_view auth, std::string_view name) {
   const auto value = json::member(auth, name);
-  if (!value || *value == "null" || *value == "\"\"" || is_zero(*value)) return std::nullopt;
+  if (!value || *value == "null" || *value == "\"\"" || json::number(*value) == 0) {
+    return std::nullopt;
+  }
   return value;
 }
 

@@ -60,7 +60,7 @@ TEST_F(CursorTest, WhateverCannotBeReadIsACursorAllTheSame) {
 
 TEST_F(CursorTest, OnlyAbsentNullEmptyAndZeroMeanThatNothingIsStated) {
   for (const std::string name : {"pid", "lastEventId", "lastEventTimestamp", "session"}) {
-    for (const std::string value : {"null", "\"\"", "0", "0.0", "-0"}) {
+    for (const std::string value : {"null", "\"\"", "0", "0.0", "-0", "0e7", "1e-999"}) {
       const Cursor cursor = read("\"" + name + "\":" + value);
       EXPECT_FALSE(cursor.is_stated()) << name << value;
       EXPECT_TRUE(cursor.session.empty()) << name << value;
