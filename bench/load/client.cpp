@@ -116,13 +116,13 @@ void Client::join(std::string_view text, std::int64_t now) {
 }
 
 void Client::note_cursor(std::string_view text, std::int64_t now) {
-  if (text.substr(shared_.event_prefix.size()).starts_with(R"(["catchup")")) return;
-  ++events;
-  // The last argument, if it is a string, is the offset.
+  // The last argument, if it is a string, is the offset, also that of `catchup`.
   if (shared_.move_cursors && text.ends_with("\"]")) {
     const std::size_t begin = text.rfind('"', text.size() - 3) + 1;
     offset_ = text.substr(begin, text.size() - 2 - begin);
   }
+  if (is_catchup(text)) return;
+  ++events;
   shared_.recovered_event(*this, now);
 }
 

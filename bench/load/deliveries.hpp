@@ -4,6 +4,7 @@
 
 #include "histogram.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -37,6 +38,11 @@ class Stamp {
   std::size_t at_ = 0;
 };
 
+/// Whether a packet is what a gateway sends by itself after each CONNECT.
+inline bool is_catchup(std::string_view packet) {
+  return packet.substr(std::min(packet.find('['), packet.size())).starts_with(R"(["catchup")");
+}
+
 class Deliveries {
  public:
   /// `stamped`: what is published has a time in it, so that events without one are none of ours.
@@ -46,7 +52,7 @@ class Deliveries {
   void event(std::string_view text, std::int64_t now) {
     const std::int64_t stamp = stamp_.in(text);
     if (stamp == 0) {
-      (stamped_ ? others : count) += 1;
+      (stamped_ || is_catchup(text) ? others : count) += 1;
       return;
     }
     ++count;

@@ -45,11 +45,17 @@ TEST_F(DeliveriesTest, EndABroadcastWhenEverybodyHasIt) {
 }
 
 TEST_F(DeliveriesTest, DoNotCountWhatNobodyPublished) {
-  stamped_->event(R"(42["catchup",{"program":"p"}])", 1);
+  const std::string catchup =
+      R"(["catchup",{"recovered":false,"programs":{"p":"joined"}},"e.1.a"])";
+  stamped_->event("42" + catchup, 1);
   EXPECT_EQ(stamped_->count, 0);
   EXPECT_EQ(stamped_->others, 1);
   unstamped_->event(R"(42["e"])", 1);
-  EXPECT_EQ(unstamped_->count, 1);
+  unstamped_->event("42" + catchup, 1);
+  unstamped_->event("42/chat," + catchup, 1);
+  unstamped_->event(R"(42["e",["catchup"]])", 1);
+  EXPECT_EQ(unstamped_->count, 2);
+  EXPECT_EQ(unstamped_->others, 2);
 }
 
 TEST_F(DeliveriesTest, EndABroadcastWhenTheLastThatLackedItHasGone) {

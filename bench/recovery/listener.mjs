@@ -1,6 +1,6 @@
-// The official client, unmodified, behind a link of its own. It writes down what it gets and what it is told.
+// The official client, unmodified, of any version, behind a link of its own. It writes down what it gets and what it is told.
 
-import { io } from "socket.io-client";
+import { io as newest } from "socket.io-client";
 import { tokenFor } from "../../tests/e2e/support/server.mjs";
 import { until } from "../../tests/e2e/support/until.mjs";
 import { Link } from "./link.mjs";
@@ -14,8 +14,11 @@ export class Listener {
   catchup = null;
   closes = [];
 
-  /** `cursor`: what another one's `cursor` said; this one then comes back in its place. */
-  static async connect(system, user, { cursor, ...options } = {}) {
+  /**
+   * `cursor`: what another one's `cursor` said; this one then comes back in its place. `io`: another version's;
+   * `keeps`: "lastEventId" in an `auth` that is asked for at each connection, or a "session" in a constant one.
+   */
+  static async connect(system, user, { cursor, io = newest, keeps, ...options } = {}) {
     const listener = new Listener();
     listener.user = user;
     listener.link = await Link.to(system.port);
@@ -25,19 +28,31 @@ export class Listener {
       reconnectionDelay: 50,
       reconnectionDelayMax: 100,
       randomizationFactor: 0,
-      auth: { token: tokenFor(user) },
+      auth: listener.#auth(keeps),
       ...options,
     });
     const { socket } = listener;
     if (cursor) [socket._pid, socket._lastOffset] = [cursor.pid, cursor.offset];
-    socket.on("connect", () => listener.recovered.push(socket.recovered));
+    socket.on("connect", () => {
+      listener.recovered.push(socket.recovered);
+      listener.catchup = null;
+    });
     socket.on("disconnect", (reason) => listener.closes.push(reason));
-    socket.onAny((event, first) => {
+    socket.onAny((event, first, ...more) => {
+      if (typeof more.at(-1) === "string") listener.#lastId = more.at(-1);
       if (event === "catchup") listener.catchup = first;
       else listener.got.push({ n: first?.requestId ?? first, program: first?.programId, connection: listener.recovered.length });
     });
     await listener.connected();
     return listener;
+  }
+
+  #lastId;
+
+  #auth(keeps) {
+    const token = tokenFor(this.user);
+    if (keeps === "session") return { token, session: `${this.user}'s only page` };
+    return keeps === "lastEventId" ? (give) => give({ token, lastEventId: this.#lastId }) : { token };
   }
 
   /** Until the `count`-th CONNECT reply. */
@@ -60,9 +75,15 @@ export class Listener {
     return () => this.link.accept();
   }
 
+  /** Each verdict of the last `catchup` once; none if none came. */
+  get verdicts() {
+    const { programs = {}, others } = this.catchup ?? {};
+    return [...new Set([...Object.values(programs), ...(others ? [others] : [])])];
+  }
+
   /** What the last CONNECT reply told, and `catchup` if it came: "`recovered: false`, `gap`". */
   get told() {
-    const verdicts = [...new Set(Object.values(this.catchup?.programs ?? {}))].filter((verdict) => verdict !== "recovered");
+    const verdicts = this.verdicts.filter((verdict) => verdict !== "recovered");
     return [`recovered: ${this.recovered.at(-1)}`, ...verdicts].map((word) => `\`${word}\``).join(", ");
   }
 
@@ -92,12 +113,17 @@ export function compare(owed, got) {
   };
 }
 
-/** One cell: what was lost, and what `client` was told of it. */
-export function sentence({ owed, lost, twice, disordered }, client) {
-  const faults = [
+/** What was lost, repeated or disordered, in words. */
+export function faults({ owed, lost, twice, disordered }) {
+  return [
     `${lost} of ${owed} lost`,
     ...(twice > 0 ? [`${twice} twice`] : []),
     ...(disordered > 0 ? [`${disordered} out of order`] : []),
-  ];
-  return `${faults.join(", ")};${lost > 0 && client.recovered.at(-1) ? " **untold**:" : ""} ${client.told}`;
+  ].join(", ");
+}
+
+/** One cell: what was lost, and what `client` was told of it. */
+export function sentence(result, client) {
+  const { lost } = result;
+  return `${faults(result)};${lost > 0 && client.recovered.at(-1) ? " **untold**:" : ""} ${client.told}`;
 }

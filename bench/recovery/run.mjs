@@ -1,5 +1,5 @@
 // What a client that lost its connection gets, and is told: npm socket.io with connectionStateRecovery and Crier under
-// the same eight checks, one after the other, each against servers of its own.
+// the same nine checks, one after the other, each against servers of its own.
 //
 //   npm ci --prefix bench/recovery && npm ci --prefix tests/e2e
 //   node bench/recovery/run.mjs [--json] [--only=slow_admission,quiet] [--systems=npm-memory,crier-memory]
@@ -17,10 +17,11 @@ import * as revoked from "./checks/revoked.mjs";
 import * as slow_admission from "./checks/slow_admission.mjs";
 import * as stalled from "./checks/stalled.mjs";
 import * as two_claims from "./checks/two_claims.mjs";
+import * as unaware from "./checks/unaware.mjs";
 import * as unnumbered from "./checks/unnumbered.mjs";
 import { stepAside, SYSTEMS } from "./systems.mjs";
 
-const CHECKS = { slow_admission, two_claims, revoked, unnumbered, quiet, stalled, cost, idle };
+const CHECKS = { slow_admission, two_claims, revoked, unnumbered, quiet, unaware, stalled, cost, idle };
 
 function wanted(option, all) {
   const given = process.argv.find((argument) => argument.startsWith(`--${option}=`));

@@ -181,17 +181,21 @@ void Client::message(std::string_view text) {
 }
 
 void Client::event(std::string_view text) {
+  // The last argument, if it is a string, is the offset; Crier's is `epoch.gid`, and after
+  // `catchup` a position that no event has.
+  std::string_view offset;
+  if (text.ends_with("\"]")) {
+    const std::size_t begin = text.rfind('"', text.size() - 3) + 1;
+    offset = text.substr(begin, text.size() - 2 - begin);
+    if (!shared_.frozen) offset_ = offset;
+  }
   if (text.starts_with(R"(["catchup")")) {
     verdict = text;
     return;
   }
   ++got;
   ++total;
-  // The last argument, if it is a string, is the offset; Crier's is `epoch.gid`.
-  if (text.ends_with("\"]")) {
-    const std::size_t begin = text.rfind('"', text.size() - 3) + 1;
-    const std::string_view offset = text.substr(begin, text.size() - 2 - begin);
-    if (!shared_.frozen) offset_ = offset;
+  if (!offset.empty()) {
     const std::uint64_t gid = number_after(offset, ".");
     if (gid <= last_) ++disorders;
     last_ = gid;
