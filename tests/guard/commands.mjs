@@ -1,11 +1,16 @@
 // What the scripts start has to be among the packages that ./run and ./test install: a machine that happens to
 // have a command hides that another one lacks it.
 
-/// The Debian package of each command. Empty: every Debian has it, or install_node brings it.
+/// The Debian package of each command. Empty: every Debian has it, install_node brings it, or what needs it says that it
+/// was not run.
 const package_of = new Map(
   Object.entries({
+    "c++": "g++",
     callgrind_control: "valgrind",
+    cargo: "",
     git: "git",
+    javac: "",
+    mvn: "",
     node: "",
     npm: "",
     openssl: "openssl",
