@@ -231,6 +231,7 @@ void Feed::lost() {
 
 /// There is a hole: no program goes on before all have been read.
 void Feed::stop() {
+  skipped_ = true;
   if (std::exchange(stopped_, true)) return;
   stale_ = true;
   for (auto& [name, program] : programs_) {
@@ -250,7 +251,7 @@ void Feed::renew(const history::Epoch& epoch) {
   floor_ = clock_ = 0;
   seen_ = delivered_ = 0;
   stale_ = true;
-  stopped_ = false;
+  stopped_ = skipped_ = false;
   std::erase_if(held_, [&](const Heard& heard) { return heard.event.epoch != epoch; });
   say(CloseMembers{{}, "reset"});
   for (auto& [name, program] : programs_) {
@@ -389,7 +390,12 @@ void Feed::resume(const std::string& name, Program& program, Kept kept, bool abs
   // One that the store had forgotten counts from the beginning again.
   const bool forgotten = kept.top == 0 || (some && first->prev == 0);
   if (!whole || (forgotten && !absent_is_known)) {
-    say(CloseMembers{name, "gap"});
+    // Events of other programs may have gone out beyond the first that is missing here.
+    if (skipped_) {
+      tell_of_gap(name, "gap");
+    } else {
+      say(CloseMembers{name, "gap"});
+    }
     return begin(program, std::move(kept));
   }
   if (some && first->gid <= delivered_) {
@@ -471,7 +477,7 @@ void Feed::release_if_read() {
     });
   };
   while (stopped_ && is_read()) {
-    stopped_ = false;
+    stopped_ = skipped_ = false;
     replay_heard();
   }
 }

@@ -208,6 +208,7 @@ class Feed {
   history::Gid seen_ = 0;       ///< The greatest number known here,
   history::Gid delivered_ = 0;  ///< and the greatest that was delivered.
   bool stopped_ = false;
+  bool skipped_ = false;  ///< A hole was found in the middle of what is heard.
   std::vector<Heard> held_;
 
   std::deque<std::string> to_read_;

@@ -47,6 +47,17 @@ TEST_F(FeedTest, ARestThatIsNotKeptClosesTheProgramOnly) {
   EXPECT_THAT(commands(), ElementsAre("deliver p 14"));
 }
 
+// Who got q's event has a cursor beyond the p's that is missing, and would be told that it is
+// whole.
+TEST_F(FeedTest, ARestThatIsNotKeptIsMarkedWhenOtherProgramsWentBeyondIt) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  hear("p", 14, 12);
+  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "read p>8 q>11"));
+  read({kept("p", {14}, 12), top("q", 11)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p gap"));
+}
+
 TEST_F(FeedTest, NothingIsAnsweredWhileThereIsAHole) {
   live({{"p", 8}});
   feed.lost();
