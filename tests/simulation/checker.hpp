@@ -1,7 +1,8 @@
 #pragma once
 
 // The promise, checked: every event reaches every member of its program exactly once and in order,
-// or the client is told that it did not; and nobody is told without a cause.
+// or the client is told that it did not; and nobody is told without a cause. Told is who has heard
+// `catchup`: all that came on a connection that was cut before it counts for nothing.
 
 #include "books.hpp"
 #include "client.hpp"
@@ -28,6 +29,16 @@ struct Counts {
   void add(const std::string& what, std::uint64_t count = 1) { of[what] += count; }
 };
 
+/// An event that a node has taken without a number.
+struct Unnumbered {
+  EventNumber event = 0;
+  std::string program;
+  TimePoint begun{};           ///< The attempt to publish it,
+  TimePoint accepted{};        ///< its answer,
+  const Host* host = nullptr;  ///< and the node.
+  std::uint16_t port = 0;
+};
+
 class Checker final : public Application {
  public:
   using Violation = std::function<void(const std::string&)>;
@@ -39,8 +50,9 @@ class Checker final : public Application {
     Violation violation;
     /// When the store, or a node's way to it, was last in trouble.
     std::function<TimePoint()> store_trouble;
+    std::function<WallTime()> store_clock;
   };
-  explicit Checker(Parts parts) : parts_(std::move(parts)) {}
+  explicit Checker(Parts parts);
 
   // Application.
   void connecting(Client& client, std::string_view auth) override;
@@ -52,10 +64,7 @@ class Checker final : public Application {
 
   /// Its publisher tried again: the first attempt may have been stored.
   void repeated(EventNumber event) { repeated_.insert(event); }
-  /// A node has taken it without a number, in an attempt to publish that began then.
-  void accepted_unnumbered(EventNumber event, const std::string& program, TimePoint begun) {
-    accepted_unnumbered_.push_back({event, program, begun});
-  }
+  void accepted_unnumbered(Unnumbered event) { accepted_.push_back(std::move(event)); }
   /// The page was loaded anew: what was not stored is forgotten.
   void reloaded(const Client& client);
   /// Whether it has not been told yet how its programs stand.
@@ -64,9 +73,10 @@ class Checker final : public Application {
   }
   /// After everything has calmed down.
   void check_whole(const Client& client);
+  void check_unexplained();
 
  private:
-  enum class CursorIs : std::uint8_t { none, pid, id, timestamp };
+  enum class CursorIs : std::uint8_t { none, pid, id, timestamp, session, unreadable };
   /// One program as a client has seen it since it was last told about it.
   struct Segment {
     TimePoint owed_from{};            ///< Every event from here on is owed.
@@ -80,54 +90,73 @@ class Checker final : public Application {
   struct View {
     std::map<std::string, Segment> segments;
     std::map<EventNumber, history::Epoch> seen;  ///< In which epoch; empty: without a number.
+    std::set<EventNumber> unheard;  ///< Those that came before a `catchup` that did not.
     history::Epoch epoch;
     history::Gid gid = 0;  ///< The greatest that was handled, of that epoch.
     // This connection.
     CursorIs cursor = CursorIs::none;
-    std::string cursor_id;
-    std::int64_t timestamp_ms = 0;  ///< Of the last cursor of that kind.
+    CursorIs basis = CursorIs::none;  ///< What its verdicts are about.
+    std::string cursor_id;            ///< The last of that kind.
+    std::int64_t timestamp_ms = 0;
     TimePoint sent{};
     TimePoint connected_at{};
     bool connected = false;
     bool recovered = false;
     bool awaits_verdicts = false;
-    bool unheard = false;  ///< Verdicts of an earlier connection never came: they are repeated.
     std::size_t replayed = 0;
+    std::set<EventNumber> here;  ///< All that have come by it.
+    history::Gid replayed_to = 0;
+    history::EventId snapshot;       ///< Of its `catchup`.
     std::vector<Received> buffered;  ///< Since CONNECT, until the verdicts come.
-    TimePoint pid_from{};            ///< When the admission that gave the pid began.
-    bool had_pid = false;
+    // The pid.
+    CursorIs pid_basis = CursorIs::none;  ///< What verdicts by it are about; pid: what it says.
+    TimePoint pid_from{};                 ///< When the admission began that was heard last.
   };
+  using Verdicts = std::map<std::string, std::string>;
 
   void violation(const Client& client, const std::string& what);
   void numbered(Client& client, View& view, const std::string& program, const history::EventId& id,
                 EventNumber event);
   void unnumbered(Client& client, View& view, const std::string& program, EventNumber event);
-  bool may_repeat(const View& view, history::Gid gid) const;
+  [[nodiscard]] static bool knows_no_position(const View& view);
+  bool repeats(Client& client, View& view, const history::EventId& id, EventNumber event);
   void take(const Client& client, View& view, const Received& received);
+  [[nodiscard]] std::optional<std::size_t> missing(const View& view, const std::string& program,
+                                                   std::size_t end) const;
   void check_membership(const Client& client, const View& view, const Received& received);
-  void catchup(Client& client, View& view, std::string_view word);
+  void check_unnumbered(const Client& client, const View& view);
+  [[nodiscard]] bool lacks(const Client& client, const View& view, const Unnumbered& event) const;
+
+  // Verdicts.
+  void catchup(Client& client, View& view, const std::vector<std::string_view>& arguments);
+  Verdicts read_verdicts(const Client& client, const View& view, std::string_view word);
+  void take_position(Client& client, View& view, const std::vector<std::string_view>& arguments,
+                     const Verdicts& verdicts);
   void check_verdict(const Client& client, const View& view, const std::string& program,
                      std::string_view verdict);
-  void check_absent(const Client& client, const View& view,
-                    const std::map<std::string, std::string>& verdicts);
-  [[nodiscard]] static bool began_after_cursor(const View& view,
-                                               const std::vector<Membership>& memberships);
+  void check_told(const Client& client, const View& view, const std::string& program,
+                  std::string_view verdict);
+  void check_absent(const Client& client, const View& view, const Verdicts& verdicts);
+  [[nodiscard]] bool reset_has_cause(const View& view, const std::string& program) const;
   [[nodiscard]] bool gap_has_cause(const View& view, const std::string& program) const;
-  void settle(const Client& client, View& view, const std::map<std::string, std::string>& verdicts);
+  [[nodiscard]] bool joined_has_cause(const Client& client, const View& view,
+                                      const std::string& program) const;
+  [[nodiscard]] TimePoint known_from(const View& view, const std::string& program) const;
+  void settle(const Client& client, View& view, const Verdicts& verdicts);
 
-  void check_unnumbered(const Client& client, const View& view);
-
-  struct Accepted {
-    EventNumber event = 0;
+  /// A gap that only a marker which is not stored yet can explain.
+  struct Unexplained {
+    std::string what;
     std::string program;
-    TimePoint begun{};
+    TimePoint time{};
   };
 
   Parts parts_;
   std::map<std::string, View> views_;
   std::set<EventNumber> repeated_;
   std::set<EventNumber> unnumbered_;
-  std::vector<Accepted> accepted_unnumbered_;
+  std::vector<Unnumbered> accepted_;
+  std::vector<Unexplained> unexplained_;
 };
 
 }  // namespace crier::simulation

@@ -1,6 +1,7 @@
 #include "client.hpp"
 
 #include "base/json_text.hpp"
+#include "base/time.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -150,20 +151,72 @@ void Client::reconnect() {
 // Socket.
 
 void Client::send_connect() {
+  const std::string stated = auth();
+  application_.connecting(*this, stated);
+  engine_->write("0" + stated);
+}
+
+std::string Client::auth() {
   std::string auth = "{";
-  if (pid_) {
+  if (pid_ && options_.knows_pid && options_.cursor != CursorKind::unreadable) {
     auth += "\"pid\":" + json::quote(*pid_) + ",";
     if (last_offset_) auth += "\"offset\":" + json::quote(*last_offset_) + ",";
   }
-  auth += "\"token\":" + json::quote(options_.token);
-  if (options_.cursor == CursorKind::event_id && !stored_id.empty()) {
-    auth += ",\"lastEventId\":" + json::quote(stored_id);
-  } else if (options_.cursor == CursorKind::timestamp && stored_timestamp_ms != 0) {
-    auth += ",\"lastEventTimestamp\":" + std::to_string(stored_timestamp_ms);
+  return auth + "\"token\":" + json::quote(options_.token) + cursor() + "}";
+}
+
+std::string Client::cursor() {
+  switch (options_.cursor) {
+    case CursorKind::none:
+      return {};
+    case CursorKind::session:
+      return ",\"session\":" + json::quote("page of " + name());
+    case CursorKind::event_id:
+      return stored_id.empty() ? "" : ",\"lastEventId\":" + json::quote(stored_id);
+    case CursorKind::timestamp:
+      if (stored_timestamp_ms == 0) return {};
+      return ",\"lastEventTimestamp\":" + std::to_string(stored_timestamp_ms);
+    case CursorKind::iso_time:
+      if (stored_timestamp_ms == 0) return {};
+      return ",\"lastEventTimestamp\":" + json::quote(iso8601(stored_timestamp_ms));
+    case CursorKind::future:
+      return future();
+    case CursorKind::unreadable:
+      return unreadable();
   }
-  auth += "}";
-  application_.connecting(*this, auth);
-  engine_->write("0" + auth);
+  return {};
+}
+
+/// Farther ahead than any clock of a simulation is wrong.
+std::string Client::future() {
+  const std::int64_t ahead_ms = page_->dice.between(90'000, 86'400'000);
+  const std::size_t dot = stored_id.find('.');
+  if (dot != std::string::npos && page_->dice.one_in(2)) {
+    const std::int64_t gid = page_->world.wall_clock() + 1'000 * ahead_ms;
+    return ",\"lastEventId\":" + json::quote(stored_id.substr(0, dot + 1) + std::to_string(gid));
+  }
+  const std::int64_t time_ms = page_->world.wall_clock() / 1'000 + ahead_ms;
+  const std::string number = std::to_string(time_ms);
+  return ",\"lastEventTimestamp\":" +
+         (page_->dice.one_in(2) ? number : json::quote(iso8601(time_ms)));
+}
+
+std::string Client::unreadable() {
+  const auto foreign = options_.foreign_pid ? options_.foreign_pid() : std::nullopt;
+  if (foreign) return ",\"pid\":" + json::quote(*foreign) + ",\"offset\":\"x\"";
+  switch (page_->dice.below(4)) {
+    case 0:
+      return ",\"lastEventId\":\"yesterday\"";
+    case 1:
+      return ",\"lastEventTimestamp\":\"2026-13-01T00:00:00Z\"";
+    case 2:
+      return ",\"lastEventTimestamp\":-1";
+    default:
+      // Sealed with a secret that is not used any more, as far as the gateway can see.
+      std::string pid = pid_.value_or("pid");
+      pid.front() = pid.front() == 'A' ? 'B' : 'A';
+      return ",\"pid\":" + json::quote(pid);
+  }
 }
 
 void Client::packet(std::string_view packet) {

@@ -17,13 +17,24 @@
 namespace crier::simulation {
 
 /// What the application adds to the official client's own recovery.
-enum class CursorKind : std::uint8_t { none, event_id, timestamp };
+enum class CursorKind : std::uint8_t {
+  none,
+  event_id,
+  timestamp,
+  iso_time,   ///< The same as text.
+  session,    ///< A word of its own, always the same.
+  future,     ///< What the history has not numbered yet.
+  unreadable  ///< Something that no gateway has given, or has given to somebody else.
+};
 
 struct ClientOptions {
   std::string user;
   std::string token;
   Transports transports = Transports::polling_then_websocket;
   CursorKind cursor = CursorKind::none;
+  bool knows_pid = true;  ///< False: a client without any recovery of its own.
+  /// Another user's, for an unreadable cursor.
+  std::function<std::optional<std::string>()> foreign_pid = {};
 };
 
 class Client;
@@ -67,6 +78,8 @@ class Client {
   [[nodiscard]] const std::optional<std::string>& pid() const { return pid_; }
   [[nodiscard]] const std::optional<std::string>& offset() const { return last_offset_; }
   [[nodiscard]] std::size_t repeated_polls() const { return repeated_polls_; }
+  /// Where its latest connection leads.
+  [[nodiscard]] std::uint16_t port() const { return engine_ ? engine_->port() : 0; }
   [[nodiscard]] std::size_t upgrades() const { return upgrades_; }
 
   // What the application stores, as in the browser's storage.
@@ -86,6 +99,10 @@ class Client {
 
   // Socket.
   void send_connect();
+  [[nodiscard]] std::string auth();
+  [[nodiscard]] std::string cursor();
+  [[nodiscard]] std::string future();
+  [[nodiscard]] std::string unreadable();
   void packet(std::string_view packet);
   void on_connect(std::string_view data);
   void on_event(std::string_view data);

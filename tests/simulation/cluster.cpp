@@ -3,6 +3,7 @@
 #include "access/jwt.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace crier::simulation {
@@ -23,9 +24,9 @@ Cluster::Cluster(const Plan& plan, bool trace)
              {plan.options.history_ttl, plan.options.history_events_max,
               plan.options.history_bytes_max},
              &books_),
-      members_(world_),
+      members_(world_, [this] { return since(); }),
       checker_({world_, books_, members_, counts_, [this](const std::string& what) { fail(what); },
-                [this] { return store_trouble_; }}),
+                [this] { return store_trouble_; }, [this] { return store_.clock(); }}),
       dice_(world_.dice().fork("cluster")),
       store_trouble_(world_.now()) {
   world_.print_trace(trace);
@@ -62,9 +63,7 @@ void Cluster::start_node() {
     self.link = link.get();
     return link;
   };
-  parts.wall_clock = [this, &self] {
-    return 1'764'000'000'000'000 + (world_.now().time_since_epoch() + self.clock_step).count();
-  };
+  parts.wall_clock = [this, &self] { return world_.wall_clock() + self.clock_step.count(); };
   parts.check_interval = plan_.check_interval;
   parts.owed = shelf_.record_of(*self.host);
   self.node = std::make_unique<Node>(world_, *self.host, plan_.options, std::move(parts));
@@ -112,6 +111,11 @@ std::uint16_t Cluster::route(Dice& dice) {
   return running == nullptr ? 1 : running->node->port();
 }
 
+/// Now, as whoever grants a membership knows it: from the history, exactly, or from a clock.
+history::Gid Cluster::since() const {
+  return plan_.exact_since ? store_.last() : static_cast<history::Gid>(world_.wall_clock());
+}
+
 // Load.
 
 void Cluster::begin_load() {
@@ -126,7 +130,7 @@ void Cluster::begin_load() {
     options.user = name_of("u", i % plan_.users);
     options.token = access::sign_hs256(jwt_secret, "{\"sub\":\"" + options.user + "\"}");
     options.transports = static_cast<Transports>(dice_.below(3));
-    options.cursor = dice_.one_in(2) ? CursorKind::none : static_cast<CursorKind>(dice_.below(3));
+    draw_cursor(i, options);
     auto dice = std::make_shared<Dice>(world_.dice().fork("route", i));
     clients_.push_back(std::make_unique<Client>(
         world_, name_of("client", i), options, [this, dice] { return route(*dice); }, checker_));
@@ -135,6 +139,22 @@ void Cluster::begin_load() {
   }
   loading_ = true;
   publish_later();
+}
+
+void Cluster::draw_cursor(std::size_t client, ClientOptions& options) {
+  Dice dice = world_.dice().fork("cursor", client);
+  using enum CursorKind;
+  constexpr std::array kinds = {none,     none,      none,    none,    event_id, event_id,
+                                iso_time, timestamp, session, session, future,   unreadable};
+  options.cursor = kinds[dice.below(kinds.size())];
+  options.knows_pid = options.cursor != session && !dice.one_in(4);
+  if (options.cursor != unreadable || dice.one_in(2)) return;
+  options.foreign_pid = [this, user = options.user]() -> std::optional<std::string> {
+    for (const auto& other : clients_) {
+      if (other->options().user != user && other->pid()) return other->pid();
+    }
+    return std::nullopt;
+  };
 }
 
 void Cluster::publish_later() {
@@ -166,6 +186,7 @@ void Cluster::attempt(const std::shared_ptr<Publishing>& publishing) {
   const unsigned attempt = ++publishing->attempt;
   publishing->begun = world_.now();
   publishing->host = running->host;
+  publishing->port = running->node->port();
   if (attempt > 1) checker_.repeated(publishing->event);
   running->node->publish(publishing->program, body, publishing->token,
                          [this, publishing, attempt](const Result<Position>& result) {
@@ -204,7 +225,8 @@ void Cluster::answered(const std::shared_ptr<Publishing>& publishing,
   publishing->attempt = 0;  // done: whatever comes now is late
   if (result->recoverable) return;
   counts_.add("publishes without a number");
-  accepted_unnumbered_.push_back(*publishing);
+  checker_.accepted_unnumbered({publishing->event, publishing->program, publishing->begun,
+                                world_.now(), publishing->host, publishing->port});
 }
 
 /// What a publisher is told is in the history is there.
@@ -262,10 +284,8 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
 }
 
 void Cluster::check_end() {
-  for (const Publishing& publishing : accepted_unnumbered_) {
-    checker_.accepted_unnumbered(publishing.event, publishing.program, publishing.begun);
-  }
   for (const auto& client : clients_) checker_.check_whole(*client);
+  checker_.check_unexplained();
 }
 
 /// Two sockets with one id: the one with the lower fence has to go, unless the store is in trouble.

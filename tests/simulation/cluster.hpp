@@ -53,7 +53,8 @@ class Cluster {
     unsigned attempt = 0;
     TimePoint begun{};           ///< The latest attempt,
     const Host* host = nullptr;  ///< and where.
-    std::string id;              ///< Of an answer that was lost.
+    std::uint16_t port = 0;
+    std::string id;  ///< Of an answer that was lost.
   };
 
   void fail(const std::string& what);
@@ -64,6 +65,8 @@ class Cluster {
   Running* pick(Dice& dice);
 
   void begin_load();
+  [[nodiscard]] history::Gid since() const;
+  void draw_cursor(std::size_t client, ClientOptions& options);
   void publish_later();
   void publish(const std::string& program);
   void attempt(const std::shared_ptr<Publishing>& publishing);
@@ -99,7 +102,6 @@ class Cluster {
   std::uint64_t next_host_ = 0;
   bool loading_ = false;
   std::uint64_t answers_to_lose_ = 0;
-  std::vector<Publishing> accepted_unnumbered_;
   TimePoint store_trouble_{};
   std::map<std::string, TimePoint> shared_since_;  ///< Socket ids that two sockets have.
 };

@@ -5,7 +5,7 @@ namespace crier::simulation {
 void Members::grant(const std::string& user, const std::string& program) {
   auto& memberships = all_[{user, program}];
   if (!memberships.empty() && memberships.back().until == never) return;
-  memberships.push_back({++generation_, world_.now(), never});
+  memberships.push_back({since_(), world_.now(), never});
   world_.trace("members", "grant " + user + " " + program);
 }
 
@@ -16,11 +16,6 @@ void Members::revoke(const std::string& user, const std::string& program) {
   world_.trace("members", "revoke " + user + " " + program);
 }
 
-std::uint64_t Members::since(const Membership& membership) {
-  return 1'764'000'000'000'000 +
-         static_cast<std::uint64_t>(membership.from.time_since_epoch().count());
-}
-
 access::User Members::look_up(const std::string& user) const {
   access::User found;
   found.id = found.name = user;
@@ -28,7 +23,7 @@ access::User Members::look_up(const std::string& user) const {
   for (const auto& [key, memberships] : all_) {
     if (key.first != user || memberships.empty() || memberships.back().until != never) continue;
     found.programs.push_back(key.second);
-    found.since.push_back(since(memberships.back()));
+    found.since.push_back(memberships.back().since);
   }
   return found;
 }

@@ -3,10 +3,12 @@
 // Who is a member of what, and each node's way of asking.
 
 #include "access/membership.hpp"
+#include "history/numbers.hpp"
 #include "net/loop.hpp"
 #include "world.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,7 +20,7 @@ namespace crier::simulation {
 
 /// One membership from its grant to its end.
 struct Membership {
-  std::uint64_t generation = 0;
+  history::Gid since = 0;  ///< As the membership source says it.
   TimePoint from{};
   TimePoint until = never;
 
@@ -32,13 +34,12 @@ struct Membership {
 
 class Members {
  public:
-  explicit Members(World& world) : world_(world) {}
+  Members(World& world, std::function<history::Gid()> since)
+      : world_(world), since_(std::move(since)) {}
 
   void grant(const std::string& user, const std::string& program);
   void revoke(const std::string& user, const std::string& program);
   [[nodiscard]] access::User look_up(const std::string& user) const;
-  /// When it began, as the membership source says it.
-  [[nodiscard]] static std::uint64_t since(const Membership& membership);
   /// All that ever were, in order.
   [[nodiscard]] const std::vector<Membership>& of(const std::string& user,
                                                   const std::string& program) const;
@@ -51,8 +52,8 @@ class Members {
 
  private:
   World& world_;
+  std::function<history::Gid()> since_;
   std::map<std::pair<std::string, std::string>, std::vector<Membership>> all_;
-  std::uint64_t generation_ = 0;
   TimePoint fails_until_{};
   TimePoint slow_until_{};
 };

@@ -81,6 +81,7 @@ Plan plan(std::uint64_t seed) {
   Dice workers = Dice(seed).fork("workers");
   plan.options.workers = workers.one_in(3) ? 3 : 1;
   if (workers.one_in(2)) plan.options.worker_backlog_bytes_max = 1'000;  // soon behind
+  plan.exact_since = Dice(seed).fork("since").one_in(2);
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
   // A run suffers from some kinds of faults only, or every one would be the same mixture.
   std::array<bool, fault_kinds> allowed{};

@@ -38,6 +38,8 @@ constexpr std::array must_happen = {
     "events without a number",
     "publish answers lost",
     "socket ids taken over",
+    "verdicts not heard",
+    "repeats for a session",
 };
 constexpr std::uint64_t seeds_that_must_have_seen_it_all = 300;
 /// Seldom, and then often: of many seeds only.

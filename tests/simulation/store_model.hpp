@@ -80,6 +80,8 @@ class StoreModel {
   StoreModel(World& world, const history::Retention& retention, StoreWitness* witness);
 
   [[nodiscard]] WallTime clock() const;
+  /// The greatest number so far.
+  [[nodiscard]] history::Gid last() const { return data_.last; }
   [[nodiscard]] const history::Retention& retention() const { return retention_; }
 
   // What the scripts do.

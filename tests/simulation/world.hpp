@@ -39,6 +39,10 @@ class World {
   static World& current();
 
   [[nodiscard]] TimePoint now() const { return now_; }
+  /// What a right clock shows.
+  [[nodiscard]] WallTime wall_clock() const {
+    return 1'764'000'000'000'000 + now_.time_since_epoch().count();
+  }
   /// Milliseconds since the start.
   [[nodiscard]] std::int64_t milliseconds() const;
   /// Runs `action` then; what is asked for one time runs in the order asked.
