@@ -112,7 +112,6 @@ struct Outgoing {
   Bytes data;
   Bytes frame;               ///< Optional whole WebSocket frame.
   bool is_volatile = false;  ///< Dropped if it would wait for a poll.
-  bool owed = false;         ///< A replay: does not count against the backlog's bound.
 };
 
 /// A session from its handshake to its close. Single-threaded. Every call appends what follows

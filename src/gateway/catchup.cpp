@@ -63,7 +63,7 @@ std::string catchup_arguments(const Recovery& recovery, std::string_view positio
   const Programs programs = programs_of(recovery);
   std::string text = R"(["catchup",{"recovered":)";
   text += recovery.recovered ? "true" : "false";
-  text += ",\"replayed\":" + std::to_string(recovery.events.size());
+  text += ",\"replayed\":" + std::to_string(recovery.replayed);
   text.append(",\"programs\":{").append(programs.named).append("}");
   if (programs.others) text.append(",\"others\":\"").append(to_string(*programs.others)) += '"';
   if (programs.changed) text += ",\"changed\":true";

@@ -26,7 +26,7 @@ Recovery of(std::size_t count, Verdict verdict) {
 TEST(Catchup, SaysWhatWasSentAndHowEachProgramStands) {
   Recovery recovery;
   recovery.recovered = true;
-  recovery.events.resize(2);
+  recovery.replayed = 2;
   recovery.verdicts = {{"a\"b", Verdict::recovered}, {"c", Verdict::left}};
   EXPECT_EQ(catchup_arguments(recovery, "epochABC.7.n0nc"),
             R"(["catchup",{"recovered":true,"replayed":2,"programs":)"

@@ -38,6 +38,16 @@ Feed::Feed(const FeedOptions& options, std::function<bool(const std::string&)> h
       now_(now),
       check_at_(now + options.check_interval) {}
 
+bool Feed::has_command() {
+  while (commands_.empty() && !answerable_.empty()) answer_next();
+  return !commands_.empty();
+}
+
+const Ring* Feed::ring(const std::string& program) const {
+  const auto found = programs_.find(program);
+  return found == programs_.end() || !found->second.known ? nullptr : &found->second.ring;
+}
+
 FeedCommand Feed::next_command() {
   FeedCommand command = std::move(commands_.front());
   commands_.pop_front();
@@ -130,13 +140,26 @@ ReadReply Feed::answer(const Waiting& waiting) const {
 }
 
 void Feed::answer_questions() {
-  for (auto at = questions_.begin(); at != questions_.end();) {
-    const auto waiting = at++;
-    if (is_answerable(waiting->second)) {
-      end(waiting, answer(waiting->second));
-    } else {
-      want_lacking(waiting->second);
+  for (auto& [number, waiting] : questions_) {
+    if (!is_answerable(waiting)) {
+      want_lacking(waiting);
+    } else if (!std::exchange(waiting.is_answerable, true)) {
+      answerable_.push_back(number);
     }
+  }
+}
+
+/// A reply may hold thousands of events, so there is never more than one of them.
+void Feed::answer_next() {
+  const auto waiting = questions_.find(answerable_.front());
+  answerable_.pop_front();
+  if (waiting == questions_.end()) return;
+  waiting->second.is_answerable = false;
+  if (is_answerable(waiting->second)) {
+    end(waiting, answer(waiting->second));
+  } else {
+    want_lacking(waiting->second);
+    pump();
   }
 }
 

@@ -93,7 +93,8 @@ class Feed {
        TimePoint now);
 
   /// Commands to carry out, in order; what they cause may be put in before the next is taken.
-  [[nodiscard]] bool has_command() const { return !commands_.empty(); }
+  /// Questions are answered one at a time, when nothing else is to be done.
+  [[nodiscard]] bool has_command();
   FeedCommand next_command();
 
   /// Follows a program of which somebody is a member without having asked: it is closed when the
@@ -114,6 +115,11 @@ class Feed {
   void tick(TimePoint now);
   [[nodiscard]] TimePoint deadline() const;
 
+  /// What is held of a program; null if nothing is known of it. Good until the next call that is
+  /// not const.
+  [[nodiscard]] const Ring* ring(const std::string& program) const;
+  /// Of the events in the rings; empty: none known.
+  [[nodiscard]] const history::Epoch& epoch() const { return epoch_; }
   /// Whether events are being held back because there is a hole.
   [[nodiscard]] bool stopped() const { return stopped_; }
   /// How often it found that it had heard less than the store has, without being told.
@@ -156,6 +162,7 @@ class Feed {
     std::uint64_t serial = 0;  ///< A read of everything with this number or a later one will do.
     std::uint64_t fresh_serial = 0;  ///< No answer before a read with this number or a later one.
     TimePoint give_up_at = never;
+    bool is_answerable = false;  ///< Was, and is in answerable_.
   };
   using Programs = std::map<std::string, Program, std::less<>>;
 
@@ -169,6 +176,7 @@ class Feed {
   [[nodiscard]] bool is_answerable(const Waiting& waiting) const;
   [[nodiscard]] history::ReadReply answer(const Waiting& waiting) const;
   void answer_questions();
+  void answer_next();
   void want_lacking(const Waiting& waiting);
   void fail_questions();
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
@@ -201,8 +209,9 @@ class Feed {
   std::deque<FeedCommand> commands_;
   Programs programs_;
   std::map<std::uint64_t, Waiting> questions_;
-  history::Epoch epoch_;                ///< Empty: none known.
-  std::deque<history::Epoch> retired_;  ///< Late events of these are nothing new.
+  std::deque<std::uint64_t> answerable_;  ///< Also some that were withdrawn.
+  history::Epoch epoch_;                  ///< Empty: none known.
+  std::deque<history::Epoch> retired_;    ///< Late events of these are nothing new.
   history::Gid floor_ = 0;
   history::Gid clock_ = 0;      ///< The store's, the latest that was read.
   history::Gid seen_ = 0;       ///< The greatest number known here,

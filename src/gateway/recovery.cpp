@@ -161,19 +161,23 @@ class Judgement {
     return judge(index, std::max(cursor, since(index)));
   }
 
-  /// The program's events that are sent.
-  void add_events(std::size_t index, std::vector<history::Record>& events) const {
-    if (!position_) return;
+  struct Sent {
+    Gid after;
+    std::size_t count;
+  };
+  /// Above which number the program's events are sent, and how many those are.
+  [[nodiscard]] Sent sent(std::size_t index) const {
     const Kept& kept = reply_.programs[index];
+    if (!position_) return {kept.top, 0};
     const Gid from = std::max(*position_, since(index));
     auto first = std::ranges::upper_bound(kept.records, from, {}, &history::Record::gid);
     const auto count = kept.records.end() - first;
     const bool bounded = std::holds_alternative<TimestampCursor>(cursor_.basis) &&
                          !cursor_.replay_from && count > timestamp_max_;
     if (bounded) first += count - timestamp_max_;
-    for (; first != kept.records.end(); ++first) {
-      if (!history::is_gap_marker(*first)) events.push_back(*first);
-    }
+    if (first == kept.records.end()) return {kept.top, 0};
+    const auto markers = std::count_if(first, kept.records.end(), history::is_gap_marker);
+    return {first->gid - 1, static_cast<std::size_t>(kept.records.end() - first - markers)};
   }
 
  private:
@@ -330,13 +334,14 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
     const Verdict verdict = judgement.verdict(i);
     whole = whole && verdict == Verdict::recovered;
     recovery.verdicts.emplace_back(user.programs[i], verdict);
-    judgement.add_events(i, recovery.events);
+    const auto [after, count] = judgement.sent(i);
+    recovery.after.push_back(after);
+    recovery.replayed += count;
   }
   const std::size_t own = recovery.verdicts.size();
   add_left(recovery, cursor, user);
   const bool has_left = recovery.changed || recovery.verdicts.size() > own;
   std::ranges::sort(recovery.verdicts);
-  std::ranges::sort(recovery.events, {}, &history::Record::gid);
   const auto* then = std::get_if<Snapshot>(&cursor.basis);
   // A user without programs is whole, whatever the cursor.
   recovery.recovered = whole && !cursor.pid.empty() && (then != nullptr || user.programs.empty());

@@ -20,7 +20,9 @@
 namespace crier::gateway {
 
 struct Recovery {
-  std::vector<history::Record> events;  ///< In gid order, over all programs.
+  /// One a user's program, in their order: what is above, up to the snapshot, is sent.
+  std::vector<history::Gid> after;
+  std::size_t replayed = 0;  ///< How many events that are.
   /// A word on each program of the user's, and on those that the cursor knew by name; sorted.
   std::vector<std::pair<std::string, history::Verdict>> verdicts;
   /// Memberships that the cursor could not name have ended.

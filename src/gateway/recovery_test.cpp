@@ -31,9 +31,28 @@ access::User user(std::vector<std::string> programs, std::vector<std::uint64_t> 
   return user;
 }
 
-std::vector<Gid> gids(const Recovery& recovery) {
+/// What follows for a client, and the events that are sent.
+struct Sent : Recovery {
+  std::vector<history::Record> events;
+};
+
+Sent sent(const Cursor& cursor, const access::User& user, const ReadReply& reply,
+          std::uint32_t timestamp_max) {
+  Sent sent{recover(cursor, user, reply, timestamp_max), {}};
+  for (std::size_t i = 0; i < reply.programs.size(); ++i) {
+    for (const auto& record : reply.programs[i].records) {
+      const bool is_event = !history::is_gap_marker(record);
+      if (is_event && record.gid > sent.after.at(i)) sent.events.push_back(record);
+    }
+  }
+  std::ranges::sort(sent.events, {}, &history::Record::gid);
+  EXPECT_EQ(sent.replayed, sent.events.size());
+  return sent;
+}
+
+std::vector<Gid> gids(const Sent& sent) {
   std::vector<Gid> gids;
-  for (const auto& event : recovery.events) gids.push_back(event.gid);
+  for (const auto& event : sent.events) gids.push_back(event.gid);
   return gids;
 }
 
@@ -50,10 +69,10 @@ Cursor id_cursor(history::EventId id) {
   return cursor;
 }
 
-Recovery by_time(std::int64_t milliseconds, const ReadReply& reply, std::uint32_t events_max = 50) {
+Sent by_time(std::int64_t milliseconds, const ReadReply& reply, std::uint32_t events_max = 50) {
   std::vector<std::string> programs;
   for (const auto& part : reply.programs) programs.push_back(part.program);
-  return recover(time_cursor(milliseconds), user(programs), reply, events_max);
+  return sent(time_cursor(milliseconds), user(programs), reply, events_max);
 }
 
 /// Of an admission whose snapshot was `at`.
@@ -164,7 +183,7 @@ TEST(RecoveryByTimestamp, SendsNothingFromBeforeTheMembership) {
   const auto who = user({"a", "b"}, {6500, 0});
   const ReadReply reply{"e", 0, {kept("a", {6000, 7000}), kept("b", {6100})}};
   EXPECT_EQ(recovery_question(time_cursor(5), who, 50).reads[0].after, 6500U);
-  const auto recovery = recover(time_cursor(5), who, reply, 50);
+  const auto recovery = sent(time_cursor(5), who, reply, 50);
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{6100, 7000}));
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}, {"b", Verdict::recovered}}));
 }
@@ -186,7 +205,7 @@ TEST(RecoveryByPid, IsRecoveredWhenEveryProgramIsWhole) {
   EXPECT_EQ(reads[0].after, 100U);
   EXPECT_EQ(reads[0].newest_max, 0U);
   const auto recovery =
-      recover(cursor, who, {"e", 50, {kept("a", {200, 400}, 90), kept("b", {300}, 100)}}, 50);
+      sent(cursor, who, {"e", 50, {kept("a", {200, 400}, 90), kept("b", {300}, 100)}}, 50);
   EXPECT_TRUE(recovery.recovered);
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300, 400}));
   EXPECT_EQ(recovery.floor, 100U);
@@ -196,8 +215,8 @@ TEST(RecoveryByPid, IsRecoveredWhenEveryProgramIsWhole) {
 
 TEST(RecoveryByPid, AGapInOneProgramIsToldAndTheRestSentAllTheSame) {
   const auto cursor = pid_cursor(100, {{"a", 1}, {"b", 2}});
-  const auto recovery = recover(cursor, user({"a", "b"}, {1, 2}),
-                                {"e", 50, {kept("a", {200}, 150), kept("b", {300}, 100)}}, 50);
+  const auto recovery = sent(cursor, user({"a", "b"}, {1, 2}),
+                             {"e", 50, {kept("a", {200}, 150), kept("b", {300}, 100)}}, 50);
   EXPECT_FALSE(recovery.recovered);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::recovered}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300}));
@@ -211,7 +230,7 @@ TEST(RecoveryByPid, AGapMarkerIsAGapAndIsNotSent) {
   Kept marked = kept("a", {200, 300}, 100);
   marked.records[0].body = Bytes(std::string(history::gap_marker));
   const auto recovery =
-      recover(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"e", 50, {marked}}, 50);
+      sent(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"e", 50, {marked}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{300}));
 }
@@ -220,7 +239,7 @@ TEST(RecoveryByPid, AProgramThatCannotBeKeptIsAGap) {
   Kept broken = kept("a", {}, 100);
   broken.broken = true;
   const auto recovery =
-      recover(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"e", 50, {broken}}, 50);
+      sent(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"e", 50, {broken}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
   EXPECT_FALSE(recovery.recovered);
 }
@@ -230,7 +249,7 @@ TEST(RecoveryByPid, ANewProgramIsJoinedAndSentFromItsBeginningOn) {
   const auto who = user({"a", "b"}, {1, 250});
   EXPECT_EQ(recovery_question(cursor, who, 50).reads[1].after, 100U);
   const auto recovery =
-      recover(cursor, who, {"e", 50, {kept("a", {}, 100), kept("b", {200, 300})}}, 50);
+      sent(cursor, who, {"e", 50, {kept("a", {}, 100), kept("b", {200, 300})}}, 50);
   EXPECT_FALSE(recovery.recovered);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::joined}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{300}));
@@ -239,7 +258,7 @@ TEST(RecoveryByPid, ANewProgramIsJoinedAndSentFromItsBeginningOn) {
 TEST(RecoveryByPid, AMembershipThatBeganAgainIsJoined) {
   const auto cursor = pid_cursor(100, {{"a", 1}});
   const auto recovery =
-      recover(cursor, user({"a"}, {250}), {"e", 50, {kept("a", {200, 300}, 100)}}, 50);
+      sent(cursor, user({"a"}, {250}), {"e", 50, {kept("a", {200, 300}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{300}));
 }
@@ -249,14 +268,14 @@ TEST(RecoveryByPid, AClockAheadOfTheStoresCostsAMemberNothing) {
   const auto cursor = pid_cursor(80, {{"a", 250}});
   const auto who = user({"a"}, {250});
   EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 90U);
-  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {85, 200, 300}, 80)}}, 50);
+  const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {85, 200, 300}, 80)}}, 50);
   EXPECT_TRUE(recovery.recovered);
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300})) << "nothing from before the admission";
 }
 
 TEST(RecoveryByPid, AProgramThatTheStoreHadForgottenIsAGapBelowTheFloor) {
   const auto verdict = [](Gid cursor, const Kept& kept) {
-    return recover(pid_cursor(cursor, {{"a", 1}}), user({"a"}, {1}), {"e", 500, {kept}}, 50)
+    return sent(pid_cursor(cursor, {{"a", 1}}), user({"a"}, {1}), {"e", 500, {kept}}, 50)
         .verdicts.at(0)
         .second;
   };
@@ -270,14 +289,14 @@ TEST(RecoveryByPid, AProgramThatIsNoLongerTheUsersIsLeftAndOwedNothing) {
   const auto cursor = pid_cursor(100, {{"a", 1}, {"b", 2}});
   const auto who = user({"a"}, {1});
   EXPECT_EQ(recovery_question(cursor, who, 50).reads.size(), 1U);
-  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {}, 100)}}, 50);
+  const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::left}}));
   EXPECT_TRUE(recovery.recovered);
 }
 
 TEST(RecoveryByPid, AnotherEpochIsAReset) {
   const auto recovery =
-      recover(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"f", 500, {kept("a", {600}, 0)}}, 50);
+      sent(pid_cursor(100, {{"a", 1}}), user({"a"}, {1}), {"f", 500, {kept("a", {600}, 0)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_TRUE(recovery.events.empty());
   EXPECT_EQ(recovery.next.here.epoch, "f");
@@ -295,22 +314,22 @@ TEST(RecoveryByPid, AboveTheStoresLastNumberIsAResetThatShowsALoss) {
   cursor.received = history::EventId{"e", 300};
   ReadReply reply{"e", 50, {kept("a", {}, 200)}};
   reply.last = 299;
-  Recovery recovery = recover(cursor, user({"a"}, {1}), reply, 50);
+  Recovery recovery = sent(cursor, user({"a"}, {1}), reply, 50);
   EXPECT_TRUE(recovery.is_ahead);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_EQ(recovery.next.here.gid, 200U) << "not what the client says";
   reply.last = 300;  // of a program that is not the user's any more
-  recovery = recover(cursor, user({"a"}, {1}), reply, 50);
+  recovery = sent(cursor, user({"a"}, {1}), reply, 50);
   EXPECT_FALSE(recovery.is_ahead);
   EXPECT_TRUE(recovery.recovered);
   EXPECT_EQ(recovery.snapshot, 300U);
 }
 
 TEST(RecoveryByPid, OfAUserWithoutProgramsIsRecovered) {
-  EXPECT_TRUE(recover(pid_cursor(100, {}), user({}), {"e", 150, {}}, 50).recovered);
-  EXPECT_TRUE(recover(pid_cursor(200, {}), user({}), {"e", 150, {}}, 50).recovered)
+  EXPECT_TRUE(sent(pid_cursor(100, {}), user({}), {"e", 150, {}}, 50).recovered);
+  EXPECT_TRUE(sent(pid_cursor(200, {}), user({}), {"e", 150, {}}, 50).recovered)
       << "nobody has asked the store for its last number";
-  EXPECT_TRUE(recover(pid_cursor(100, {}), user({}), {"", 0, {}}, 50).recovered)
+  EXPECT_TRUE(sent(pid_cursor(100, {}), user({}), {"", 0, {}}, 50).recovered)
       << "nor for its epoch";
 }
 
@@ -319,8 +338,8 @@ TEST(RecoveryByPid, OfAUserWithoutProgramsIsRecovered) {
 TEST(RecoveryByDigest, KnowsAllProgramsWhenNothingHasChanged) {
   // The second one's beginning lies after the snapshot by another clock.
   const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 500}}, 90);
-  const auto recovery = recover(cursor, user({"a", "b"}, {1, 500}),
-                                {"e", 50, {kept("a", {}, 100), kept("b", {}, 80)}}, 50);
+  const auto recovery = sent(cursor, user({"a", "b"}, {1, 500}),
+                             {"e", 50, {kept("a", {}, 100), kept("b", {}, 80)}}, 50);
   EXPECT_TRUE(recovery.recovered);
   EXPECT_FALSE(recovery.changed);
 }
@@ -328,19 +347,19 @@ TEST(RecoveryByDigest, KnowsAllProgramsWhenNothingHasChanged) {
 TEST(RecoveryByDigest, TellsNewProgramsByTheirBeginning) {
   const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
   const auto recovery =
-      recover(cursor, user({"a", "b", "c"}, {1, 95, 90}),
-              {"e", 50, {kept("a", {}, 100), kept("b", {}, 80), kept("c", {200}, 150)}}, 50);
+      sent(cursor, user({"a", "b", "c"}, {1, 95, 90}),
+           {"e", 50, {kept("a", {}, 100), kept("b", {}, 80), kept("c", {200}, 150)}}, 50);
   EXPECT_EQ(recovery.verdicts,
             (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::joined}, {"c", Verdict::gap}}));
 }
 
 TEST(RecoveryByDigest, SaysThatSomethingHasEndedWhichItCannotName) {
   const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
-  const auto one = recover(cursor, user({"a"}, {1}), {"e", 50, {kept("a", {}, 100)}}, 50);
+  const auto one = sent(cursor, user({"a"}, {1}), {"e", 50, {kept("a", {}, 100)}}, 50);
   EXPECT_TRUE(one.changed);
   EXPECT_TRUE(one.recovered) << "as with a name";
-  const auto other = recover(cursor, user({"a", "c"}, {1, 95}),
-                             {"e", 50, {kept("a", {}, 100), kept("c", {}, 0)}}, 50);
+  const auto other = sent(cursor, user({"a", "c"}, {1, 95}),
+                          {"e", 50, {kept("a", {}, 100), kept("c", {}, 0)}}, 50);
   EXPECT_TRUE(other.changed) << "one has come and one has gone";
 }
 
@@ -351,10 +370,10 @@ TEST(RecoveryUnheard, RepeatsTheVerdictAndSendsWhatIsNew) {
   const auto who = user({"a", "b"}, {1, 1});
   const ReadReply reply{"e", 50, {kept("a", {200, 300}, 150), kept("b", {250}, 100)}};
   EXPECT_EQ(recovery_question(unheard(earlier, 100), who, 50).reads[0].after, 100U);
-  const auto first = recover(unheard(earlier, 100), who, reply, 50);
+  const auto first = sent(unheard(earlier, 100), who, reply, 50);
   EXPECT_EQ(first.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::recovered}}));
   EXPECT_EQ(gids(first), (std::vector<Gid>{200, 250, 300}));
-  const auto later = recover(unheard(earlier, 100, 250), who, reply, 50);
+  const auto later = sent(unheard(earlier, 100, 250), who, reply, 50);
   EXPECT_EQ(later.verdicts, first.verdicts);
   EXPECT_EQ(gids(later), (std::vector<Gid>{300})) << "it has the others";
   EXPECT_EQ(later.next.earlier, Basis(earlier));
@@ -365,7 +384,7 @@ TEST(RecoveryUnheard, AFirstConnectIsJoinedAgainAndLosesNothing) {
   const auto who = user({"a"});
   const auto cursor = unheard(NoCursor{}, 100);
   EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 100U);
-  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {200}, 100)}}, 50);
+  const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200}));
   EXPECT_EQ(recovery.next.here.gid, 100U) << "the replay may be cut again";
@@ -374,23 +393,23 @@ TEST(RecoveryUnheard, AFirstConnectIsJoinedAgainAndLosesNothing) {
 
 TEST(RecoveryUnheard, AResetStaysOneAndWhatCameSinceIsSent) {
   const auto cursor = unheard(Snapshot{"old", 7, {5, {{"a", 0}}}}, 100);
-  const auto recovery = recover(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+  const auto recovery = sent(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200}));
-  const auto renewed = recover(cursor, user({"a"}), {"f", 50, {kept("a", {200}, 100)}}, 50);
+  const auto renewed = sent(cursor, user({"a"}), {"f", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(renewed.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_TRUE(renewed.events.empty());
 }
 
 TEST(RecoveryUnheard, AnUnreadableCursorStaysAReset) {
   const auto recovery =
-      recover(unheard(UnreadableCursor{}, 100), user({"a"}), {"e", 50, {kept("a", {}, 100)}}, 50);
+      sent(unheard(UnreadableCursor{}, 100), user({"a"}), {"e", 50, {kept("a", {}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
 }
 
 TEST(RecoveryUnheard, ALeftProgramIsNamedAgain) {
-  const auto recovery = recover(unheard(Snapshot{"e", 100, {90, {{"a", 0}, {"b", 0}}}}, 100),
-                                user({"a"}), {"e", 50, {kept("a", {200}, 150)}}, 50);
+  const auto recovery = sent(unheard(Snapshot{"e", 100, {90, {{"a", 0}, {"b", 0}}}}, 100),
+                             user({"a"}), {"e", 50, {kept("a", {200}, 150)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::left}}));
 }
 
@@ -398,8 +417,7 @@ TEST(RecoveryUnheard, ByTimestampSendsAllThatTheFirstReplayHadNotBrought) {
   const auto who = user({"a"});
   const auto cursor = unheard(TimestampCursor{5}, 5999, 6000);
   EXPECT_EQ(recovery_question(cursor, who, 2).reads[0].newest_max, 0U);
-  const auto recovery =
-      recover(cursor, who, {"e", 0, {kept("a", {6000, 7000, 8000, 9000}, 5000)}}, 2);
+  const auto recovery = sent(cursor, who, {"e", 0, {kept("a", {6000, 7000, 8000, 9000}, 5000)}}, 2);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{7000, 8000, 9000}));
 }
@@ -409,7 +427,7 @@ TEST(RecoveryUnheard, ByTimestampSendsAllThatTheFirstReplayHadNotBrought) {
 TEST(RecoveryById, SendsWhatCameAfterIt) {
   const Cursor cursor = id_cursor({"e", 100});
   EXPECT_EQ(recovery_question(cursor, user({"a"}), 50).reads[0].after, 100U);
-  const auto recovery = recover(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+  const auto recovery = sent(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(gids(recovery), std::vector<Gid>{200});
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}}));
   EXPECT_FALSE(recovery.recovered);
@@ -421,21 +439,21 @@ TEST(RecoveryById, SendsNothingFromBeforeTheMembership) {
   const Cursor cursor = id_cursor({"e", 100});
   const auto who = user({"a"}, {250});
   EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 250U);
-  const auto recovery = recover(cursor, who, {"e", 50, {kept("a", {200, 300}, 100)}}, 50);
+  const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {200, 300}, 100)}}, 50);
   EXPECT_EQ(gids(recovery), std::vector<Gid>{300});
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
 }
 
 TEST(RecoveryById, OfAnotherEpochIsAReset) {
   const auto recovery =
-      recover(id_cursor({"x", 100}), user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+      sent(id_cursor({"x", 100}), user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_TRUE(recovery.events.empty());
 }
 
 TEST(RecoveryById, OneThatWasNeverGivenOutIsAReset) {
-  const auto recovery = recover(id_cursor({"e", Gid{1} << 52U}), user({"a", "b"}),
-                                {"e", 50, {kept("a", {}, 100), kept("b", {}, 300)}}, 50);
+  const auto recovery = sent(id_cursor({"e", Gid{1} << 52U}), user({"a", "b"}),
+                             {"e", 50, {kept("a", {}, 100), kept("b", {}, 300)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}, {"b", Verdict::reset}}));
   EXPECT_EQ(recovery.snapshot, 300U);
   EXPECT_EQ(recovery.floor, 0U);
@@ -445,13 +463,13 @@ TEST(RecoveryOfAnUnreadableCursor, IsAReset) {
   Cursor cursor;
   cursor.basis = UnreadableCursor{};
   EXPECT_GT(recovery_question(cursor, user({"a"}), 50).reads[0].after, Gid{1} << 52U);
-  const auto recovery = recover(cursor, user({"a"}), {"e", 50, {{"a", 300, {}}}}, 50);
+  const auto recovery = sent(cursor, user({"a"}), {"e", 50, {{"a", 300, {}}}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_EQ(recovery.next.earlier, Basis(UnreadableCursor{}));
 }
 
 TEST(RecoveryOfAFirstConnect, OwesNothingThatWasBefore) {
-  const auto recovery = recover(Cursor{}, user({"a"}, {4}), {"e", 50, {{"a", 300, {}}}}, 50);
+  const auto recovery = sent(Cursor{}, user({"a"}, {4}), {"e", 50, {{"a", 300, {}}}}, 50);
   EXPECT_TRUE(recovery.events.empty());
   EXPECT_FALSE(recovery.recovered);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));

@@ -26,15 +26,13 @@ bool comes_later(const Next& a, const Next& b) { return a.record->gid > b.record
 }  // namespace
 
 Replay::Replay(Positions positions)
-    : after_(std::move(positions.after)),
-      snapshot_(positions.snapshot),
-      position_(positions.floor) {}
+    : after_(std::move(positions.after)), snapshot_(positions.snapshot) {}
 
 Gid Replay::after(std::size_t program) const {
   return after_.empty() ? position_ : std::max(position_, after_[program]);
 }
 
-Pull Replay::pull(std::span<const Ring* const> rings, std::size_t window, std::size_t room) {
+Pull Replay::pull(std::span<const Ring* const> rings, std::size_t room, std::size_t alone) {
   CRIER_ASSERT(after_.empty() || after_.size() == rings.size());
   const Gid last = beyond_snapshot_ ? std::numeric_limits<Gid>::max() : snapshot_;
   std::vector<Next> heap;
@@ -53,7 +51,7 @@ Pull Replay::pull(std::span<const Ring* const> rings, std::size_t window, std::s
   while (!heap.empty()) {
     const Next next = heap.front();
     const std::size_t size = event_bytes + next.record->body.size();
-    if (bytes >= window || bytes + size > room) return pull;
+    if (bytes + size > (bytes == 0 ? std::max(room, alone) : room)) return pull;
     std::ranges::pop_heap(heap, comes_later);
     heap.pop_back();
     if (!history::is_gap_marker(*next.record)) {

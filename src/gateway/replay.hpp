@@ -20,8 +20,6 @@ struct Positions {
   /// The newest number of them all when the client was admitted: `catchup` speaks of what is up to
   /// here, and follows it.
   history::Gid snapshot = 0;
-  /// Nothing up to here is sent at all.
-  history::Gid floor = 0;
 };
 
 /// What comes next, in gid order over all programs; gap markers are left out.
@@ -45,9 +43,9 @@ class Replay {
   static constexpr std::size_t event_bytes = 128;
 
   /// `rings` are the programs' in the order of their positions, null where nothing is known any
-  /// more. Takes events until they have `window` bytes, but none that would make them more than
-  /// `room`: at most the window and one event.
-  Pull pull(std::span<const Ring* const> rings, std::size_t window, std::size_t room);
+  /// more. Takes as many events as have room together; one that is larger may come alone, if it has
+  /// room `alone`.
+  Pull pull(std::span<const Ring* const> rings, std::size_t room, std::size_t alone);
 
   /// Up to here everything has been pulled, or is not owed.
   [[nodiscard]] history::Gid position() const { return position_; }
@@ -57,7 +55,7 @@ class Replay {
 
   std::vector<history::Gid> after_;
   history::Gid snapshot_;
-  history::Gid position_;
+  history::Gid position_ = 0;
   bool beyond_snapshot_ = false;
 };
 

@@ -28,9 +28,9 @@ class ReplayTest : public testing::Test {
     rings[program].trim({count, no_bound, std::chrono::hours(1)}, {});
   }
   /// The numbers that come next, and how that ends.
-  std::vector<Gid> pull(Replay& replay, Pull::End end, std::size_t window = no_bound,
-                        std::size_t room = no_bound) {
-    const Pull pulled = replay.pull(views, window, room);
+  std::vector<Gid> pull(Replay& replay, Pull::End end, std::size_t room = no_bound,
+                        std::size_t alone = 0) {
+    const Pull pulled = replay.pull(views, room, alone);
     EXPECT_EQ(pulled.end, end);
     std::vector<Gid> gids;
     for (const auto& record : pulled.events) gids.push_back(record.gid);
@@ -46,7 +46,7 @@ TEST_F(ReplayTest, ComesInOrderOverAllProgramsUpToTheSnapshotAndThenToTheTop) {
   publish(1, 20);
   publish(0, 30);
   publish(1, 40);
-  Replay replay({{0, 0}, 30, 0});
+  Replay replay({{0, 0}, 30});
   EXPECT_THAT(pull(replay, Pull::End::snapshot), ElementsAre(10, 20, 30));
   EXPECT_EQ(replay.position(), 30U);
   EXPECT_THAT(pull(replay, Pull::End::top), ElementsAre(40));
@@ -59,60 +59,50 @@ TEST_F(ReplayTest, EachProgramBeginsAboveItsOwnPosition) {
   publish(0, 10);
   publish(1, 20);
   publish(1, 30);
-  Replay replay({{10, 20}, 30, 0});
+  Replay replay({{10, 20}, 30});
   EXPECT_THAT(pull(replay, Pull::End::snapshot), ElementsAre(30));
 }
 
-TEST_F(ReplayTest, NothingUpToTheFloorIsSent) {
-  publish(0, 10);
-  publish(0, 20);
-  Replay replay({{0, 0}, 20, 10});
-  EXPECT_THAT(pull(replay, Pull::End::snapshot), ElementsAre(20));
-}
-
 TEST_F(ReplayTest, ReachesTheSnapshotOnceEvenWithoutAnEvent) {
-  Replay replay({{0, 0}, 0, 0});
+  Replay replay({{0, 0}, 0});
   EXPECT_THAT(pull(replay, Pull::End::snapshot), IsEmpty());
   EXPECT_THAT(pull(replay, Pull::End::top), IsEmpty());
 }
 
-TEST_F(ReplayTest, AWindowEndsWithTheEventThatFillsIt) {
+TEST_F(ReplayTest, BringsAsManyEventsAsHaveRoom) {
   for (const Gid gid : {10, 20, 30}) publish(0, gid, 100);
   constexpr std::size_t event = 100 + Replay::event_bytes;
-  for (const std::size_t window : {event + 1, 2 * event}) {
-    Replay replay({{0, 0}, 30, 0});
-    EXPECT_THAT(pull(replay, Pull::End::full, window), ElementsAre(10, 20)) << window;
-    EXPECT_EQ(replay.position(), 20U);
-    EXPECT_THAT(pull(replay, Pull::End::snapshot, window), ElementsAre(30));
-  }
-  Replay replay({{0, 0}, 30, 0});
-  EXPECT_THAT(pull(replay, Pull::End::full, event), ElementsAre(10));
+  Replay replay({{0, 0}, 30});
+  EXPECT_THAT(pull(replay, Pull::End::full, event - 1), IsEmpty());
+  EXPECT_THAT(pull(replay, Pull::End::full, 2 * event - 1), ElementsAre(10));
+  EXPECT_EQ(replay.position(), 10U);
+  EXPECT_THAT(pull(replay, Pull::End::snapshot, 2 * event), ElementsAre(20, 30));
 }
 
-TEST_F(ReplayTest, AnEventThatIsLargerThanTheRoomWaits) {
-  publish(0, 10, 100);
-  publish(1, 20, 1000);
-  constexpr std::size_t event = 1000 + Replay::event_bytes;
-  Replay replay({{0, 0}, 20, 0});
-  EXPECT_THAT(pull(replay, Pull::End::full, no_bound, event), ElementsAre(10));
-  EXPECT_THAT(pull(replay, Pull::End::full, no_bound, event - 1), IsEmpty());
-  EXPECT_THAT(pull(replay, Pull::End::snapshot, no_bound, event), ElementsAre(20));
+TEST_F(ReplayTest, OneThatIsLargerComesAloneIfItHasRoom) {
+  for (const Gid gid : {10, 20}) publish(0, gid, 100);
+  publish(1, 30, 1000);
+  constexpr std::size_t large = 1000 + Replay::event_bytes;
+  Replay replay({{0, 0}, 30});
+  EXPECT_THAT(pull(replay, Pull::End::full, large - 1, large), ElementsAre(10, 20));
+  EXPECT_THAT(pull(replay, Pull::End::full, large - 1, large - 1), IsEmpty());
+  EXPECT_THAT(pull(replay, Pull::End::snapshot, large - 1, large), ElementsAre(30));
 }
 
 TEST_F(ReplayTest, GapMarkersAreLeftOut) {
   publish(0, 10);
   push(0, 20, std::string(history::gap_marker));
   publish(0, 30);
-  Replay replay({{0, 0}, 30, 0});
+  Replay replay({{0, 0}, 30});
   EXPECT_THAT(pull(replay, Pull::End::snapshot), ElementsAre(10, 30));
 }
 
 TEST_F(ReplayTest, WhatWasTrimmedAfterItWasPulledIsNotLost) {
   for (const Gid gid : {10, 20, 30}) publish(0, gid);
-  Replay replay({{0, 0}, 30, 0});
-  EXPECT_THAT(pull(replay, Pull::End::full, 1), ElementsAre(10));
+  Replay replay({{0, 0}, 30});
+  EXPECT_THAT(pull(replay, Pull::End::full, 0, no_bound), ElementsAre(10));
   keep_newest(0, 2);
-  EXPECT_THAT(pull(replay, Pull::End::full, 1), ElementsAre(20));
+  EXPECT_THAT(pull(replay, Pull::End::full, 0, no_bound), ElementsAre(20));
   publish(0, 40);
   keep_newest(0, 2);
   EXPECT_THAT(pull(replay, Pull::End::snapshot), ElementsAre(30));
@@ -120,15 +110,15 @@ TEST_F(ReplayTest, WhatWasTrimmedAfterItWasPulledIsNotLost) {
 
 TEST_F(ReplayTest, IsLostWithTheFirstEventThatWasTrimmedBefore) {
   for (const Gid gid : {10, 20, 30}) publish(0, gid);
-  Replay replay({{0, 0}, 30, 0});
-  EXPECT_THAT(pull(replay, Pull::End::full, 1), ElementsAre(10));
+  Replay replay({{0, 0}, 30});
+  EXPECT_THAT(pull(replay, Pull::End::full, 0, no_bound), ElementsAre(10));
   keep_newest(0, 1);
   EXPECT_THAT(pull(replay, Pull::End::lost), IsEmpty());
 }
 
 TEST_F(ReplayTest, IsLostBeyondTheSnapshotToo) {
   publish(0, 10);
-  Replay replay({{0, 0}, 10, 0});
+  Replay replay({{0, 0}, 10});
   EXPECT_THAT(pull(replay, Pull::End::snapshot), ElementsAre(10));
   publish(0, 20);
   publish(0, 30);
@@ -138,7 +128,7 @@ TEST_F(ReplayTest, IsLostBeyondTheSnapshotToo) {
 
 TEST_F(ReplayTest, IsLostWithARingThatIsNotKnownAnyMore) {
   publish(0, 10);
-  Replay replay({{0, 0}, 10, 0});
+  Replay replay({{0, 0}, 10});
   views[1] = nullptr;
   EXPECT_THAT(pull(replay, Pull::End::lost), IsEmpty());
 }

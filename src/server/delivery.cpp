@@ -10,20 +10,28 @@ namespace crier::server {
 namespace {
 
 constexpr std::size_t entry_bytes = 128;
-constexpr std::size_t encoded_bytes_max = 4 * 1024 * 1024;
+constexpr std::size_t encoded_bytes_max = 8 * 1024 * 1024;
+
+std::size_t bytes_of(const Packet& packet) { return entry_bytes + 2 * packet.message.size(); }
 
 }  // namespace
 
 std::string room_of(std::string_view program) { return "program:" + std::string(program); }
 
-Delivery::Delivery(const Parts& parts, const gateway::FeedOptions& options)
+Delivery::Delivery(const Parts& parts, const gateway::FeedOptions& options,
+                   std::size_t replay_bytes_max)
     : parts_(parts),
       feed_(
           options,
           [this](const std::string& program) {
             return parts_.sockets.member_count(main_namespace, room_of(program)) > 0;
           },
-          parts.worker.now()) {
+          parts.worker.now()),
+      replays_({parts.worker, parts.engine, parts.sockets, feed_,
+                [this](const history::Record& record) -> const Packet& {
+                  return encoded(feed_.epoch(), record);
+                }},
+               replay_bytes_max) {
   parts.worker.add_turn_user(*this);
   parts.history.listen(*this);
 }
@@ -59,6 +67,7 @@ void Delivery::close_blind() {
 }
 
 void Delivery::forget(Key socket) {
+  replays_.forget(socket);
   floors_.erase(socket);
   if (floors_.empty()) floor_max_ = 0;
 }
@@ -174,15 +183,23 @@ Packet Delivery::encode(const history::Epoch& epoch, const history::Record& reco
 }
 
 const Packet& Delivery::encoded(const history::Epoch& epoch, const history::Record& record) {
-  if (encoded_epoch_ != epoch || encoded_bytes_ > encoded_bytes_max) {
+  if (encoded_epoch_ != epoch) {
     encoded_.clear();
+    encoded_order_.clear();
     encoded_bytes_ = 0;
     encoded_epoch_ = epoch;
   }
   const auto [at, is_new] = encoded_.try_emplace(record.gid);
   if (!is_new) return at->second;
   at->second = encode(epoch, record);
-  encoded_bytes_ += entry_bytes + 2 * at->second.message.size();
+  encoded_bytes_ += bytes_of(at->second);
+  encoded_order_.push_back(record.gid);
+  while (encoded_bytes_ > encoded_bytes_max && encoded_order_.size() > 1) {
+    const auto oldest = encoded_.find(encoded_order_.front());
+    encoded_order_.pop_front();
+    encoded_bytes_ -= bytes_of(oldest->second);
+    encoded_.erase(oldest);
+  }
   return at->second;
 }
 
@@ -214,7 +231,9 @@ void Delivery::set_floor(Key socket, history::Gid floor) {
 }
 
 void Delivery::turn_end() {
-  if (window_ == Duration(0)) deliver();
+  const bool replays = replays_.wants_turn();
+  if (window_ == Duration(0) || replays) deliver();
+  if (replays) replays_.end_turn();
 }
 
 // Neighbours of one program are one batch; the order over programs stays.
@@ -249,6 +268,7 @@ void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {
 // Some sockets come from a node that had heard more than this one: they have it already.
 void Delivery::deliver_late(const Live& live) {
   for (const Key socket : parts_.sockets.members(main_namespace, room_of(live.program))) {
+    if (parts_.sockets.is_replaying(socket)) continue;
     const auto floor = floors_.find(socket);
     if (floor != floors_.end() && live.gid <= floor->second) continue;
     parts_.sockets.send(socket, live.packet);

@@ -2,11 +2,13 @@
 
 #include "gateway/feed.hpp"
 #include "history/store.hpp"
+#include "server/replays.hpp"
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -38,8 +40,11 @@ class Delivery final : public history::Listener, public TurnUser {
     ~ClaimUser() = default;
   };
 
-  /// The parts outlive it.
-  Delivery(const Parts& parts, const gateway::FeedOptions& options);
+  static constexpr std::size_t replay_bytes_default = 64 * 1024 * 1024;
+
+  /// The parts outlive it. `replay_bytes_max`: of what is unsent for all replays.
+  Delivery(const Parts& parts, const gateway::FeedOptions& options,
+           std::size_t replay_bytes_max = replay_bytes_default);
   ~Delivery() override;
 
   /// Before the loop runs.
@@ -59,8 +64,11 @@ class Delivery final : public history::Listener, public TurnUser {
   /// missed: it is closed as soon as the store answers.
   void admit_blindly(Key socket, const std::vector<std::string>& programs);
 
-  /// The event as clients get it, encoded; kept for who asks next. An empty message: the store
-  /// holds what no gateway has written.
+  /// Sends the socket, which joins its programs' rooms in the same turn, what it missed.
+  Replays& replays() { return replays_; }
+
+  /// The event as clients get it, encoded; kept for who asks next, as long as there is room. Good
+  /// until the next call. An empty message: the store holds what no gateway has written.
   const Packet& encoded(const history::Epoch& epoch, const history::Record& record);
 
   /// An event without a number: goes to this node's members with the next ones.
@@ -127,7 +135,9 @@ class Delivery final : public history::Listener, public TurnUser {
   std::vector<Key> blind_;  ///< Sockets that could not ask; also some that have gone.
   history::Epoch encoded_epoch_;
   std::unordered_map<history::Gid, Packet> encoded_;
+  std::deque<history::Gid> encoded_order_;  ///< The oldest first.
   std::size_t encoded_bytes_ = 0;
+  Replays replays_;
 };
 
 }  // namespace crier::server

@@ -34,9 +34,8 @@ struct Engine::Entry {
       : key(k), session(options, std::move(sid)) {}
   Key key;
   engineio::Session session;
-  int descriptor = -1;         ///< What the layer was told last.
-  std::uint32_t turn = 0;      ///< In which it was last looked at before something was sent.
-  std::size_t owed_bytes = 0;  ///< Of the backlog, what does not count against its bound.
+  int descriptor = -1;     ///< What the layer was told last.
+  std::uint32_t turn = 0;  ///< In which it was last looked at before something was sent.
   bool closing = false;
   bool gone = false;
 };
@@ -300,6 +299,7 @@ void Engine::polling_request(Connection& connection, Entry& entry, http::Request
       entry.session.other_method(connection.key(), outputs);
   }
   run(entry, outputs);
+  if (request.method == http::Method::get && !entry.gone) layer_.drained(entry.key);
 }
 
 void Engine::upgrade(Connection& connection, Entry& entry, const http::Request& request) {
@@ -370,8 +370,8 @@ void Engine::websocket_lost(Connection& connection, bool error) {
 void Engine::writable_changed(Connection& connection, bool writable) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
-  if (writable) entry->owed_bytes = 0;
   update_route(*entry);
+  if (writable) layer_.drained(entry->key);
 }
 
 // The layer's calls.
@@ -380,12 +380,10 @@ void Engine::send(Key session, const engineio::Outgoing& message) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr || entry->closing) return;
   Spares<engineio::Output>::List outputs(spares_);
-  if (entry->owed_bytes > 0 && unsent(*entry) == 0) entry->owed_bytes = 0;
   if (std::exchange(entry->turn, worker_.turn()) != worker_.turn() && closed_as_slow(*entry)) {
     return;
   }
   entry->session.send(message, worker_.now(), outputs.items);
-  if (message.owed) entry->owed_bytes += message.data.size();
   run(*entry, outputs.items);
 }
 
@@ -398,9 +396,21 @@ void Engine::close(Key session, engineio::CloseReason reason, bool discard) {
   run(*entry, outputs);
 }
 
-bool Engine::lags(Key session) const {
+std::size_t Engine::unsent(Key session) const {
   const Entry* entry = sessions_.find(session);
-  return entry != nullptr && unsent(*entry) > backlog_bytes_max_;
+  return entry == nullptr ? 0 : unsent(*entry);
+}
+
+std::size_t Engine::flush(Key session) {
+  const Entry* entry = sessions_.find(session);
+  Connection* connection = entry == nullptr ? nullptr : carrier(*entry);
+  if (connection != nullptr) connection->flush();
+  return unsent(session);
+}
+
+bool Engine::is_websocket(Key session) const {
+  const Entry* entry = sessions_.find(session);
+  return entry != nullptr && entry->session.transport() == engineio::TransportKind::websocket;
 }
 
 int Engine::direct_descriptor(Key session) const {
@@ -472,6 +482,8 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
     if (!entry.gone && !entry.closing) {
       layer_.received(entry.key, received->binary, received->data());
     }
+  } else if (std::holds_alternative<engineio::Upgraded>(output)) {
+    layer_.drained(entry.key);
   } else if (std::holds_alternative<engineio::Pinged>(output)) {
     layer_.pinged(entry.key);
   } else if (std::holds_alternative<engineio::Ponged>(output)) {
@@ -527,12 +539,11 @@ std::size_t Engine::unsent(const Entry& entry) const {
 
 /// What earlier turns have queued is more than may be: the peer does not take what it is offered.
 bool Engine::closed_as_slow(Entry& entry) {
-  const std::size_t bound = backlog_bytes_max_ + entry.owed_bytes;
-  if (unsent(entry) <= bound) return false;
+  if (unsent(entry) <= backlog_bytes_max_) return false;
   Connection* connection = carrier(entry);
   if (connection != nullptr) connection->flush();
   if (entry.gone || entry.closing) return true;
-  if (unsent(entry) <= bound) return false;
+  if (unsent(entry) <= backlog_bytes_max_) return false;
   close(entry.key, engineio::CloseReason::slow_reader, true);
   if (connection != nullptr && connection->backlog_bytes() > 0) connection->abort();
   return true;

@@ -30,6 +30,8 @@ class MessageLayer {
   /// The session's frames may now be written to `descriptor` directly, or (-1) may not.
   virtual void route_changed(Key session, int descriptor) = 0;
   virtual void closed(Key session, std::string_view reason) = 0;
+  /// What was unsent has been taken, or some of it, or goes over another transport now.
+  virtual void drained(Key /*session*/) {}
   /// A ping was sent after everything that was sent so far, and when it is answered the client has
   /// all of that: ponged() comes before the next of these.
   virtual void pinged(Key /*session*/) {}
@@ -70,8 +72,7 @@ class Engine final : public Endpoint, public TurnUser {
   void stalled(Connection& connection) override;
 
   // For the layer.
-  /// Sends an Engine.IO message; text begins with `4`. A session that has gone drops it. Live
-  /// messages count against the backlog's bound, owed ones (a replay) do not.
+  /// Sends an Engine.IO message; text begins with `4`. A session that has gone drops it.
   void send(Key session, const engineio::Outgoing& message);
   void close(Key session, engineio::CloseReason reason, bool discard);
   /// The descriptor that frames may be written to now, or -1.
@@ -80,8 +81,12 @@ class Engine final : public Endpoint, public TurnUser {
   void finish_frame(Key session, Bytes frame, std::size_t sent);
   /// The layer's deadline for this session has changed.
   void update_deadline(Key session);
-  /// Whether more is unsent than may be, owed or not: then nothing more may be owed.
-  [[nodiscard]] bool lags(Key session) const;
+  /// Bytes that the peer has not taken, or been offered, yet. 0 of a session that has gone.
+  [[nodiscard]] std::size_t unsent(Key session) const;
+  /// Offers them; returns what is left.
+  std::size_t flush(Key session);
+  [[nodiscard]] bool is_websocket(Key session) const;
+  [[nodiscard]] std::size_t backlog_bytes_max() const { return backlog_bytes_max_; }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }

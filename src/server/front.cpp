@@ -12,7 +12,8 @@ Front::Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Pa
       sockets_(parts.worker, client_options_, random_),
       engine_(parts.worker, session_options(options), engine_limits(options), sockets_, random_),
       memberships_(std::move(parts.memberships)),
-      delivery_({parts.worker, engine_, sockets_, parts.history}, feed),
+      delivery_({parts.worker, engine_, sockets_, parts.history}, feed,
+                options.history_replay_bytes_max / parts.worker.workers().size()),
       programs_({parts.worker, engine_, sockets_, *memberships_, parts.history, delivery_,
                  parts.verifier, parts.seal, parts.owed, std::move(parts.wall_clock)},
                 admission_options(options)) {

@@ -48,6 +48,9 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   if (options.history_unknown_outcomes_max == 0) {
     return "history_unknown_outcomes_max must be at least 1.";
   }
+  if (options.history_replay_bytes_max < 1'048'576) {
+    return "history_replay_bytes_max must be at least 1048576.";
+  }
   if (options.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
   if (options.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
   if (options.slow_reader_timeout < milliseconds(1000)) {

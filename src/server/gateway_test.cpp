@@ -530,6 +530,12 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   EXPECT_TRUE(Gateway::check(window));
   window.flush_window = std::chrono::microseconds(1001);
   EXPECT_EQ(Gateway::check(window).error().message, "flush_window must be between 0 and 1 ms.");
+  GatewayOptions narrow = options();
+  narrow.history_replay_bytes_max = 1'048'576;
+  EXPECT_TRUE(Gateway::check(narrow));
+  narrow.history_replay_bytes_max = 1'048'575;
+  EXPECT_EQ(Gateway::check(narrow).error().message,
+            "history_replay_bytes_max must be at least 1048576.");
   GatewayOptions impatient = options();
   impatient.slow_reader_timeout = std::chrono::milliseconds(1000);
   EXPECT_TRUE(Gateway::check(impatient));

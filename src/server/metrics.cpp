@@ -58,6 +58,8 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_sessions", "gauge", "Open Engine.IO sessions.", g.sessions);
   one(out, "crier_sockets", "gauge", "Sockets admitted and connected.", g.sockets);
   one(out, "crier_rooms", "gauge", "Programs with at least one connected member.", g.rooms);
+  one(out, "crier_replays", "gauge", "Sockets that are still sent what they missed.", g.replays);
+  one(out, "crier_replay_bytes", "gauge", "Unsent bytes of these.", g.replay_bytes);
   one(out, "crier_unknown_outcomes", "gauge",
       "Publishes with a key whose outcome is open or unknown.", g.unknown_outcomes);
   one(out, "crier_programs_owed", "gauge",

@@ -40,6 +40,8 @@ struct Gauges {
   std::size_t sessions = 0;
   std::size_t sockets = 0;
   std::size_t rooms = 0;
+  std::size_t replays = 0;
+  std::size_t replay_bytes = 0;
   std::size_t unknown_outcomes = 0;
   std::size_t programs_owed = 0;
   bool store_up = false;

@@ -337,6 +337,8 @@ void Node::scrape(const HttpReply& reply) {
       gauges.sessions += lane.front.engine().session_count();
       gauges.sockets += lane.front.sockets().count();
       gauges.rooms += lane.front.sockets().room_count(main_namespace);
+      gauges.replays += lane.front.delivery().replays().count();
+      gauges.replay_bytes += lane.front.delivery().replays().bytes();
       gauges.store_up = gauges.store_up && lane.front.memberships().available();
       gauges.history_up = gauges.history_up && lane.history(*this).available();
     });

@@ -217,11 +217,6 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
   // That has written, and may so have found that this very client has gone.
   if (!parts_.sockets.is_open(ticket)) return;
   drop(ticket.session);
-  // One that leaves and comes again without reading must not make replays add up.
-  if (parts_.engine.lags(ticket.session)) {
-    parts_.engine.close(ticket.session, engineio::CloseReason::slow_reader, true);
-    return;
-  }
   const std::string nonce =
       admitted.nonce.empty() ? parts_.sockets.make_id().substr(0, nonce_bytes) : admitted.nonce;
   const Key socket = accept(ticket, admitted, nonce);
@@ -237,7 +232,7 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
                     {{"user", admitted.user.id},
                      {"programs", std::to_string(admitted.user.programs.size())},
                      {"recovered", admitted.recovery.recovered ? "true" : "false"},
-                     {"replayed", std::to_string(admitted.recovery.events.size())}});
+                     {"replayed", std::to_string(admitted.recovery.replayed)}});
 }
 
 Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, const std::string& nonce) {
@@ -259,30 +254,32 @@ Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, const std::
 }
 
 void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce) {
-  std::size_t replayed = 0;
-  for (const auto& event : admitted.recovery.events) {
-    const Packet& packet = parts_.delivery.encoded(admitted.epoch, event);
-    if (packet.message.view().empty()) continue;
-    parts_.sockets.send(socket, packet, true);
-    ++replayed;
-  }
-  Metrics& metrics = parts_.worker.metrics();
-  metrics.replayed += replayed;
-  for (const auto& [program, verdict] : admitted.recovery.verdicts) {
-    Metrics::count(metrics.verdicts, to_string(verdict));
+  const gateway::Recovery& recovery = admitted.recovery;
+  for (const auto& [program, verdict] : recovery.verdicts) {
+    Metrics::count(parts_.worker.metrics().verdicts, to_string(verdict));
   }
   std::string position;
   if (!admitted.epoch.empty()) {
-    position = gateway::position_text({admitted.epoch, admitted.recovery.snapshot}, nonce);
+    position = gateway::position_text({admitted.epoch, recovery.snapshot}, nonce);
   }
-  const auto arguments = gateway::catchup_arguments(admitted.recovery, position);
-  parts_.sockets.send(socket, make_packet(main_namespace, arguments), true);
+  std::string catchup = gateway::catchup_arguments(recovery, position);
+  if (recovery.replayed == 0) {
+    parts_.sockets.send(socket, make_packet(main_namespace, catchup));
+    return;
+  }
+  parts_.delivery.replays().begin(socket, {admitted.user.id,
+                                           admitted.user.programs,
+                                           {recovery.after, recovery.snapshot},
+                                           std::move(catchup)});
 }
 
 // Sessions whose clients cannot say where they stand.
 
 void Programs::pinged(Key socket) {
-  if (!sessions_.empty()) sessions_.pinged(socket, parts_.delivery.handed());
+  if (sessions_.empty()) return;
+  // One that is still sent what it missed has not been told how it stands.
+  if (parts_.delivery.replays().find(socket) != nullptr) return;
+  sessions_.pinged(socket, parts_.delivery.handed());
 }
 
 void Programs::ponged(Key socket) {

@@ -46,6 +46,7 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   void pinged(Key socket) override;
   void ponged(Key socket) override;
   void left(Key socket, std::string_view id, std::string_view reason) override;
+  void drained(Key socket) override { parts_.delivery.replays().drained(socket); }
 
   // TurnUser.
   void turn_end() override { look_up_wanted(); }

@@ -95,6 +95,14 @@ void Sockets::closed(Key session, std::string_view reason) {
   application_->withdrawn({session, {}});
 }
 
+void Sockets::drained(Key session) {
+  const Client* client = find_client(session);
+  if (client == nullptr) return;
+  for (std::size_t i = 0; i < client->sockets.size(); ++i) {
+    application_->drained(client->sockets[i]);
+  }
+}
+
 void Sockets::pinged(Key session) {
   const Client* client = find_client(session);
   if (client == nullptr) return;
@@ -122,13 +130,25 @@ void Sockets::route_changed(Key session, int descriptor) {
   const Client* client = find_client(session);
   if (client == nullptr) return;
   for (const Key key : client->sockets) {
-    socketio::Rooms& rooms = rooms_.find(sockets_.find(key)->nsp)->second;
-    if (descriptor < 0) {
-      rooms.set_route(slot_of(key), std::nullopt);
-    } else {
-      rooms.set_route(slot_of(key), route_of(key, session, descriptor));
-    }
+    set_route(key, session, rooms_.find(sockets_.find(key)->nsp)->second, descriptor);
   }
+}
+
+void Sockets::set_route(Key socket, Key session, socketio::Rooms& rooms, int descriptor) {
+  if (descriptor < 0 || is_replaying(socket)) {
+    rooms.set_route(slot_of(socket), std::nullopt);
+  } else {
+    rooms.set_route(slot_of(socket), route_of(socket, session, descriptor));
+  }
+}
+
+void Sockets::set_replaying(Key socket, bool replaying) {
+  const Socket* found = sockets_.find(socket);
+  if (found == nullptr) return;
+  if (replaying_.size() < sockets_.slots()) replaying_.resize(sockets_.slots());
+  replaying_[slot_of(socket)] = replaying;
+  set_route(socket, found->session, rooms_.find(found->nsp)->second,
+            engine_->direct_descriptor(found->session));
 }
 
 socketio::Route Sockets::route_of(Key socket, Key session, int descriptor) const {
@@ -161,7 +181,7 @@ void Sockets::run_one(Key session, socketio::ClientOutput& output) {
                 {{"detail", std::string(violation->detail)}});
     engine_->close(session, engineio::CloseReason::forced_close, true);
   } else if (auto* message = std::get_if<socketio::Send>(&output)) {
-    engine_->send(session, {message->binary, std::move(message->data), {}, false, false});
+    engine_->send(session, {message->binary, std::move(message->data), {}, false});
   }
 }
 
@@ -217,17 +237,17 @@ Key Sockets::session_of(Key socket) const {
   return found == nullptr ? 0 : found->session;
 }
 
-void Sockets::send(Key socket, const Packet& packet, bool owed) {
+void Sockets::send(Key socket, const Packet& packet) {
   const Socket* found = sockets_.find(socket);
   if (found == nullptr) return;
   const Bytes& frame = engine_->deflates(found->session) ? deflated(packet) : packet.frame;
-  engine_->send(found->session, {false, packet.message, frame, false, owed});
+  engine_->send(found->session, {false, packet.message, frame, false});
 }
 
 void Sockets::send(Key socket, const std::vector<socketio::Send>& messages) {
   const Key session = session_of(socket);
   for (const auto& message : messages) {
-    engine_->send(session, {message.binary, message.data, {}, false, false});
+    engine_->send(session, {message.binary, message.data, {}, false});
   }
 }
 
@@ -260,6 +280,7 @@ void Sockets::remove(Key socket, std::string_view reason) {
   socketio::Rooms& rooms = rooms_.find(found->nsp)->second;
   rooms.leave_all(slot_of(socket));
   rooms.set_route(slot_of(socket), std::nullopt);
+  if (is_replaying(socket)) replaying_[slot_of(socket)] = false;
   const auto gone = sockets_.erase(socket);
   application_->left(socket, gone->id, reason);
 }
@@ -302,10 +323,12 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::string_view room,
   const auto rooms = rooms_.find(nsp);
   const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
   if (members == nullptr || packets.empty()) return 0;
-  const std::size_t size = members->size();
   std::vector<Key> others;
   others.reserve(members->others.size());
-  for (const auto slot : members->others) others.push_back(sockets_.key_at(slot));
+  for (const auto slot : members->others) {
+    if (!replays_at(slot)) others.push_back(sockets_.key_at(slot));
+  }
+  const std::size_t size = members->direct.size() + others.size();
   if (!members->direct.empty()) write_direct(*members, packets);
   for (const Key socket : others) {
     for (const auto& packet : packets) send(socket, packet);
@@ -327,9 +350,13 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::span<const Batch> batc
   for (const Batch& batch : batches) {
     members.push_back(rooms->second.find(batch.room));
     if (members.back() == nullptr) continue;
-    count += members.back()->size() * batch.packets.size();
-    for (const auto slot : members.back()->others)
+    std::size_t size = members.back()->direct.size();
+    for (const auto slot : members.back()->others) {
+      if (replays_at(slot)) continue;
       others.emplace_back(sockets_.key_at(slot), &batch);
+      ++size;
+    }
+    count += size * batch.packets.size();
   }
   write_gathered(members, batches);
   for (const auto& [socket, batch] : others) {

@@ -38,6 +38,7 @@ class Application {
   /// The socket has left its rooms; its key finds nothing from now on.
   virtual void left(Key socket, std::string_view id, std::string_view reason) = 0;
   /// As MessageLayer's, of the session's sockets one by one.
+  virtual void drained(Key /*socket*/) {}
   virtual void pinged(Key /*socket*/) {}
   virtual void ponged(Key /*socket*/) {}
 };
@@ -64,6 +65,7 @@ class Sockets final : public MessageLayer {
   void received(Key session, bool binary, std::string_view data) override;
   void route_changed(Key session, int descriptor) override;
   void closed(Key session, std::string_view reason) override;
+  void drained(Key session) override;
   void pinged(Key session) override;
   void ponged(Key session) override;
   [[nodiscard]] TimePoint deadline(Key session) const override;
@@ -83,11 +85,14 @@ class Sockets final : public MessageLayer {
   // On sockets; those that have gone are ignored.
   [[nodiscard]] std::string_view id(Key socket) const;
   [[nodiscard]] Key session_of(Key socket) const;
-  /// `owed`: a replay, which does not count against the backlog's bound.
-  void send(Key socket, const Packet& packet, bool owed = false);
+  void send(Key socket, const Packet& packet);
   void send(Key socket, const std::vector<socketio::Send>& messages);
   void join(Key socket, std::string_view room);
   void leave(Key socket, std::string_view room);
+  /// A socket that is still sent what it missed is a member of its rooms, and no broadcast reaches
+  /// it.
+  void set_replaying(Key socket, bool replaying);
+  [[nodiscard]] bool is_replaying(Key socket) const { return replays_at(slot_of(socket)); }
   /// Leaves its namespace; the client is told.
   void disconnect(Key socket);
 
@@ -118,6 +123,10 @@ class Sockets final : public MessageLayer {
   [[nodiscard]] Key find_socket(Key session, std::string_view nsp) const;
   void remove(Key socket, std::string_view reason);
   [[nodiscard]] socketio::Route route_of(Key socket, Key session, int descriptor) const;
+  void set_route(Key socket, Key session, socketio::Rooms& rooms, int descriptor);
+  [[nodiscard]] bool replays_at(std::uint32_t slot) const {
+    return slot < replaying_.size() && replaying_[slot];
+  }
   const Bytes& deflated(const Packet& packet);
   Bytes joined(std::span<const Packet> packets, bool deflate);
   void write_direct(const socketio::Members& members, std::span<const Packet> packets);
@@ -133,6 +142,7 @@ class Sockets final : public MessageLayer {
   std::vector<std::unique_ptr<Client>> gone_;
   Spares<socketio::ClientOutput> spares_;
   SlotTable<Socket> sockets_;
+  std::vector<bool> replaying_;        ///< By slot.
   std::vector<std::uint32_t> places_;  ///< By slot; in use within write_gathered() only.
   std::map<std::string, socketio::Rooms, std::less<>> rooms_;  ///< By namespace.
 };

@@ -100,6 +100,21 @@ describe("TLS", { skip: crierOnly }, () => {
     assert.ok(client.socket.recovered);
   });
 
+  test("a client that missed megabytes gets them, and what is new behind them", { timeout: 60_000 }, async () => {
+    const client = await new Client(server, { user: "ada", ca }).connected();
+    await server.publish("alpha", "last");
+    await client.received("last");
+    client.socket.io.engine.close();
+    const ids = Array.from({ length: 60 }, (_, i) => `missed-${i}`);
+    for (const id of ids) await server.publish("alpha", id, { data: { text: "x".repeat(100_000) } });
+    await client.connected(2);
+    await server.publish("alpha", "new");
+    await client.received("new", 30_000);
+    assert.ok(client.socket.recovered);
+    assert.deepEqual(client.requestIds.slice(client.requestIds.indexOf("last")), ["last", ...ids, "new"]);
+    assert.equal(client.connections, 2);
+  });
+
   test("events of many records arrive whole, beside slow and quick clients", async () => {
     const clients = Array.from({ length: 20 }, () => new Client(server, { user: "ada", ca }));
     await Promise.all(clients.map((client) => client.connected()));

@@ -217,6 +217,12 @@ const Setting all_settings[] = {
      [](Settings& s, const std::string& t) {
        return set_number<std::size_t>(s.gateway.history_bytes_max, t, 1024, bytes_most);
      }},
+    {"history", "replay_bytes_max", "", "67108864",
+     "Unsent bytes of all clients together that are sent what they missed; more of them take "
+     "turns.",
+     [](Settings& s, const std::string& t) {
+       return set_number<std::size_t>(s.gateway.history_replay_bytes_max, t, 1048576, bytes_most);
+     }},
     {"history", "outage_policy", "", "\"deliver\"",
      "Publishes while Redis is down: deliver (to connected members, unnumbered) or refuse (503).",
      [](Settings& s, const std::string& t) { return set_policy(s.gateway.outage_policy, t); }},

@@ -167,6 +167,8 @@ TEST_F(SettingsTest, LimitsHoldAtTheirEdges) {
   EXPECT_FALSE(read(file("[history]\nevents_max = 0\n")));
   EXPECT_TRUE(read(file("[history]\nbytes_max = 1024\n")));
   EXPECT_FALSE(read(file("[history]\nbytes_max = 1023\n")));
+  EXPECT_TRUE(read(file("[history]\nreplay_bytes_max = 1048576\n")));
+  EXPECT_FALSE(read(file("[history]\nreplay_bytes_max = 1048575\n")));
   EXPECT_TRUE(read(file("[history]\nunknown_outcomes_max = 1\n")));
   EXPECT_FALSE(read(file("[history]\nunknown_outcomes_max = 0\n")));
   EXPECT_TRUE(read(file("[engine]\nhandshakes_per_second = 0\nhandshakes_burst = 1\n")));
@@ -235,6 +237,7 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   EXPECT_EQ(settings->gateway.history_ttl, defaults.history_ttl);
   EXPECT_EQ(settings->gateway.history_events_max, defaults.history_events_max);
   EXPECT_EQ(settings->gateway.history_bytes_max, defaults.history_bytes_max);
+  EXPECT_EQ(settings->gateway.history_replay_bytes_max, defaults.history_replay_bytes_max);
   EXPECT_EQ(settings->gateway.replay_timestamp_max, defaults.replay_timestamp_max);
   EXPECT_EQ(settings->gateway.connections_max, defaults.connections_max);
   EXPECT_EQ(settings->gateway.backlog_bytes_max, defaults.backlog_bytes_max);

@@ -1,0 +1,277 @@
+#include "server/replays.hpp"
+
+#include "history/memory_store.hpp"
+#include "server/delivery.hpp"
+#include "server/loopback_client.hpp"
+
+#include <future>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+namespace crier::server {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// Admits whoever comes to program p, and sends everything of it that is kept.
+class Admitter final : public Application {
+ public:
+  Admitter(Sockets& sockets, Delivery& delivery) : sockets_(sockets), delivery_(delivery) {}
+
+  void connect_requested(const Ticket& ticket, std::string /*auth*/) override {
+    delivery_.ask({{{"p", after, 0}}, {}, 0}, [&, ticket](const auto& reply) {
+      delivery_.deliver();
+      const auto& kept = reply->programs.at(0);
+      gateway::Positions positions{{kept.records.empty() ? kept.top : kept.records.front().prev},
+                                   kept.top};
+      const Key socket = sockets_.accept(ticket);
+      const std::string count = std::to_string(kept.records.size());
+      delivery_.replays().begin(socket, {user, programs, positions, "[\"catchup\"," + count + "]"});
+      sockets_.join(socket, room_of("p"));
+    });
+  }
+  void withdrawn(const Ticket& /*ticket*/) override {}
+  void event(Key /*socket*/, socketio::EventReceived& /*event*/) override {}
+  void ack(Key /*socket*/, socketio::AckReceived& /*ack*/) override {}
+  void left(Key socket, std::string_view /*id*/, std::string_view /*reason*/) override {
+    delivery_.forget(socket);
+  }
+  void drained(Key socket) override { delivery_.replays().drained(socket); }
+
+  history::Gid after = 0;
+  const std::string user = "u";
+  const std::vector<std::string> programs{"p"};
+
+ private:
+  Sockets& sockets_;
+  Delivery& delivery_;
+};
+
+class ReplaysTest : public testing::Test {
+ protected:
+  static constexpr std::size_t bound = 1'048'576;
+
+  ReplaysTest() {
+    sockets.attach(engine, admitter);
+    worker.route("/socket.io/", engine);
+    EXPECT_TRUE(worker.listen());
+    thread = std::thread([this] { worker.run(); });
+  }
+  ~ReplaysTest() override {
+    worker.stop();
+    thread.join();
+  }
+  static WorkerOptions worker_options() {
+    WorkerOptions options;
+    options.endpoint = {"127.0.0.1", 0};
+    return options;
+  }
+  static history::Retention retention() { return {std::chrono::minutes(5), 1000, 64'000'000}; }
+  static gateway::FeedOptions feed_options() {
+    gateway::FeedOptions options;
+    options.ring = {1000, 64'000'000, std::chrono::minutes(5)};
+    return options;
+  }
+  template <class Call>
+  auto on_loop(Call call) {
+    std::promise<decltype(call())> result;
+    worker.loop().post([&] { result.set_value(call()); });
+    return result.get_future().get();
+  }
+  /// Events `first` to `last` of the program, with so many bytes each.
+  void publish(int first, int last, std::size_t bytes) {
+    on_loop([&] {
+      for (int i = first; i <= last; ++i) {
+        history.append({"p", Bytes(body(i, bytes)), {}}, [](const auto&) {});
+      }
+      return true;
+    });
+  }
+  static std::string body(int number, std::size_t bytes) {
+    return "{\"event\":\"e" + std::to_string(number) + "\",\"programId\":\"p\",\"data\":\"" +
+           std::string(bytes, 'x') + "\"}";
+  }
+  std::unique_ptr<LoopbackClient> connected() {
+    auto client = std::make_unique<LoopbackClient>(worker.port());
+    client->open_websocket("/socket.io/?EIO=4&transport=websocket");
+    EXPECT_THAT(client->read_frame(), StartsWith("0{\"sid\":"));
+    client->write_text("40");
+    EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
+    return client;
+  }
+  /// The events come, in order, each once.
+  static void expect_events(LoopbackClient& client, int first, int last) {
+    for (int i = first; i <= last; ++i) {
+      ASSERT_THAT(client.read_frame().substr(0, 40),
+                  StartsWith("42[\"e" + std::to_string(i) + "\","));
+    }
+  }
+  struct State {
+    std::size_t count;
+    std::size_t bytes;
+  };
+  State state() {
+    return on_loop(
+        [this] { return State{delivery.replays().count(), delivery.replays().bytes()}; });
+  }
+  /// Waits until so many sockets have not had everything yet.
+  void await_count(std::size_t count) {
+    for (int i = 0; i < 100'000 && state().count != count; ++i) std::this_thread::yield();
+    EXPECT_EQ(state().count, count);
+  }
+  std::string request(const std::string& method, const std::string& query, std::string_view data) {
+    LoopbackClient client(worker.port());
+    client.write(method + " /socket.io/?EIO=4&transport=polling" + query +
+                 " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                 std::to_string(data.size()) + "\r\n\r\n" + std::string(data));
+    const std::string answer = client.read_all();
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  }
+
+  Worker worker{worker_options(), {}};
+  Random random = Random::secure();
+  socketio::ClientOptions client_options;
+  Sockets sockets{worker, client_options, random};
+  Engine engine{worker, {}, {}, sockets, random};
+  WallTime clock = 1'000'000'000;
+  history::MemoryStore history{retention(), [this] { return clock += 1000; }, Random::seeded(7)};
+  Delivery delivery{{worker, engine, sockets, history}, feed_options(), bound};
+  Admitter admitter{sockets, delivery};
+  std::thread thread;
+};
+
+TEST_F(ReplaysTest, WhoMissedLittleIsServedAtOnceAndIsAMember) {
+  publish(1, 3, 100);
+  const auto client = connected();
+  expect_events(*client, 1, 3);
+  EXPECT_EQ(client->read_frame(), "42[\"catchup\",3]");
+  EXPECT_EQ(state().count, 0U);
+  publish(4, 4, 100);
+  expect_events(*client, 4, 4);
+}
+
+TEST_F(ReplaysTest, WhoMissedMuchGetsItAsItReadsAndWhatIsNewBehindIt) {
+  publish(1, 300, 50'000);
+  const auto client = connected();
+  EXPECT_EQ(state().count, 1U);
+  publish(301, 310, 100);
+  EXPECT_LE(state().bytes, Replays::window_max + 60'000);
+  expect_events(*client, 1, 300);
+  EXPECT_EQ(client->read_frame(), "42[\"catchup\",300]");
+  expect_events(*client, 301, 310);
+  await_count(0);
+  publish(311, 312, 100);
+  expect_events(*client, 311, 312);
+}
+
+TEST_F(ReplaysTest, OverPollingEachPollBringsAWindow) {
+  publish(1, 30, 50'000);
+  const std::string open = request("GET", "", "");
+  const std::string sid = "&sid=" + open.substr(open.find("\"sid\":\"") + 7, 20);
+  EXPECT_EQ(request("POST", sid, "40"), "ok");
+  publish(31, 32, 100);
+  std::string got;
+  std::size_t longest = 0;
+  for (int i = 0; i < 40 && got.find("e32") == std::string::npos; ++i) {
+    const std::string payload = request("GET", sid + "&t=" + std::to_string(i), "");
+    longest = std::max(longest, payload.size());
+    got += payload + "\x1e";
+  }
+  EXPECT_LE(longest, Replays::window_max + 60'000);
+  std::size_t at = 0;
+  for (int i = 1; i <= 32; ++i) {
+    const std::size_t found = got.find("42[\"e" + std::to_string(i) + "\",", at);
+    ASSERT_NE(found, std::string::npos) << i;
+    EXPECT_EQ(got.find("42[\"e" + std::to_string(i) + "\",", found + 1), std::string::npos);
+    at = found;
+    if (i == 30) {
+      EXPECT_LT(found, got.find("42[\"catchup\",30]"));
+    }
+    if (i == 31) {
+      EXPECT_GT(found, got.find("42[\"catchup\",30]"));
+    }
+  }
+  await_count(0);
+}
+
+TEST_F(ReplaysTest, AllOfThemTogetherKeepTheBoundAndOthersWaitForAPlace) {
+  publish(1, 900, 10'000);
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < 30; ++i) clients.push_back(connected());
+  EXPECT_EQ(state().count, 30U);
+  for (int i = 0; i < 100'000 && state().bytes < bound / 2; ++i) {
+    ASSERT_LE(state().bytes, bound);
+    std::this_thread::yield();
+  }
+  EXPECT_GE(state().bytes, bound / 2) << "the bound is used";
+  for (const auto& client : clients) {
+    expect_events(*client, 1, 900);
+    EXPECT_EQ(client->read_frame(), "42[\"catchup\",900]");
+    EXPECT_LE(state().bytes, bound);
+  }
+  await_count(0);
+  EXPECT_EQ(state().bytes, 0U);
+}
+
+TEST_F(ReplaysTest, WhoMissedLittleWaitsForNoPlaceOverAWebSocket) {
+  publish(1, 900, 10'000);
+  std::vector<std::unique_ptr<LoopbackClient>> stalled;
+  for (int i = 0; i < 30; ++i) stalled.push_back(connected());
+  on_loop([this] { return admitter.after = delivery.feed().ring("p")->top(); });
+  publish(901, 903, 100);
+  const auto client = connected();
+  expect_events(*client, 901, 903);
+  EXPECT_EQ(client->read_frame(), "42[\"catchup\",3]");
+  EXPECT_EQ(state().count, 30U);
+}
+
+TEST_F(ReplaysTest, OneThatIsClosedFreesItsPlace) {
+  publish(1, 900, 10'000);
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < 30; ++i) clients.push_back(connected());
+  const auto last = connected();
+  for (const auto& client : clients) client->reset();
+  expect_events(*last, 1, 900);
+  await_count(0);
+}
+
+TEST_F(ReplaysTest, AnEventThatIsLargerThanTheBoundComesWhenNothingElseIsHeld) {
+  publish(1, 3, 2 * bound);
+  const auto client = connected();
+  expect_events(*client, 1, 3);
+  EXPECT_EQ(client->read_frame(), "42[\"catchup\",3]");
+}
+
+TEST_F(ReplaysTest, OneForWhomTheRingNoLongerHasWhatComesNextIsClosed) {
+  publish(1, 300, 50'000);
+  const auto client = connected();
+  publish(301, 1301, 100);  // 301 and later are all that is kept
+  int seen = 0;
+  for (;;) {
+    const std::string frame = client->read_frame();
+    if (frame.empty() || !frame.starts_with("42[\"e")) break;
+    ASSERT_THAT(frame.substr(0, 40), StartsWith("42[\"e" + std::to_string(++seen) + "\","));
+  }
+  EXPECT_LT(seen, 300);
+  EXPECT_TRUE(client->closed());
+  await_count(0);
+}
+
+TEST_F(ReplaysTest, UnnumberedEventsPassOneThatIsStillSentWhatItMissed) {
+  publish(1, 300, 50'000);
+  const auto client = connected();
+  on_loop([this] {
+    delivery.deliver_unnumbered("p", make_packet(main_namespace, R"(["unnumbered"])"));
+    return true;
+  });
+  expect_events(*client, 1, 300);
+  EXPECT_EQ(client->read_frame(), "42[\"catchup\",300]");
+  await_count(0);
+  publish(301, 301, 100);
+  expect_events(*client, 301, 301);
+}
+
+}  // namespace
+}  // namespace crier::server
