@@ -4,6 +4,8 @@
 #include "base/encoding.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bitset>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
@@ -38,6 +40,14 @@ bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && c != '\t') || byte == 0x7F;
 }
+
+// Fields that may come once in a request. Of two the first counts to one reader and the last to
+// another, so that a proxy and a gateway could judge two different requests. Host and
+// Content-Length are looked at for more than that.
+constexpr std::array<std::string_view, 7> single_fields{
+    "authorization",        "content-type",   "origin",
+    "sec-websocket-key",    "sec-fetch-site", "access-control-request-method",
+    "sec-websocket-version"};
 
 Method method_of(beast::http::verb verb) {
   switch (verb) {
@@ -107,7 +117,18 @@ class HeadParser final : public beast::http::basic_parser<true> {
     if (const int status = check(field, view(value)); status != 0) return refuse(status, error);
     std::string lower_name(view(name));
     std::ranges::transform(lower_name, lower_name.begin(), lower);
+    if (repeats(lower_name)) return refuse(400, error);
     request_.headers.emplace_back(std::move(lower_name), view(value));
+  }
+
+  /// Whether a field that may come once comes again.
+  bool repeats(std::string_view lower_name) {
+    const auto* const found = std::ranges::find(single_fields, lower_name);
+    if (found == single_fields.end()) return false;
+    const auto index = static_cast<std::size_t>(found - single_fields.begin());
+    const bool again = seen_.test(index);
+    seen_.set(index);
+    return again;
   }
 
   int check(beast::http::field field, std::string_view value) {
@@ -151,6 +172,7 @@ class HeadParser final : public beast::http::basic_parser<true> {
   int refusal_ = 0;
   bool has_host_ = false;
   bool has_length_ = false;
+  std::bitset<single_fields.size()> seen_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "http/parser.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
@@ -211,6 +212,27 @@ TEST(HttpParser, RefusesWhatAProxyMayReadDifferently) {
       {"a Host with a user", "GET / HTTP/1.1\r\nHost: a@x\r\n\r\n", "400"},
       {"two empty lines before the request", "\r\n\r\n" + get(""), "400"},
   });
+}
+
+TEST(HttpParser, RefusesTwoOfAFieldThatMayComeOnce) {
+  for (const std::string name :
+       {"Authorization", "Content-Type", "Origin", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
+        "Sec-Fetch-Site", "Access-Control-Request-Method"}) {
+    std::string lower_name = name;
+    std::ranges::transform(lower_name, lower_name.begin(),
+                           [](unsigned char c) { return std::tolower(c); });
+    check({
+        {name + " once", get(name + ": a\r\n"), "/ keep " + lower_name + "=a {};"},
+        {name + " twice", get(name + ": a\r\n" + name + ": b\r\n"), "400"},
+        {name + " twice, the same", get(name + ": a\r\nX: y\r\n" + lower_name + ": a\r\n"), "400"},
+        {name + " empty and not", get(name + ":\r\n" + name + ": a\r\n"), "400"},
+    });
+  }
+}
+
+TEST(HttpParser, TakesFieldsThatAreLists) {
+  check({{"lists", get("Accept: a\r\nAccept: b\r\nCookie: c\r\nCookie: d\r\n"),
+          "/ keep accept=a accept=b cookie=c cookie=d {};"}});
 }
 
 TEST(HttpParser, RefusesMalformedRequestLines) {
