@@ -57,10 +57,12 @@ bool out_of_resources(int error) {
 }  // namespace
 
 struct Listener::State : std::enable_shared_from_this<Listener::State> {
-  State(Loop& on, Handler call, std::shared_ptr<const TlsServer> with_tls)
+  State(Loop& on, Handler call, std::shared_ptr<const TlsServer> with_tls,
+        FailureHandler when_it_fails)
       : loop(on),
         handler(std::move(call)),
         tls(std::move(with_tls)),
+        failed(std::move(when_it_fails)),
         socket(context_of(on)),
         pause(on, [this] { wait(); }) {}
 
@@ -102,8 +104,10 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
     for (int i = 0; i < accepts_a_turn_max && !closed; ++i) {
       if (accept_one(running)) continue;
       if (errno == EAGAIN) break;
-      if (!out_of_resources(errno)) continue;  // that connection failed, not the listener
+      const int error = errno;
+      if (!out_of_resources(error)) continue;  // that connection failed, not the listener
       handler = std::move(running);
+      if (failed) failed(reason_of(error));
       return pause.arm(loop.now() + pause_without_descriptors);
     }
     if (closed) return;
@@ -135,6 +139,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   Loop& loop;
   Handler handler;
   std::shared_ptr<const TlsServer> tls;
+  FailureHandler failed;
   Descriptor socket;
   Timer pause;
   std::string what;  ///< Of an error: what cannot be done.
@@ -142,18 +147,20 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   bool closed = false;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::bind(
-    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
+Result<std::unique_ptr<Listener>, std::string> Listener::bind(Loop& loop, const Endpoint& endpoint,
+                                                              Handler handler,
+                                                              std::shared_ptr<const TlsServer> tls,
+                                                              FailureHandler failed) {
   const std::string what =
       "cannot listen on " + endpoint.address + " port " + std::to_string(endpoint.port) + ": ";
   boost::system::error_code error;
   const asio::ip::address address = asio::ip::make_address(endpoint.address, error);
   if (error) return Unexpected{what + "that is not an IPv4 or IPv6 address"};
-  std::unique_ptr<Listener> listener(
-      new Listener(std::make_shared<State>(loop, std::move(handler), std::move(tls))));
+  std::unique_ptr<Listener> listener(new Listener(
+      std::make_shared<State>(loop, std::move(handler), std::move(tls), std::move(failed))));
   listener->state_->what = what;
-  const int failed = listener->state_->bind({address, endpoint.port}, endpoint.sharing);
-  if (failed != 0) return Unexpected{what + listen_error(failed)};
+  const int status = listener->state_->bind({address, endpoint.port}, endpoint.sharing);
+  if (status != 0) return Unexpected{what + listen_error(status)};
   return listener;
 }
 
@@ -163,9 +170,11 @@ Result<void, std::string> Listener::listen() {
   return {};
 }
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(
-    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
-  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls));
+Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
+                                                              Handler handler,
+                                                              std::shared_ptr<const TlsServer> tls,
+                                                              FailureHandler failed) {
+  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls), std::move(failed));
   if (!bound) return bound;
   auto listening = bound.value()->listen();
   if (!listening) return Unexpected{std::move(listening.error())};

@@ -26,23 +26,26 @@ struct Endpoint {
 };
 
 /// Accepts TCP connections on one address and hands each to a handler, on the loop's thread, with
-/// TCP_NODELAY set. When descriptors run out it pauses for 100 ms, and goes on.
+/// TCP_NODELAY set. When descriptors or memory run out it says so, pauses for 100 ms, and goes on.
 class Listener {
  public:
   using Handler = std::function<void(Stream)>;
+  /// Gets the reason, such as "too many open files"; at most ten times a second. It must not
+  /// destroy the listener.
+  using FailureHandler = std::function<void(const std::string& reason)>;
 
   /// Binds; with `tls` the streams are encrypted. The system refuses connections until listen().
   /// Fails with one sentence that names address and port, for example when the port is taken.
   static Result<std::unique_ptr<Listener>, std::string> bind(
       Loop& loop, const Endpoint& endpoint, Handler handler,
-      std::shared_ptr<const TlsServer> tls = {});
+      std::shared_ptr<const TlsServer> tls = {}, FailureHandler failed = {});
   /// Accepts from now on. Once. Fails as bind() does: another process may have bound the port too,
   /// and have been the first to listen.
   Result<void, std::string> listen();
   /// Both at once.
   static Result<std::unique_ptr<Listener>, std::string> open(
       Loop& loop, const Endpoint& endpoint, Handler handler,
-      std::shared_ptr<const TlsServer> tls = {});
+      std::shared_ptr<const TlsServer> tls = {}, FailureHandler failed = {});
   ~Listener();  ///< Stops accepting.
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

@@ -212,10 +212,15 @@ class NoMoreDescriptors {
   rlimit before_{};
 };
 
-TEST(Listener, PausesWhenDescriptorsRunOutAndGoesOn) {
+TEST(Listener, PausesWhenDescriptorsRunOutSaysSoAndGoesOn) {
   Loop loop;
   TimePoint accepted_at = never;
-  const auto listener = listen(loop, [&](const Stream&) { accepted_at = loop.now(); });
+  std::vector<std::string> failures;
+  const auto opened = Listener::open(
+      loop, {"127.0.0.1", 0}, [&](const Stream&) { accepted_at = loop.now(); }, {},
+      [&](const std::string& reason) { failures.push_back(reason); });
+  ASSERT_TRUE(opened) << opened.error();
+  const auto& listener = *opened;
   std::optional<NoMoreDescriptors> limit;
   const Client client(listener->port());
   ASSERT_TRUE(client.connected());
@@ -230,6 +235,7 @@ TEST(Listener, PausesWhenDescriptorsRunOutAndGoesOn) {
   }));
   EXPECT_GE(accepted_at, start + 90ms);
   EXPECT_LE(turns, 10);  // it paused, and did not spin
+  EXPECT_THAT(failures, testing::ElementsAre("too many open files"));
 }
 
 TEST(Listener, IsDestroyedWhileItPauses) {

@@ -129,8 +129,10 @@ struct Listener::State {
   Handler handler;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::bind(
-    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
+Result<std::unique_ptr<Listener>, std::string> Listener::bind(Loop& loop, const Endpoint& endpoint,
+                                                              Handler handler,
+                                                              std::shared_ptr<const TlsServer> tls,
+                                                              FailureHandler /*failed*/) {
   CRIER_ASSERT(!tls);
   auto state = std::make_shared<State>();
   state->on = loop.backend().state;
@@ -153,9 +155,11 @@ Result<void, std::string> Listener::listen() {
   return {};
 }
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(
-    Loop& loop, const Endpoint& endpoint, Handler handler, std::shared_ptr<const TlsServer> tls) {
-  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls));
+Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
+                                                              Handler handler,
+                                                              std::shared_ptr<const TlsServer> tls,
+                                                              FailureHandler failed) {
+  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls), std::move(failed));
   if (bound) CRIER_ASSERT(bound.value()->listen().has_value());
   return bound;
 }
