@@ -39,10 +39,11 @@ void Metrics::count(std::map<std::string, std::uint64_t, std::less<>>& counts,
 
 Metrics& Metrics::operator+=(const Metrics& other) {
   for (const auto counter :
-       {&Metrics::connections_accepted, &Metrics::connections_refused, &Metrics::publishes,
-        &Metrics::publishes_unrecoverable, &Metrics::deliveries, &Metrics::deflated,
-        &Metrics::replayed, &Metrics::client_events_dropped, &Metrics::history_reads,
-        &Metrics::membership_reads, &Metrics::handshakes_deferred, &Metrics::deaf}) {
+       {&Metrics::connections_accepted, &Metrics::connections_refused, &Metrics::accept_failures,
+        &Metrics::publishes, &Metrics::publishes_unrecoverable, &Metrics::deliveries,
+        &Metrics::deflated, &Metrics::replayed, &Metrics::client_events_dropped,
+        &Metrics::history_reads, &Metrics::membership_reads, &Metrics::handshakes_deferred,
+        &Metrics::deaf}) {
     this->*counter += other.*counter;
   }
   for (const auto counts :
@@ -69,6 +70,8 @@ std::string exposition(const Metrics& m, const Gauges& g) {
       m.connections_accepted);
   one(out, "crier_connections_refused_total", "counter",
       "TCP connections closed at once: too many are open.", m.connections_refused);
+  one(out, "crier_accept_failures_total", "counter",
+      "Times that no connection could be accepted: files or memory ran out.", m.accept_failures);
   one(out, "crier_publishes_total", "counter", "Events accepted for delivery.", m.publishes);
   one(out, "crier_publishes_unrecoverable_total", "counter",
       "Events delivered without a place in the history.", m.publishes_unrecoverable);

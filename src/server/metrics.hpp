@@ -12,6 +12,7 @@ namespace crier::server {
 struct Metrics {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;
+  std::uint64_t accept_failures = 0;
   std::uint64_t publishes = 0;
   std::uint64_t publishes_unrecoverable = 0;
   std::uint64_t deliveries = 0;

@@ -38,6 +38,7 @@ TEST(Metrics, GaugesSayWhatIsUnsettled) {
 
 TEST(Metrics, NamesEachCountOnce) {
   Metrics metrics;
+  metrics.accept_failures = 1;
   metrics.history_reads = 2;
   metrics.membership_reads = 3;
   metrics.handshakes_deferred = 4;
@@ -45,11 +46,14 @@ TEST(Metrics, NamesEachCountOnce) {
   Metrics::count(metrics.verdicts, "gap");
   Metrics::count(metrics.verdicts, "recovered");
   Metrics::count(metrics.verdicts, "gap");
-  const std::string text = exposition(metrics, {});
-  for (const std::string line : {"crier_history_reads_total 2", "crier_membership_reads_total 3",
-                                 "crier_handshakes_deferred_total 4", "crier_deaf_total 5",
-                                 "crier_verdicts_total{verdict=\"gap\"} 2",
-                                 "crier_verdicts_total{verdict=\"recovered\"} 1"}) {
+  Metrics sum;
+  sum += metrics;
+  const std::string text = exposition(sum, {});
+  for (const std::string line :
+       {"crier_accept_failures_total 1", "crier_history_reads_total 2",
+        "crier_membership_reads_total 3", "crier_handshakes_deferred_total 4", "crier_deaf_total 5",
+        "crier_verdicts_total{verdict=\"gap\"} 2",
+        "crier_verdicts_total{verdict=\"recovered\"} 1"}) {
     const auto first = text.find("\n" + line + "\n");
     EXPECT_NE(first, std::string::npos) << line;
     EXPECT_EQ(text.find("\n" + line, first + 1), std::string::npos) << line;

@@ -80,7 +80,8 @@ Result<void, std::string> Worker::open_port() {
 
 Result<void, std::string> Worker::bind(const net::Endpoint& endpoint) {
   auto listener = net::Listener::bind(
-      loop_, endpoint, [this](net::Stream stream) { accept(std::move(stream)); }, options_.tls);
+      loop_, endpoint, [this](net::Stream stream) { accept(std::move(stream)); }, options_.tls,
+      [this](const std::string& reason) { accept_failed(reason); });
   if (!listener) return Unexpected{listener.error()};
   listener_ = std::move(listener).value();
   port_ = listener_->port();
@@ -111,6 +112,18 @@ void Worker::accept(net::Stream stream) {
   const Key key = connections_.reserve();
   connections_.emplace(key, std::make_unique<Connection>(*this, key, std::move(stream)));
   ++totals_->connections;
+}
+
+void Worker::accept_failed(const std::string& reason) {
+  update_now();
+  ++metrics_.accept_failures;
+  ++unsaid_accept_failures_;
+  if (accept_failure_said_ && now_ < *accept_failure_said_ + std::chrono::seconds(1)) return;
+  accept_failure_said_ = now_;
+  log(LogLevel::warning, "connections wait: none can be accepted",
+      {{"reason", reason},
+       {"times", std::to_string(std::exchange(unsaid_accept_failures_, 0))},
+       {"connections", std::to_string(totals_->connections)}});
 }
 
 void Worker::receive(Connection::Parcel& parcel) {

@@ -127,6 +127,8 @@ class Worker {
 
  private:
   void accept(net::Stream stream);
+  /// Counts, and writes a line a second at most.
+  void accept_failed(const std::string& reason);
   void turn_end();
   void tick();
   void arm();
@@ -157,6 +159,8 @@ class Worker {
   std::size_t flushed_ = 0;  ///< Of dirty_, how many have been seen to.
   std::vector<char> scratch_;
   Metrics metrics_;
+  std::optional<TimePoint> accept_failure_said_;
+  std::uint64_t unsaid_accept_failures_ = 0;
 };
 
 }  // namespace crier::server
