@@ -1,8 +1,11 @@
 #include "daemon/serve/serve.hpp"
 
 #include "daemon/serve/logging.hpp"
+#include "daemon/serve/open_files.hpp"
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -69,8 +72,23 @@ void prepare_dev(Settings& settings, const LogSink& log) {
   log(LogLevel::warning, "no JWT secret is set: made one for this run (--dev)", {});
 }
 
+/// Lets the process have as many connections as it may; while it has one thread.
+OpenFiles prepare_open_files(std::uint32_t connections_max, const LogSink& log) {
+  const OpenFiles files = raise_open_files();
+  const std::uint64_t wanted = files_for(connections_max);
+  grow_descriptor_table(std::min(wanted, files.limit));
+  if (files.limit < wanted) {
+    log(LogLevel::warning, "fewer files may be open than connections_max needs",
+        {{"files", std::to_string(files.limit)},
+         {"needed", std::to_string(wanted)},
+         {"connections_max", std::to_string(connections_max)}});
+  }
+  return files;
+}
+
 int run(Settings& settings, const LogSink& log,
         const std::function<DemoSources(const Settings&)>& demo_sources) {
+  const OpenFiles files = prepare_open_files(settings.gateway.connections_max, log);
   Gateway gateway(settings.gateway, log);
   if (settings.dev) add_demo(gateway, demo_sources(settings));
   const auto listening = gateway.listen();
@@ -81,7 +99,9 @@ int run(Settings& settings, const LogSink& log,
       {{"address", settings.gateway.address},
        {"port", std::to_string(gateway.port())},
        {"tls", tls ? "yes" : "no"},
-       {"history", settings.gateway.redis_url.empty() ? "memory" : "redis"}});
+       {"history", settings.gateway.redis_url.empty() ? "memory" : "redis"},
+       {"files", std::to_string(files.limit)},
+       {"files_before", std::to_string(files.before)}});
   if (settings.dev) {
     std::printf("Demo page: %s://127.0.0.1:%u/\n", tls ? "https" : "http",
                 static_cast<unsigned>(gateway.port()));
