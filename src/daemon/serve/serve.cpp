@@ -114,6 +114,8 @@ int run(Settings& settings, const LogSink& log,
 }  // namespace
 
 int serve(Settings settings, const std::function<DemoSources(const Settings&)>& demo_sources) {
+  // A reader of the log that goes away must not end the gateway: lines are lost then, clients are not.
+  std::signal(SIGPIPE, SIG_IGN);
   const LogSink log = stderr_log(settings.log_level);
   if (settings.dev) prepare_dev(settings, log);
   if (settings.gateway.jwt_secret.empty()) {
