@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { once } from "node:events";
-import { describe, test } from "node:test";
-import { Client } from "./support/client.mjs";
+import { afterEach, describe, test } from "node:test";
+import { Client, closeClients } from "./support/client.mjs";
 import { crierOnly, startServer } from "./support/server.mjs";
+import { until } from "./support/until.mjs";
 
 /** Makes the daemon write a line, at level debug. */
 async function provoke(server) {
@@ -15,6 +16,22 @@ async function provoke(server) {
 }
 
 describe("the daemon goes on", { skip: crierOnly }, () => {
+  afterEach(closeClients);
+
+  test("after a SIGHUP with nothing to read again", async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const client = await new Client(server, { user: "ada" }).connected();
+    for (let i = 1; i <= 2; i += 1) {
+      server.signal("SIGHUP");
+      const lines = () => server.log.match(/level=info msg="SIGHUP: nothing to read again"/g) ?? [];
+      await until(() => lines().length === i, { what: () => server.log });
+    }
+    await server.publish("alpha", "after-sighup");
+    await client.received("after-sighup");
+    assert.equal(client.connections, 1);
+  });
+
   test("when the reader of its log goes away", async (t) => {
     const server = await startServer({ env: { CRIER_LOG_LEVEL: "debug" } });
     t.after(() => server.stop());

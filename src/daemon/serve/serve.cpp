@@ -35,19 +35,25 @@ std::string random_secret() {
 }
 
 /// One thread takes the signals that mean something, all others block them: SIGTERM and SIGINT
-/// stop, and with TLS SIGHUP has the certificate read again.
+/// stop, and SIGHUP has read again what can be.
 class SignalThread {
  public:
-  SignalThread(Gateway& gateway, bool tls) {
+  SignalThread(Gateway& gateway, bool tls, const LogSink& log) {
     sigemptyset(&signals_);
     sigaddset(&signals_, SIGTERM);
     sigaddset(&signals_, SIGINT);
-    if (tls) sigaddset(&signals_, SIGHUP);
+    sigaddset(&signals_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-    thread_ = std::thread([this, &gateway] {
+    thread_ = std::thread([this, &gateway, tls, &log] {
       int signal = 0;
       while (sigwait(&signals_, &signal) == 0 && !done_) {
-        signal == SIGHUP ? gateway.reload_certificate() : gateway.stop();
+        if (signal != SIGHUP) {
+          gateway.stop();
+        } else if (tls) {
+          gateway.reload_certificate();
+        } else {
+          log(LogLevel::info, "SIGHUP: nothing to read again", {});
+        }
       }
     });
   }
@@ -94,7 +100,7 @@ int run(Settings& settings, const LogSink& log,
   const auto listening = gateway.listen();
   if (!listening) return fail(listening.error().message);
   const bool tls = !settings.gateway.tls_certificate_file.empty();
-  const SignalThread signals(gateway, tls);
+  const SignalThread signals(gateway, tls, log);
   log(LogLevel::info, "serving",
       {{"address", settings.gateway.address},
        {"port", std::to_string(gateway.port())},
@@ -114,7 +120,8 @@ int run(Settings& settings, const LogSink& log,
 }  // namespace
 
 int serve(Settings settings, const std::function<DemoSources(const Settings&)>& demo_sources) {
-  // A reader of the log that goes away must not end the gateway: lines are lost then, clients are not.
+  // A reader of the log that goes away must not end the gateway: lines are lost then, clients are
+  // not.
   std::signal(SIGPIPE, SIG_IGN);
   const LogSink log = stderr_log(settings.log_level);
   if (settings.dev) prepare_dev(settings, log);
