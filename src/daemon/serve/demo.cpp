@@ -13,15 +13,36 @@ constexpr std::string_view events_json =
     R"("request:deleted","comment:added","comment:deleted","attachment:uploaded",)"
     R"("attachment:deleted","notification:created","chain:step_advanced"])";
 
-/// Whether the request was made to a loopback name: a page elsewhere whose name was pointed at
-/// 127.0.0.1 must not get tokens.
-bool is_local(const HttpRequest& request) {
+std::string_view header(const HttpRequest& request, std::string_view wanted) {
   for (const auto& [name, value] : request.headers) {
-    if (name != "host") continue;
-    const auto host = std::string_view(value).substr(0, value.rfind(':'));
-    return host == "127.0.0.1" || host == "localhost";
+    if (name == wanted) return value;
   }
-  return false;
+  return {};
+}
+
+/// Whether the request was made to a loopback name: a page elsewhere whose name was pointed at
+/// 127.0.0.1 must get nothing.
+bool is_local(std::string_view host) {
+  const auto name = host.substr(0, host.rfind(':'));
+  return name == "127.0.0.1" || name == "localhost";
+}
+
+/// Whether no other page makes this request: neither one of another origin, which a browser names,
+/// nor one whose request a browser calls by another name than same-origin.
+bool is_own(const HttpRequest& request, std::string_view host) {
+  const auto origin = header(request, "origin");
+  const bool same =
+      origin == "http://" + std::string(host) || origin == "https://" + std::string(host);
+  if (!origin.empty() && !same) return false;
+  const auto site = header(request, "sec-fetch-site");
+  if (site.empty() || site == "same-origin" || site == "none") return true;
+  // A link to the demo: the page that has it sees nothing of what comes.
+  return request.method == "GET" && header(request, "sec-fetch-mode") == "navigate" &&
+         header(request, "sec-fetch-dest") == "document";
+}
+
+bool is_json(std::string_view content_type) {
+  return content_type.substr(0, content_type.find_first_of("; \t")) == "application/json";
 }
 
 HttpResponse with_policy(HttpResponse response) {
@@ -80,19 +101,30 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
+/// Every route of the demo goes through here.
+void add_route(Gateway& gateway, std::string_view method, std::string_view path,
+               HttpHandler handler) {
+  gateway.handle(
+      method, path,
+      [handler = std::move(handler)](const HttpRequest& request, const HttpReply& reply) {
+        auto refusal = demo_refusal(request);
+        refusal ? reply(*std::move(refusal)) : handler(request, reply);
+      });
+}
+
 void add_asset(Gateway& gateway, std::string_view path, std::string_view name,
                std::string_view type) {
-  gateway.handle("GET", path,
-                 [name = std::string(name), type = std::string(type)](const HttpRequest&,
-                                                                      const HttpReply& reply) {
-                   const auto asset = demo_asset(name);
-                   if (!asset) {
-                     reply(problem(404, "not_built",
-                                   "Build with demo/node_modules in place to serve this file."));
-                     return;
-                   }
-                   reply(with_policy({200, type, std::string(*asset), {}}));
-                 });
+  add_route(gateway, "GET", path,
+            [name = std::string(name), type = std::string(type)](const HttpRequest&,
+                                                                 const HttpReply& reply) {
+              const auto asset = demo_asset(name);
+              if (!asset) {
+                reply(problem(404, "not_built",
+                              "Build with demo/node_modules in place to serve this file."));
+                return;
+              }
+              reply(with_policy({200, type, std::string(*asset), {}}));
+            });
 }
 
 void give_state(const DemoSources& sources, const HttpReply& reply) {
@@ -108,11 +140,7 @@ void give_state(const DemoSources& sources, const HttpReply& reply) {
 }
 
 void give_token(const DemoSources& sources, const HttpRequest& request, const HttpReply& reply) {
-  if (!is_local(request)) {
-    reply(problem(403, "not_local", "The demo answers to 127.0.0.1 and localhost only."));
-    return;
-  }
-  boost::json::error_code error;
+  boost::system::error_code error;
   const auto body = boost::json::parse(request.body, error);
   const auto* object = error ? nullptr : body.if_object();
   const auto* user = object == nullptr ? nullptr : object->if_contains("userId");
@@ -125,10 +153,6 @@ void give_token(const DemoSources& sources, const HttpRequest& request, const Ht
 }
 
 void publish(Gateway& gateway, const HttpRequest& request, const HttpReply& reply) {
-  if (!is_local(request)) {
-    reply(problem(403, "not_local", "The demo answers to 127.0.0.1 and localhost only."));
-    return;
-  }
   constexpr std::string_view before = "/dev/programs/";
   constexpr std::string_view after = "/events";
   const std::string_view path = request.path;
@@ -149,24 +173,36 @@ void publish(Gateway& gateway, const HttpRequest& request, const HttpReply& repl
 
 }  // namespace
 
+std::optional<HttpResponse> demo_refusal(const HttpRequest& request) {
+  const auto host = header(request, "host");
+  if (!is_local(host)) {
+    return problem(403, "not_local", "The demo answers to 127.0.0.1 and localhost only.");
+  }
+  if (!is_own(request, host)) {
+    return problem(403, "foreign_page", "The demo answers its own page only.");
+  }
+  if (request.method == "POST" && !is_json(header(request, "content-type"))) {
+    return problem(415, "unsupported_media_type", "The Content-Type must be application/json.");
+  }
+  return std::nullopt;
+}
+
 void add_demo(Gateway& gateway, DemoSources sources) {
   add_asset(gateway, "/", "index.html", "text/html; charset=utf-8");
   add_asset(gateway, "/demo.js", "demo.js", "text/javascript; charset=utf-8");
   add_asset(gateway, "/demo.css", "demo.css", "text/css; charset=utf-8");
   add_asset(gateway, "/socket.io/socket.io.min.js", "socket.io.min.js",
             "text/javascript; charset=utf-8");
-  gateway.handle("GET", "/dev/state", [sources](const HttpRequest&, const HttpReply& reply) {
-    give_state(sources, reply);
-  });
-  gateway.handle(
-      "POST", "/dev/token",
-      [sources = std::move(sources)](const HttpRequest& request, const HttpReply& reply) {
-        give_token(sources, request, reply);
-      });
-  gateway.handle("POST", "/dev/programs/*",
-                 [&gateway](const HttpRequest& request, const HttpReply& reply) {
-                   publish(gateway, request, reply);
-                 });
+  add_route(gateway, "GET", "/dev/state",
+            [sources](const HttpRequest&, const HttpReply& reply) { give_state(sources, reply); });
+  add_route(gateway, "POST", "/dev/token",
+            [sources = std::move(sources)](const HttpRequest& request, const HttpReply& reply) {
+              give_token(sources, request, reply);
+            });
+  add_route(gateway, "POST", "/dev/programs/*",
+            [&gateway](const HttpRequest& request, const HttpReply& reply) {
+              publish(gateway, request, reply);
+            });
 }
 
 }  // namespace crier::daemon

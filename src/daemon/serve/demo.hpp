@@ -21,6 +21,10 @@ struct DemoSources {
 /// asks, so the gateway must listen on a loopback address.
 void add_demo(Gateway& gateway, DemoSources sources);
 
+/// Why a route of the demo must not answer this request: it was made to another name than a
+/// loopback one, by another page, or as a form that any page may send. Nothing: it may.
+std::optional<HttpResponse> demo_refusal(const HttpRequest& request);
+
 /// A file of the page that was embedded at build time; nothing if it was not there.
 std::optional<std::string_view> demo_asset(std::string_view name);
 
