@@ -47,7 +47,7 @@ for (const kind of ["memory", "redis"]) {
     let server;
     before(async () => {
       redis = kind === "redis" ? await Redis.start() : undefined;
-      server = await startServer({ redisUrl: redis?.url });
+      server = await startServer({ workers: 2, redisUrl: redis?.url });
     });
     after(async () => {
       await server?.stop();
@@ -247,12 +247,12 @@ for (const kind of ["memory", "redis"]) {
       });
 
       test("history outlives the server", async () => {
-        const first = await startServer({ redisUrl: redis.url });
+        const first = await startServer({ workers: 2, redisUrl: redis.url });
         const start = await first.publish("alpha", "kept-1");
         await until(() => Date.now() > Date.parse(start.timestamp) + 1);
         await first.publish("alpha", "kept-2");
         await first.stop("SIGKILL");
-        const second = await startServer({ redisUrl: redis.url, store: first.store });
+        const second = await startServer({ workers: 2, redisUrl: redis.url, store: first.store });
         try {
           const ada = await connect(second, { user: "ada", lastEventTimestamp: Date.parse(start.timestamp) });
           await ada.received("kept-2");

@@ -7,7 +7,7 @@ import { crier, crierOnly, publication, startServer, target } from "./support/se
 
 let server;
 before(async () => {
-  server = await startServer();
+  server = await startServer({ workers: 2 });
 });
 after(() => server?.stop());
 afterEach(closeClients);

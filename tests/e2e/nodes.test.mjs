@@ -20,7 +20,7 @@ describe("two nodes", { skip: crierOnly }, () => {
   let fronts = [];
 
   const startNode = async (i) => {
-    nodes[i] = await startServer({ port: nodes[i]?.port, store, redisUrl: redis.url });
+    nodes[i] = await startServer({ workers: 2, port: nodes[i]?.port, store, redisUrl: redis.url });
   };
   before(async () => {
     redis = await Redis.start({ keeps: true });

@@ -53,7 +53,7 @@ async function resetting(port, every) {
 
 describe("Chromium over polling", { skip: crierOnly || (missing && "chromium is not installed"), timeout: 240_000 }, () => {
   test("connections reset before the first byte of an answer: nothing lost, nothing doubled", async (t) => {
-    const server = await startServer({ env: { CLIENT_URL: origin } });
+    const server = await startServer({ workers: 2, env: { CLIENT_URL: origin } });
     t.after(() => server.stop());
     const proxy = await resetting(server.port, 4);
     t.after(() => proxy.close());

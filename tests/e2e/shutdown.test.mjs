@@ -19,7 +19,7 @@ describe("SIGTERM", { skip: crierOnly }, () => {
     test(`with ${COUNT} clients, history in ${kind}`, async (t) => {
       const redis = kind === "redis" ? await Redis.start() : undefined;
       t.after(() => redis?.kill());
-      const server = await startServer({ redisUrl: redis?.url });
+      const server = await startServer({ workers: 2, redisUrl: redis?.url });
       t.after(() => server.stop());
 
       const received = Array.from({ length: COUNT }, () => []);
@@ -67,7 +67,7 @@ describe("SIGTERM", { skip: crierOnly }, () => {
   test("a client without a goodbye comes back to a server that is restarted, and misses nothing", async (t) => {
     const redis = await Redis.start();
     t.after(() => redis.kill());
-    const first = await startServer({ redisUrl: redis.url });
+    const first = await startServer({ workers: 2, redisUrl: redis.url });
     t.after(() => first.stop());
     const clients = Object.keys(TRANSPORTS).map((via) => ({ via }));
     for (const entry of clients) {
@@ -81,11 +81,11 @@ describe("SIGTERM", { skip: crierOnly }, () => {
     await Promise.all(clients.map(({ client }) => client.received("r1")));
     first.signal("SIGTERM");
     assert.equal((await first.ended()).code, 0);
-    const other = await startServer({ redisUrl: redis.url });
+    const other = await startServer({ workers: 2, redisUrl: redis.url });
     await other.publish("alpha", "r2");
     await other.publish("alpha", "r3");
     await other.stop("SIGTERM");
-    const second = await startServer({ redisUrl: redis.url, port: first.port });
+    const second = await startServer({ workers: 2, redisUrl: redis.url, port: first.port });
     t.after(() => second.stop());
     await Promise.all(clients.map(({ client }) => client.connected(2)));
     await second.publish("alpha", "r4");
@@ -96,7 +96,7 @@ describe("SIGTERM", { skip: crierOnly }, () => {
   });
 
   test("SIGINT ends it too, and a second signal does no harm", async (t) => {
-    const server = await startServer();
+    const server = await startServer({ workers: 2 });
     t.after(() => server.stop());
     await connect(server, { user: "ada", reconnection: false });
     server.signal("SIGINT");
@@ -107,7 +107,7 @@ describe("SIGTERM", { skip: crierOnly }, () => {
 
   test("half-open and idle connections do not hold it up", async (t) => {
     const { connect: plain } = await import("node:net");
-    const server = await startServer();
+    const server = await startServer({ workers: 2 });
     t.after(() => server.stop());
     const idle = plain(server.port, "127.0.0.1");
     const partial = plain(server.port, "127.0.0.1");
@@ -121,7 +121,7 @@ describe("SIGTERM", { skip: crierOnly }, () => {
   });
 
   test("sessions over polling whose client has gone do not hold it up", async (t) => {
-    const server = await startServer();
+    const server = await startServer({ workers: 2 });
     t.after(() => server.stop());
     for (let i = 0; i < 20; i += 1) {
       assert.equal((await server.get("/socket.io/?EIO=4&transport=polling")).status, 200);
@@ -133,7 +133,7 @@ describe("SIGTERM", { skip: crierOnly }, () => {
   });
 
   test("publishes answered while it ends are 503 shutting_down or not accepted at all", async (t) => {
-    const server = await startServer();
+    const server = await startServer({ workers: 2 });
     t.after(() => server.stop());
     await connectMany(server.port, 20, () => ({ token: tokenFor("ada") }));
     server.signal("SIGTERM");

@@ -144,7 +144,7 @@ const Setting all_settings[] = {
      }},
     {"http", "shutdown_timeout", "", "\"10s\"", "For open connections to end at shutdown.",
      [](Settings& s, const std::string& t) { return set_duration(s.gateway.shutdown_timeout, t); }},
-    {"server", "workers", "", "0", "Threads that serve clients, 64 at most; 0: one a core.",
+    {"server", "workers", "", "1", "Threads that serve clients, 64 at most; 0: one a core.",
      [](Settings& s, const std::string& t) {
        return set_number<std::uint32_t>(s.gateway.workers, t, 0, 64);
      }},

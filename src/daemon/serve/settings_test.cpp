@@ -47,6 +47,7 @@ TEST_F(SettingsTest, DefaultsAreTheLibrarys) {
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->gateway.port, 3000);
   EXPECT_EQ(settings->gateway.address, "0.0.0.0");
+  EXPECT_EQ(settings->gateway.workers, 1U);
   EXPECT_EQ(settings->gateway.ping_timeout, std::chrono::seconds(60));
   EXPECT_EQ(settings->log_level, "info");
 }

@@ -103,7 +103,7 @@ export function writePeople(store, people, kind = target) {
 }
 
 /**
- * A running server. `options`: people, redisUrl, dev, env, tls ({certificate, key, ca}: files), store (an existing store's path; nothing is
+ * A running server. `options`: people, redisUrl, dev, workers (the daemon's default: one), env, tls ({certificate, key, ca}: files), store (an existing store's path; nothing is
  * written to it), port, core (to pin it to), waitReady (default true), kind ("crier" or "reference"),
  * command (what to run instead of either, with its arguments).
  */
@@ -122,6 +122,7 @@ export async function startServer(options = {}) {
     CRIER_API_KEY: API_KEY,
     CRIER_STORE: store,
     ...(options.redisUrl ? { REDIS_URL: options.redisUrl } : {}),
+    ...(options.workers ? { CRIER_SERVER_WORKERS: String(options.workers) } : {}),
     ...(options.tls ? { CRIER_TLS_CERTIFICATE_FILE: options.tls.certificate, CRIER_TLS_KEY_FILE: options.tls.key } : {}),
     ...options.env,
   };
