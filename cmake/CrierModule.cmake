@@ -7,6 +7,8 @@ target_compile_options(crier_options INTERFACE -Wall -Wextra $<$<BOOL:${CRIER_WE
 target_compile_options(crier_options INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-restrict>)
 target_include_directories(crier_options INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+# For those who add this folder to a project that sets no standard, or an older one.
+target_compile_features(crier_options INTERFACE cxx_std_20)
 target_link_libraries(crier_options INTERFACE Threads::Threads)
 if(CRIER_SANITIZE)
   target_compile_options(crier_options INTERFACE -fsanitize=${CRIER_SANITIZE} -fno-sanitize-recover=all
