@@ -21,6 +21,13 @@ namespace crier {
 
 namespace {
 
+/// Whether `Authorization: Bearer KEY` can be: a header holds no control character, and loses
+/// blanks at its end.
+bool fits_a_header(std::string_view key) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  return std::ranges::none_of(key, is_control) && !key.starts_with(' ') && !key.ends_with(' ');
+}
+
 /// What is wrong with the options, as a sentence that begins with the option's name.
 std::optional<std::string> problem_with(const GatewayOptions& options) {
   using std::chrono::microseconds;
@@ -30,6 +37,10 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
   for (const auto& name : options.jwt_algorithms) {
     if (!server::algorithm(name))
       return "jwt_algorithms may hold HS256, HS384 and HS512, not " + name + ".";
+  }
+  if (!fits_a_header(options.api_key)) {
+    return "api_key must have no blank at its ends and no control character such as a newline: no "
+           "header could carry it.";
   }
   if (!options.path.starts_with('/') || !options.path.ends_with('/')) {
     return "path must begin and end with a slash.";

@@ -92,6 +92,15 @@ OpenFiles prepare_open_files(std::uint32_t connections_max, const LogSink& log) 
   return files;
 }
 
+/// Secrets come from files, and files end in a newline.
+void warn_of_newline(const std::string& secret, const LogSink& log) {
+  if (!secret.ends_with('\n') && !secret.ends_with('\r')) return;
+  log(LogLevel::warning,
+      "the JWT secret (JWT_ACCESS_SECRET, or [auth] secret) ends in a newline: tokens of an issuer "
+      "whose secret does not are refused",
+      {});
+}
+
 int run(Settings& settings, const LogSink& log,
         const std::function<DemoSources(const Settings&)>& demo_sources) {
   const OpenFiles files = prepare_open_files(settings.gateway.connections_max, log);
@@ -130,6 +139,7 @@ int serve(Settings settings, const std::function<DemoSources(const Settings&)>& 
         "no JWT secret: set JWT_ACCESS_SECRET, or [auth] secret in the configuration "
         "(or use --dev to try things out).");
   }
+  warn_of_newline(settings.gateway.jwt_secret, log);
   try {
     return run(settings, log, demo_sources);
   } catch (const std::exception& error) {
