@@ -59,7 +59,7 @@ export type Verdict = "recovered" | "gap" | "reset" | "joined" | "left";
 
 /** Sent once to each connection, after what it missed and before the first live event. */
 export interface Catchup {
-  /** Every program is `recovered`. */
+  /** Every program is `recovered`, and the client gave a pid: as `socket.recovered`. */
   recovered: boolean;
   /** How many events were sent again. */
   replayed: number;

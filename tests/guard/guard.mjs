@@ -9,6 +9,7 @@ import { check_commands } from "./commands.mjs";
 import { functions } from "./functions.mjs";
 import { check_headers } from "./headers.mjs";
 import { check_includes, optional_headers } from "./includes.mjs";
+import { check_statements } from "./statements.mjs";
 import { Tree } from "./tree.mjs";
 
 const file_lines_max = 600;
@@ -29,6 +30,7 @@ export async function guard({ root, cache_folder, compile = true }) {
   check_built(tree, report);
   check_words(tree, report);
   check_commands(tree, report);
+  check_statements(tree, report);
   if (compile) await check_headers(tree, report, { cache_folder });
   return breaches.sort((a, b) => a.path.localeCompare(b.path) || a.line - b.line);
 }

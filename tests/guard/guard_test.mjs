@@ -195,6 +195,25 @@ const bad = [
     "bench/x.mjs:1: starts perf, whose package tests/guard/commands.mjs does not know",
   ],
   [
+    "a statement without a test",
+    header("docs/recovery.md", "# R\n\n## What holds\n\nEach is a test.\n\n**Order.** Always.\n\n## Else\n"),
+    "docs/recovery.md:7: names no test that holds this",
+  ],
+  [
+    "a statement by a test that does not exist",
+    header("docs/recovery.md", "## What holds\n\nEach is a test.\n\n**Order.** `Parser.KeepsOrder`\n"),
+    "docs/recovery.md:5: there is no test Parser.KeepsOrder",
+  ],
+  [
+    "a statement by an end-to-end test that does not exist",
+    {
+      "docs/recovery.md": '## What holds\n\nEach is a test.\n\n**Order.** `x.test.mjs` "in\norder", "always"; `P.One`\n',
+      "tests/e2e/x.test.mjs": 'test("in order", () => {});\n',
+      "src/http/parser_test.cpp": "TEST_F(P, One) {}\n",
+    },
+    'docs/recovery.md:5: tests/e2e/x.test.mjs has no test "always"',
+  ],
+  [
     "a download address",
     header("demo/package-lock.json", `"${"resol" + "ved"}": "https://registry"\n`),
     "demo/package-lock.json:1: records a download address",
