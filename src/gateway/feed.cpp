@@ -130,7 +130,8 @@ bool Feed::is_answerable(const Waiting& waiting) const {
 }
 
 ReadReply Feed::answer(const Waiting& waiting) const {
-  ReadReply reply{epoch_, floor_, {}, std::max(clock_, seen_)};
+  ReadReply reply{
+      epoch_, floor_, {}, std::max(clock_, seen_), last_ == 0 ? 0 : std::max(last_, seen_)};
   reply.programs.reserve(waiting.what.reads.size());
   for (const auto& read : waiting.what.reads) {
     const Program& program = programs_.find(read.program)->second;
@@ -271,7 +272,7 @@ void Feed::renew(const history::Epoch& epoch) {
   std::erase(retired_, epoch);
   retired_.push_back(std::exchange(epoch_, epoch));
   if (retired_.size() > retired_max) retired_.pop_front();
-  floor_ = clock_ = 0;
+  floor_ = clock_ = last_ = 0;
   seen_ = delivered_ = 0;
   stale_ = true;
   stopped_ = skipped_ = false;
@@ -368,6 +369,7 @@ void Feed::store_read(Result<ReadReply, StoreError> answer, TimePoint now) {
   }
   floor_ = std::max(floor_, answer->floor);
   clock_ = std::max(clock_, answer->clock);
+  last_ = std::max(last_, answer->last);
   const bool absent_are_known = floor_ <= seen_;
   tops_.clear();
   for (Kept& kept : answer->programs) {

@@ -213,7 +213,8 @@ class Feed {
   history::Epoch epoch_;                  ///< Empty: none known.
   std::deque<history::Epoch> retired_;    ///< Late events of these are nothing new.
   history::Gid floor_ = 0;
-  history::Gid clock_ = 0;      ///< The store's, the latest that was read.
+  history::Gid clock_ = 0;      ///< The store's, the latest that was read,
+  history::Gid last_ = 0;       ///< and its greatest number then.
   history::Gid seen_ = 0;       ///< The greatest number known here,
   history::Gid delivered_ = 0;  ///< and the greatest that was delivered.
   bool stopped_ = false;

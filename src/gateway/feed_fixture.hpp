@@ -89,8 +89,8 @@ class FeedTest : public testing::Test {
   }
   static Kept top(std::string program, Gid gid) { return {std::move(program), gid, {}}; }
   void read(std::vector<Kept> programs, const std::string& epoch = "e1", Gid floor = 0,
-            Gid clock = 0) {
-    feed.store_read(ReadReply{epoch, floor, std::move(programs), clock}, now);
+            Gid clock = 0, Gid last = 0) {
+    feed.store_read(ReadReply{epoch, floor, std::move(programs), clock, last}, now);
   }
   void ask(std::uint64_t question, std::vector<std::pair<std::string, Gid>> reads,
            const std::string& epoch = "", Gid cursor = 0) {

@@ -206,6 +206,25 @@ TEST_F(FeedTest, AnswersWithTheLatestClockAndNoNumberAheadOfIt) {
   EXPECT_EQ(clock(), 45U) << "but another epoch begins with its own";
 }
 
+TEST_F(FeedTest, AnswersWithTheGreatestNumberIfTheStoreTold) {
+  const auto last = [this] {
+    ask(7, {{"p", after_everything}});
+    const FeedCommand command = feed.next_command();
+    return std::get<Answered>(command).reply->last;
+  };
+  live({{"p", 8}});
+  EXPECT_EQ(last(), 0U) << "it is not known";
+  ask(1, {{"q", after_everything}});
+  feed.subscribed("q");
+  commands();
+  read({top("q", 5)}, "e1", 0, 50, 30);
+  commands();
+  EXPECT_EQ(last(), 30U);
+  hear("p", 40, 8);
+  commands();
+  EXPECT_EQ(last(), 40U);
+}
+
 TEST_F(FeedTest, OfNoProgramsIsAnsweredAtOnce) {
   ask(1, {});
   EXPECT_THAT(commands(), ElementsAre("answer 1"));

@@ -337,7 +337,7 @@ void MemoryStore::read(std::vector<ReadRequest> requests,
   State& state = *state_;
   state.expire(state.ago(state.retention.ttl));
   state.forget();
-  ReadReply reply{state.epoch, state.floor, {}, std::max(state.ago({}), state.last)};
+  ReadReply reply{state.epoch, state.floor, {}, std::max(state.ago({}), state.last), state.last};
   for (ReadRequest& request : requests) reply.programs.push_back(state.read(std::move(request)));
   state.add_news(
       [done = std::move(done), reply = std::move(reply)]() mutable { done(std::move(reply)); });

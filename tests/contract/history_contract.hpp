@@ -228,7 +228,9 @@ TYPED_TEST_P(HistoryContract, ReadsAClockThatNoNumberIsAheadOf) {
   Gid last = 0;
   for (int i = 0; i < 50; ++i) {
     last = this->append("p").position.gid;
-    EXPECT_GE(this->read({}).clock, last);
+    const ReadReply reply = this->read({});
+    EXPECT_GE(reply.clock, last);
+    EXPECT_EQ(reply.last, last);
   }
   EXPECT_GE(last, before);
 }

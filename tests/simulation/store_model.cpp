@@ -94,7 +94,7 @@ history::ReadReply StoreModel::read(const Caller& caller,
                                     const std::vector<history::ReadRequest>& requests) {
   check_epoch(caller);
   history::ReadReply reply{
-      data_.epoch, data_.floor, {}, std::max(static_cast<Gid>(clock()), data_.last)};
+      data_.epoch, data_.floor, {}, std::max(static_cast<Gid>(clock()), data_.last), data_.last};
   for (const auto& request : requests) {
     history::Kept kept{request.program, 0, {}};
     const auto found = data_.programs.find(request.program);

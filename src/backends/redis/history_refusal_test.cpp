@@ -88,7 +88,8 @@ class RedisHistoryRefusal : public testing::Test {
     store->read({{"p", 0, 0}},
                 [this](Result<ReadReply, StoreError> reply) { reads.push_back(reply); });
   }
-  /// The result of an append in the newest batch received, as the script gives it.
+  /// The result of an append in the newest batch received, as the script gives
+  /// it.
   std::string result(const std::string& numbers) {
     const std::string& received = peer().received;
     const std::string key = "socket:events:batch:";
@@ -145,7 +146,8 @@ TEST_F(RedisHistoryRefusal, FindsARefusalInsideTheErrorOfAScript) {
   begin_append();
   wait_calls(1);
   answer(
-      "-ERR Error running script (call to f_1): @user_script:37: @user_script: 37: -OOM command "
+      "-ERR Error running script (call to f_1): @user_script:37: "
+      "@user_script: 37: -OOM command "
       "not allowed when used memory > 'maxmemory'.\r\n");
   wait([&] { return outcomes.size() == 1; });
   EXPECT_EQ(outcomes[0].error(), StoreError::unavailable);
@@ -429,8 +431,8 @@ TEST_F(RedisHistoryRefusal, TellsTheScriptTheGreatestNumberItKnows) {
   begin_read();
   wait_calls(2);
   EXPECT_NE(peer().received.find("\r\n1700000000123456\r\n"), std::string::npos);
-  answer("*4\r\n" + bulk("epoch--1") + bulk("0") + bulk("0") + "*2\r\n" + bulk("1700000000222222") +
-         "*0\r\n");
+  answer("*5\r\n" + bulk("epoch--1") + bulk("0") + bulk("0") + bulk("0") + "*2\r\n" +
+         bulk("1700000000222222") + "*0\r\n");
   wait([&] { return reads.size() == 1; });
   begin_append();
   wait_calls(3);

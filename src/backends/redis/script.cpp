@@ -176,7 +176,7 @@ return result
 
 // ARGV: 7 no fields, then for each further key: program, after, newest_max.
 constexpr std::string_view read_only = R"lua(
-local reply = {epoch, text(floor), text(math.max(clock, last))}
+local reply = {epoch, text(floor), text(math.max(clock, last)), text(last)}
 for i = 2, #KEYS do
   local at = 3 * i + 2
   local after, newest_max = tonumber(ARGV[at + 1]), ARGV[at + 2]
@@ -192,7 +192,7 @@ for i = 2, #KEYS do
     end
     if members.err then members = {} end -- a key of another type is this program's gap only
   end
-  reply[i + 2] = {top, members}
+  reply[i + 3] = {top, members}
 end
 return reply
 )lua";
@@ -385,15 +385,16 @@ std::optional<std::vector<AppendResult>> append_results(const redisReply& reply,
 
 std::optional<history::ReadReply> read_result(const redisReply& reply,
                                               const std::vector<history::ReadRequest>& requests) {
-  const auto parts = elements_of(reply, 3 + requests.size());
+  const auto parts = elements_of(reply, 4 + requests.size());
   if (parts.empty()) return std::nullopt;
   const auto epoch = string_of(*parts[0]);
   const auto floor = number_of(*parts[1]);
   const auto clock = number_of(*parts[2]);
-  if (!epoch || !history::is_epoch(*epoch) || !floor || !clock) return std::nullopt;
-  history::ReadReply result{history::Epoch(*epoch), *floor, {}, *clock};
+  const auto last = number_of(*parts[3]);
+  if (!epoch || !history::is_epoch(*epoch) || !floor || !clock || !last) return std::nullopt;
+  history::ReadReply result{history::Epoch(*epoch), *floor, {}, *clock, *last};
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto kept = kept_of(*parts[i + 3], requests[i]);
+    auto kept = kept_of(*parts[i + 4], requests[i]);
     if (!kept) return std::nullopt;
     result.programs.push_back(*std::move(kept));
   }

@@ -62,22 +62,27 @@ TEST(RedisScriptResult, OfAppendsIsNothingUnlessItHasItsShape) {
 
 TEST(RedisScriptResult, OfAReadIsNothingUnlessItHasItsShape) {
   const std::vector<history::ReadRequest> one = {{"p", 0, 0}};
-  const std::string head = bulk("epoch--1") + bulk("7") + bulk("8");
-  const auto good = read_result(*parse("*4\r\n" + head + "*2\r\n" + bulk("0") + "*0\r\n"), one);
+  const std::string head = bulk("epoch--1") + bulk("7") + bulk("8") + bulk("6");
+  const auto good = read_result(*parse("*5\r\n" + head + "*2\r\n" + bulk("0") + "*0\r\n"), one);
   ASSERT_TRUE(good.has_value());
   EXPECT_EQ(good->clock, 8U);
+  EXPECT_EQ(good->last, 6U);
   const std::string cases[] = {
       ":1\r\n",
       "*0\r\n",
-      "*3\r\n" + head,
-      "*4\r\n" + head + ":1\r\n",
-      "*4\r\n" + head + "*0\r\n",
-      "*4\r\n" + head + "*1\r\n" + bulk("0"),
-      "*4\r\n" + head + "*2\r\n" + bulk("x") + "*0\r\n",
-      "*4\r\n" + head + "*2\r\n" + bulk("0") + bulk("0"),
-      "*4\r\n" + bulk("epoch") + bulk("7") + bulk("8") + "*2\r\n" + bulk("0") + "*0\r\n",
-      "*4\r\n" + bulk("epoch--1") + bulk("-7") + bulk("8") + "*2\r\n" + bulk("0") + "*0\r\n",
-      "*4\r\n" + bulk("epoch--1") + bulk("7") + bulk("x") + "*2\r\n" + bulk("0") + "*0\r\n",
+      "*4\r\n" + head,
+      "*5\r\n" + head + ":1\r\n",
+      "*5\r\n" + head + "*0\r\n",
+      "*5\r\n" + head + "*1\r\n" + bulk("0"),
+      "*5\r\n" + head + "*2\r\n" + bulk("x") + "*0\r\n",
+      "*5\r\n" + head + "*2\r\n" + bulk("0") + bulk("0"),
+      "*5\r\n" + bulk("epoch") + bulk("7") + bulk("8") + bulk("6") + "*2\r\n" + bulk("0") +
+          "*0\r\n",
+      "*5\r\n" + bulk("epoch--1") + bulk("-7") + bulk("8") + bulk("6") + "*2\r\n" + bulk("0") +
+          "*0\r\n",
+      "*5\r\n" + bulk("epoch--1") + bulk("7") + bulk("8") + ":6\r\n*2\r\n" + bulk("0") + "*0\r\n",
+      "*5\r\n" + bulk("epoch--1") + bulk("7") + bulk("x") + bulk("6") + "*2\r\n" + bulk("0") +
+          "*0\r\n",
   };
   for (const std::string& answer : cases) {
     EXPECT_FALSE(read_result(*parse(answer), one).has_value()) << answer;
@@ -91,7 +96,7 @@ TEST(RedisScriptResult, OfFencesIsNothingUnlessThereIsOneForEach) {
   for (const char* answer : {"*0\r\n", "*2\r\n$-1\r\n$-1\r\n", ":1\r\n", "$-1\r\n", "*-1\r\n"}) {
     EXPECT_FALSE(fences_result(*parse(answer), 1).has_value()) << answer;
   }
-  EXPECT_THAT(*claim_results(*parse("*2\r\n" + bulk("7") + bulk("8")), 2),
+  EXPECT_THAT(*claim_results(*parse("*2\r\n" + bulk("7") + bulk("8") + bulk("6")), 2),
               testing::ElementsAre(7, 8));
   for (const std::string& element : {std::string(":7\r\n"), bulk("-7"), std::string("$-1\r\n")}) {
     EXPECT_FALSE(claim_results(*parse("*1\r\n" + element), 1).has_value()) << element;
@@ -104,9 +109,9 @@ TEST(RedisScriptResult, LeavesOutWhatIsOutOfPlace) {
   const auto stored = [](int gid) {
     return bulk(R"({"seq":1,"prev":1,"gid":)" + std::to_string(gid) + R"(,"envelope":{}})");
   };
-  const std::string answer = "*4\r\n" + bulk("epoch--1") + bulk("1") + bulk("9") + "*2\r\n" +
-                             bulk("9") + "*7\r\n" + stored(4) + stored(6) + stored(5) + ":3\r\n" +
-                             stored(6) + stored(8) + stored(10);
+  const std::string answer = "*5\r\n" + bulk("epoch--1") + bulk("1") + bulk("9") + bulk("9") +
+                             "*2\r\n" + bulk("9") + "*7\r\n" + stored(4) + stored(6) + stored(5) +
+                             ":3\r\n" + stored(6) + stored(8) + stored(10);
   const auto reply = read_result(*parse(answer), {{"p", 4, 0}});
   ASSERT_TRUE(reply.has_value());
   std::vector<history::Gid> gids;
