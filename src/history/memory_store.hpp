@@ -26,6 +26,8 @@ class MemoryStore final : public HistoryStore {
   [[nodiscard]] bool available() const override { return true; }
   /// At once, and never again.
   void when_available(std::function<void()> call) override { call(); }
+  /// It loses nothing that it has numbered but with itself.
+  void witnessed(const Epoch& /*epoch*/, Gid /*gid*/) override {}
 
   void save_positions(std::vector<SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,

@@ -255,6 +255,10 @@ void HistoryLink::load_position(const std::string& user, const std::string& sess
 
 bool HistoryLink::available() const { return shared_.available_; }
 void HistoryLink::when_available(std::function<void()> /*call*/) { CRIER_ASSERT(false); }
+void HistoryLink::witnessed(const history::Epoch& epoch, history::Gid gid) {
+  shared_.home_.loop().post(
+      [shared = &shared_, epoch, gid] { shared->store_.witnessed(epoch, gid); });
+}
 bool HistoryLink::hears() const { return shared_.hears_; }
 
 void HistoryLink::listen(history::Listener& listener) {

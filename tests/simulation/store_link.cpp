@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration command_timeout = std::chrono::seconds(2);
 constexpr Duration append_deadline = std::chrono::seconds(5);
+constexpr Duration witnesses_for = std::chrono::seconds(60);
 
 }  // namespace
 
@@ -70,6 +71,7 @@ void StoreLink::connected(Connection& connection) {
   connection.failures = 0;
   world_.trace(name_, &connection == &commands_ ? "commands up" : "subscriber up");
   if (&connection == &commands_) {
+    witnesses_until_ = world_.now() + witnesses_for;
     std::vector<std::uint64_t> waiting;
     for (const auto& [number, append] : appends_) waiting.push_back(number);
     const std::weak_ptr<bool> mark = alive_;
@@ -136,6 +138,8 @@ void StoreLink::down(Connection& connection) {
   if (!was_up) return;
   world_.trace(name_, &connection == &commands_ ? "commands lost" : "subscriber lost");
   if (&connection == &commands_) {
+    witnesses_until_ = {};
+    witnessed_ = 0;
     const auto failed = std::exchange(calls_, {});
     for (const auto& [number, call] : failed) call.fail();
     std::vector<std::uint64_t> overdue;
@@ -216,10 +220,27 @@ void StoreLink::back(Connection& connection, std::function<void()> at_node) {
 // Calls.
 
 Caller StoreLink::caller() {
-  return {run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
+  Caller caller{run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
+  if (witnessed_ != 0 && (epoch_.empty() || epoch_ == witnessed_epoch_)) {
+    caller.epoch = witnessed_epoch_;
+    caller.seen_in_epoch = std::max(seen_in_epoch_, witnessed_);
+  }
+  return caller;
+}
+
+void StoreLink::witnessed(const history::Epoch& epoch, history::Gid gid) {
+  if (world_.now() > witnesses_until_) return;
+  if (gid > static_cast<history::Gid>(store_.clock()) + 1'000'000) return;
+  if (!epoch_.empty() && epoch != epoch_) return;
+  witnessed_ = std::max(epoch == witnessed_epoch_ ? witnessed_ : 0, gid);
+  witnessed_epoch_ = epoch;
 }
 
 void StoreLink::note(const history::Epoch& epoch, history::Gid gid) {
+  if (witnessed_ != 0 && epoch != witnessed_epoch_) {
+    witnessed_ = 0;
+    if (!epoch_.empty()) witnesses_until_ = {};
+  }
   if (epoch_ != epoch) {
     epoch_ = epoch;
     seen_in_epoch_ = 0;

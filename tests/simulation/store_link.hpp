@@ -33,6 +33,7 @@ class StoreLink final : public history::HistoryStore {
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return commands_.up; }
   void when_available(std::function<void()> call) override;
+  void witnessed(const history::Epoch& epoch, history::Gid gid) override;
   void save_positions(std::vector<history::SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
                      std::function<void(Result<std::string, history::StoreError>)> done) override;
@@ -134,6 +135,10 @@ class StoreLink final : public history::HistoryStore {
   history::Gid seen_ = 0;
   history::Epoch epoch_;
   history::Gid seen_in_epoch_ = 0;
+  // As backends/redis/witness.hpp has it.
+  TimePoint witnesses_until_{};
+  history::Epoch witnessed_epoch_;
+  history::Gid witnessed_ = 0;
 
   history::Listener* listener_ = nullptr;
   bool hears_claims_ = false;

@@ -151,6 +151,25 @@ TEST_F(StoreLinkTest, BeginsAnEpochOnAServerThatWasSetBack) {
   EXPECT_NE(reply->epoch, before->position.epoch) << "though it lacks nothing that anybody saw";
 }
 
+TEST_F(StoreLinkTest, BeginsAnEpochForWhoHoldsWhatItHasNotNumbered) {
+  const auto epoch = [this] {
+    std::optional<Epoch> read;
+    subject.store().read({{"p", 0, 0}}, [&](auto result) { read = result.value().epoch; });
+    subject.wait([&] { return read.has_value(); });
+    return *read;
+  };
+  const Position before = append_during([] {})->position;
+  subject.store().witnessed(before.epoch, before.gid);
+  subject.store().witnessed("another1", before.gid + 1'000);
+  subject.store().witnessed(before.epoch, before.gid + 10'000'000);
+  EXPECT_EQ(epoch(), before.epoch);
+  subject.store().witnessed(before.epoch, before.gid + 1'000);
+  const Epoch next = epoch();
+  EXPECT_NE(next, before.epoch);
+  subject.store().witnessed(next, append_during([] {})->position.gid + 1'000);
+  EXPECT_EQ(epoch(), next) << "once a connection";
+}
+
 TEST_F(StoreLinkTest, HearsNothingWhileDeafThoughItsProbesAreAnswered) {
   subject.link->deafen(std::chrono::seconds(1));
   ASSERT_TRUE(append_during([] {}));

@@ -5,6 +5,7 @@
 #include "backends/redis/session_script.hpp"
 #include "base/assert.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -48,6 +49,11 @@ void RedisHistory::on_connected() {
     auto run_id = run_id_of(reply);
     return run_id && on_run_id(*std::move(run_id));
   });
+  ask({"TIME"}, [this](const redisReply& reply) {
+    const auto time = time_of(reply);
+    if (time) clock_.told(std::max(*time, seen_), loop_.now());
+    return time.has_value();
+  });
   load_scripts();
   // Nothing may be stored that cannot be published.
   ask({names_.publish(), names_.probe_channel(), ""},
@@ -89,6 +95,7 @@ void RedisHistory::ask(std::vector<std::string> command,
 
 void RedisHistory::become_available() {
   available_ = true;
+  witness_.begin(loop_.now());
   told_failure_ = false;
   log_end_of_outage();
   const std::weak_ptr<bool> mark = alive_;
@@ -106,6 +113,7 @@ void RedisHistory::when_available(std::function<void()> call) {
 
 void RedisHistory::on_lost(const std::string& why) {
   available_ = false;
+  witness_.end();
   scripts_lost_ = false;
   run_id_.clear();
   log_outage(refused_.empty() ? why : refused_);

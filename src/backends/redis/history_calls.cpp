@@ -14,11 +14,21 @@ using history::ReadReply;
 using history::StoreError;
 
 CallContext RedisHistory::context() {
-  return {run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
+  CallContext context{run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
+  if (!witness_.epoch().empty() && (epoch_.empty() || epoch_ == witness_.epoch())) {
+    context.epoch = witness_.epoch();
+    context.seen_in_epoch = std::max(seen_in_epoch_, witness_.gid());
+  }
+  return context;
+}
+
+void RedisHistory::witnessed(const history::Epoch& epoch, history::Gid gid) {
+  witness_.present(epoch, gid, clock_.at(loop_.now()), loop_.now());
 }
 
 /// Remembers that this number was given out.
 void RedisHistory::note(const history::Epoch& epoch, history::Gid gid) {
+  witness_.note(epoch);
   if (epoch_ != epoch) {
     epoch_ = epoch;
     seen_in_epoch_ = 0;
@@ -73,6 +83,8 @@ void RedisHistory::read(std::vector<history::ReadRequest> requests,
   const auto take = [this, asked, done](const redisReply& reply) {
     auto result = read_result(reply, *asked);
     if (!result) return false;
+    clock_.told(result->clock, loop_.now());
+    witness_.note(result->epoch);
     for (const history::Kept& kept : result->programs) note(result->epoch, kept.top);
     done(*std::move(result));
     return true;

@@ -23,13 +23,21 @@ using history::ReadReply;
 using history::StoreError;
 using std::chrono::milliseconds;
 
-constexpr const char* info = "$15\r\nrun_id:abcdef\r\n\r\n";
+constexpr const char* run_id = "$15\r\nrun_id:abcdef\r\n\r\n";
 constexpr const char* published = ":0\r\n";
 constexpr const char* sha = "$40\r\n0123456789012345678901234567890123456789\r\n";
 const std::string scripts = std::string(sha) + sha + sha + sha + sha;
 
 std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+
+/// The answers to INFO and TIME.
+std::string info() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  return run_id + std::string("*2\r\n") + bulk(std::to_string(us / 1'000'000)) +
+         bulk(std::to_string(us % 1'000'000));
 }
 
 class RedisHistoryRefusal : public testing::Test {
@@ -62,7 +70,7 @@ class RedisHistoryRefusal : public testing::Test {
   Peer& peer() { return *peers.back(); }
   void answer(const std::string& text) { peer().answer(text); }
   void make_available() {
-    answer(std::string(info) + scripts + published + ":0\r\n");
+    answer(info() + scripts + published + ":0\r\n");
     wait([&] { return store->available(); });
   }
   void wait_next_connection() {
@@ -88,8 +96,7 @@ class RedisHistoryRefusal : public testing::Test {
     store->read({{"p", 0, 0}},
                 [this](Result<ReadReply, StoreError> reply) { reads.push_back(reply); });
   }
-  /// The result of an append in the newest batch received, as the script gives
-  /// it.
+  /// The result of an append in the newest batch received, as the script gives it.
   std::string result(const std::string& numbers) {
     const std::string& received = peer().received;
     const std::string key = "socket:events:batch:";
@@ -120,14 +127,15 @@ TEST_F(RedisHistoryRefusal, NeedsEveryStepOfTheOpening) {
       {"$6\r\nno id!\r\n", "an answer to INFO that makes no sense"},
       {"$9\r\nrun_id:\r\n\r\n", "an answer to INFO that makes no sense"},
       {":1\r\n", "an answer to INFO that makes no sense"},
-      {std::string(info) + "-NOPERM no\r\n", "refused SCRIPT (NOPERM)"},
-      {std::string(info) + ":1\r\n", "an answer to SCRIPT that makes no sense"},
-      {std::string(info) + sha + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
-      {std::string(info) + scripts + "-NOPERM no\r\n", "refused PUBLISH (NOPERM)"},
-      {std::string(info) + scripts + "+OK\r\n", "an answer to PUBLISH that makes no sense"},
-      {std::string(info) + scripts + published + "-READONLY no\r\n", "refused HSET (READONLY)"},
-      {std::string(info) + scripts + published + "+OK\r\n",
-       "an answer to HSET that makes no sense"},
+      {std::string(run_id) + "-NOPERM no\r\n", "refused TIME (NOPERM)"},
+      {std::string(run_id) + "*0\r\n", "an answer to TIME that makes no sense"},
+      {info() + "-NOPERM no\r\n", "refused SCRIPT (NOPERM)"},
+      {info() + ":1\r\n", "an answer to SCRIPT that makes no sense"},
+      {info() + sha + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
+      {info() + scripts + "-NOPERM no\r\n", "refused PUBLISH (NOPERM)"},
+      {info() + scripts + "+OK\r\n", "an answer to PUBLISH that makes no sense"},
+      {info() + scripts + published + "-READONLY no\r\n", "refused HSET (READONLY)"},
+      {info() + scripts + published + "+OK\r\n", "an answer to HSET that makes no sense"},
   };
   for (const Case& c : cases) {
     lines.clear();
@@ -146,8 +154,7 @@ TEST_F(RedisHistoryRefusal, FindsARefusalInsideTheErrorOfAScript) {
   begin_append();
   wait_calls(1);
   answer(
-      "-ERR Error running script (call to f_1): @user_script:37: "
-      "@user_script: 37: -OOM command "
+      "-ERR Error running script (call to f_1): @user_script:37: @user_script: 37: -OOM command "
       "not allowed when used memory > 'maxmemory'.\r\n");
   wait([&] { return outcomes.size() == 1; });
   EXPECT_EQ(outcomes[0].error(), StoreError::unavailable);
@@ -216,7 +223,7 @@ TEST_F(RedisHistoryRefusal, RetriesAnAppendWithItsTokenBeforeNewerOnes) {
   wait_calls(1);
   peer().close();
   wait_next_connection();
-  answer(std::string(info) + scripts + published + ":0\r\n");
+  answer(info() + scripts + published + ":0\r\n");
   wait([&] { return store->available(); });
   begin_append("second");
   wait_calls(2);
@@ -511,9 +518,9 @@ class RedisHistoryOfTwoServers : public RedisHistoryRefusal {
   }
   void expect_good_end() {
     wait_both();
-    subscriber->answer(info);
+    subscriber->answer(run_id);
     confirm_claims();
-    command->answer(std::string(info) + scripts + published + ":0\r\n");
+    command->answer(info() + scripts + published + ":0\r\n");
     wait([&] { return store->available(); });
     EXPECT_THAT(lines, testing::ElementsAre(testing::StartsWith("Redis is unavailable why="),
                                             "Redis is available again"));
@@ -536,7 +543,7 @@ TEST_F(RedisHistoryOfTwoServers, GivesUpBothWhenTheSubscriberFindsAnother) {
 
 TEST_F(RedisHistoryOfTwoServers, GivesUpBothWhenTheCommandsFindAnother) {
   listen();
-  subscriber->answer(info);
+  subscriber->answer(run_id);
   confirm_claims();
   command->close();
   wait_next_connection();
@@ -557,7 +564,7 @@ TEST_F(RedisHistoryOfTwoServers, IsDownUntilBothAreUp) {
   subscriber = &peer();
   wait([&] { return subscriber->received.find("INFO") != std::string::npos; });
   EXPECT_THAT(lines, testing::ElementsAre("Redis is unavailable why=refused INFO (NOPERM)"));
-  subscriber->answer(info);
+  subscriber->answer(run_id);
   confirm_claims();
   EXPECT_EQ(lines.size(), 2U);
 }
@@ -590,7 +597,7 @@ TEST_F(RedisHistoryRefusal, SaysUnknownAtTheDeadlineOfAnAppendThatNeverMadeSense
     answer(":7\r\n");
     const std::size_t known = peers.size();
     wait([&] { return decided() || peers.size() > known; });
-    if (!decided()) answer(std::string(info) + scripts + published + ":0\r\n");
+    if (!decided()) answer(info() + scripts + published + ":0\r\n");
   }
   EXPECT_EQ(outcomes[0].error(), StoreError::unknown);
   EXPECT_GT(peers.size(), 2U);

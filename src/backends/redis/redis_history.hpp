@@ -8,8 +8,10 @@
 #include "backends/redis/names.hpp"
 #include "backends/redis/reply.hpp"
 #include "backends/redis/script.hpp"
+#include "backends/redis/server_clock.hpp"
 #include "backends/redis/subscriber.hpp"
 #include "backends/redis/url.hpp"
+#include "backends/redis/witness.hpp"
 
 #include <functional>
 #include <list>
@@ -48,6 +50,7 @@ class RedisHistory final : public history::HistoryStore,
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return available_; }
   void when_available(std::function<void()> call) override;
+  void witnessed(const history::Epoch& epoch, history::Gid gid) override;
 
   void save_positions(std::vector<history::SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
@@ -135,6 +138,8 @@ class RedisHistory final : public history::HistoryStore,
   std::string claim_sha_;
   std::string save_sha_;
   std::string load_sha_;
+  ServerClock clock_;
+  Witness witness_;
   history::Gid seen_ = 0;
   history::Epoch epoch_;  ///< The last that was seen,
   history::Gid seen_in_epoch_ = 0;

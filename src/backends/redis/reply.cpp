@@ -1,6 +1,7 @@
 #include "backends/redis/reply.hpp"
 
 #include "backends/redis/connection.hpp"
+#include "history/numbers.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,6 +32,19 @@ std::optional<std::string> run_id_of(const redisReply& info) {
   const std::size_t end = std::min(text->find_first_of("\r\n", begin), text->size());
   if (end == begin) return std::nullopt;
   return std::string(text->substr(begin, end - begin));
+}
+
+std::optional<std::uint64_t> time_of(const redisReply& reply) {
+  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != 2) return std::nullopt;
+  std::array<std::uint64_t, 2> parts{};  // seconds, microseconds
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto text = string_of(*reply.element[i]);
+    const auto number = text ? history::parse_number(*text) : std::nullopt;
+    if (!number) return std::nullopt;
+    parts.at(i) = *number;
+  }
+  if (parts[0] > history::parse_number("9007199254")) return std::nullopt;
+  return parts[0] * 1'000'000 + parts[1];
 }
 
 bool is_pong(const redisReply& reply) {

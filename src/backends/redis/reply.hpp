@@ -16,6 +16,9 @@ std::optional<std::string_view> string_of(const redisReply& reply);
 /// The value of the line `run_id:…` of INFO: names one life of one server.
 std::optional<std::string> run_id_of(const redisReply& info);
 
+/// The answer to TIME, in microseconds since 1970.
+std::optional<std::uint64_t> time_of(const redisReply& reply);
+
 /// The answer to PING, on a connection with or without subscriptions.
 bool is_pong(const redisReply& reply);
 

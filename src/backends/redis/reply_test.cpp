@@ -24,6 +24,18 @@ std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
 }
 
+TEST(RedisTime, IsSecondsAndMicroseconds) {
+  EXPECT_EQ(time_of(*parse("*2\r\n" + bulk("1700000000") + bulk("7"))), 1'700'000'000'000'007U);
+  EXPECT_EQ(time_of(*parse("*2\r\n" + bulk("9007199254") + bulk("999999"))),
+            9'007'199'254'999'999U);
+  for (const std::string& answer :
+       {"*2\r\n" + bulk("9007199255") + bulk("0"), "*2\r\n" + bulk("-1") + bulk("0"),
+        "*2\r\n" + bulk("1") + bulk("x"), "*1\r\n" + bulk("1"), "*2\r\n" + bulk("1") + ":1\r\n",
+        std::string(":1\r\n"), std::string("*0\r\n")}) {
+    EXPECT_FALSE(time_of(*parse(answer)).has_value()) << answer;
+  }
+}
+
 TEST(RedisRunId, IsTheValueOfItsLine) {
   EXPECT_EQ(run_id_of(*parse(bulk("# Server\r\nrun_id:abc\r\ntcp_port:1\r\n"))), "abc");
   EXPECT_EQ(run_id_of(*parse(bulk("run_id:abc"))), "abc");
