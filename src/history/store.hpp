@@ -96,6 +96,15 @@ struct SessionPosition {
   std::string value;
 };
 
+/// What an operator should know of a store.
+struct StoreHealth {
+  /// By how much its clock was ahead of this machine's when it was asked last.
+  std::chrono::microseconds clock_offset{};
+  /// The policy by which it may drop, before their time, what it was to keep; empty: it does not.
+  std::string eviction;
+  friend bool operator==(const StoreHealth&, const StoreHealth&) = default;
+};
+
 /// An event as every node hears it.
 struct Published {
   Epoch epoch;
@@ -140,6 +149,8 @@ class HistoryStore {
   /// Whether it answers now. False: append(), read(), claim() and fences() fail at once with
   /// `unavailable`.
   [[nodiscard]] virtual bool available() const = 0;
+
+  [[nodiscard]] virtual StoreHealth health() const { return {}; }
 
   /// Calls `call` whenever available() has become true, before anything else is sent to the store
   /// or answered by it. Once.

@@ -67,6 +67,11 @@ SharedHistory::~SharedHistory() = default;
 void SharedHistory::look() {
   available_ = store_.available();
   hears_ = store_.hears();
+  if (history::StoreHealth health = store_.health(); health != health_) {
+    health_ = std::move(health);
+    const std::lock_guard lock(health_mutex_);
+    shown_health_ = health_;
+  }
 }
 
 void SharedHistory::tell_subscribed(const std::string& program, const Subscriber& subscriber) {
@@ -254,6 +259,10 @@ void HistoryLink::load_position(const std::string& user, const std::string& sess
 }
 
 bool HistoryLink::available() const { return shared_.available_; }
+history::StoreHealth HistoryLink::health() const {
+  const std::lock_guard lock(shared_.health_mutex_);
+  return shared_.shown_health_;
+}
 void HistoryLink::when_available(std::function<void()> /*call*/) { CRIER_ASSERT(false); }
 void HistoryLink::witnessed(const history::Epoch& epoch, history::Gid gid) {
   shared_.home_.loop().post(

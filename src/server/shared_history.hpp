@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,6 +72,9 @@ class SharedHistory final : public TurnUser, private history::Listener {
   bool hears_claims_ = false;
   std::atomic<bool> available_ = false;
   std::atomic<bool> hears_ = false;
+  history::StoreHealth health_;  ///< The home's,
+  mutable std::mutex health_mutex_;
+  history::StoreHealth shown_health_;  ///< and what links see of it.
 };
 
 /// The shared store as one worker sees it. Made before the loops run; used on the worker's loop.
@@ -87,6 +91,8 @@ class HistoryLink final : public history::HistoryStore {
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   /// As the home saw it last. False: calls fail, but not at once.
   [[nodiscard]] bool available() const override;
+  /// As the home saw it last.
+  [[nodiscard]] history::StoreHealth health() const override;
   /// Never: who has something to send first lives at the home, and asks the store itself.
   void when_available(std::function<void()> call) override;
   void witnessed(const history::Epoch& epoch, history::Gid gid) override;

@@ -19,11 +19,13 @@ namespace {
 constexpr const char* two_servers = "the connections lead to two servers";
 
 constexpr history::Gid far_ahead = std::chrono::microseconds(std::chrono::hours(24)).count();
+/// Further apart, two clocks are worth a line in the log.
+constexpr std::chrono::seconds offset_max{1};
 
-history::Gid wall_now() {
-  return static_cast<history::Gid>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                       std::chrono::system_clock::now().time_since_epoch())
-                                       .count());
+WallTime wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -49,11 +51,7 @@ void RedisHistory::on_connected() {
     auto run_id = run_id_of(reply);
     return run_id && on_run_id(*std::move(run_id));
   });
-  ask({"TIME"}, [this](const redisReply& reply) {
-    const auto time = time_of(reply);
-    if (time) clock_.told(std::max(*time, seen_), loop_.now());
-    return time.has_value();
-  });
+  ask_time();
   load_scripts();
   // Nothing may be stored that cannot be published.
   ask({names_.publish(), names_.probe_channel(), ""},
@@ -63,6 +61,26 @@ void RedisHistory::on_connected() {
     become_available();
     return true;
   });
+}
+
+void RedisHistory::ask_time() {
+  ask({"TIME"}, [this, asked = wall_now()](const redisReply& reply) {
+    const auto time = time_of(reply);
+    if (time) on_time(asked, *time);
+    return time.has_value();
+  });
+}
+
+void RedisHistory::on_time(WallTime asked, history::Gid time) {
+  clock_.told(std::max(time, seen_), loop_.now());
+  health_.clock_offset = clock_offset(asked, wall_now(), static_cast<WallTime>(time));
+  const auto change = std::chrono::abs(health_.clock_offset - told_offset_);
+  if (change <= offset_max) return;
+  told_offset_ = health_.clock_offset;
+  if (!log_) return;
+  log_(LogLevel::warning, "the clock of Redis is not this machine's",
+       {{"server", place_of(url_)},
+        {"ahead_seconds", std::to_string(std::chrono::duration<double>(told_offset_).count())}});
 }
 
 void RedisHistory::load_script(const std::string& script, std::string& sha) {
@@ -189,7 +207,9 @@ void RedisHistory::probe(std::function<void(bool)> done) {
 
 void RedisHistory::published(history::Published event) {
   // Anybody may publish: a number from the far future must not become what all others are above.
-  if (event.record.gid > wall_now() + far_ahead) return;
+  // While the server's time is not known, nothing was read either that this could follow.
+  const auto clock = clock_.at(loop_.now());
+  if (!clock || event.record.gid > *clock + far_ahead) return;
   note(event.epoch, event.record.gid);
   listener_->published(std::move(event));
 }

@@ -49,6 +49,7 @@ class RedisHistory final : public history::HistoryStore,
   void read(std::vector<history::ReadRequest> requests,
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return available_; }
+  [[nodiscard]] history::StoreHealth health() const override { return health_; }
   void when_available(std::function<void()> call) override;
   void witnessed(const history::Epoch& epoch, history::Gid gid) override;
 
@@ -78,6 +79,8 @@ class RedisHistory final : public history::HistoryStore,
   void on_connected() override;
   void on_lost(const std::string& why) override;
   void ask(std::vector<std::string> command, std::function<bool(const redisReply&)> accept);
+  void ask_time();
+  void on_time(WallTime asked, history::Gid time);
   void load_script(const std::string& script, std::string& sha);
   void load_scripts();
   void become_available();
@@ -138,6 +141,8 @@ class RedisHistory final : public history::HistoryStore,
   std::string claim_sha_;
   std::string save_sha_;
   std::string load_sha_;
+  history::StoreHealth health_;
+  std::chrono::microseconds told_offset_{};  ///< The last that the log was told of.
   ServerClock clock_;
   Witness witness_;
   history::Gid seen_ = 0;
