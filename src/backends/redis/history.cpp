@@ -52,6 +52,7 @@ void RedisHistory::on_connected() {
     return run_id && on_run_id(*std::move(run_id));
   });
   ask_time();
+  ask_eviction();
   load_scripts();
   // Nothing may be stored that cannot be published.
   ask({names_.publish(), names_.probe_channel(), ""},
@@ -68,6 +69,19 @@ void RedisHistory::ask_time() {
     const auto time = time_of(reply);
     if (time) on_time(asked, *time);
     return time.has_value();
+  });
+}
+
+/// A server that tells nothing of its memory is of use, too.
+void RedisHistory::ask_eviction() {
+  connection_.send({"INFO", "memory"}, [this](const redisReply* reply) {
+    if (reply == nullptr) return;
+    std::string policy = eviction_of(*reply);
+    const bool is_new = !policy.empty() && policy != health_.eviction;
+    health_.eviction = std::move(policy);
+    if (!is_new || !log_) return;
+    log_(LogLevel::warning, "Redis may drop what it was to keep: set maxmemory-policy noeviction",
+         {{"server", place_of(url_)}, {"policy", health_.eviction}});
   });
 }
 

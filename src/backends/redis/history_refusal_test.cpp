@@ -32,12 +32,12 @@ std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
 }
 
-/// The answers to INFO and TIME.
+/// The answers to INFO, TIME and INFO.
 std::string info() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
   return run_id + std::string("*2\r\n") + bulk(std::to_string(us / 1'000'000)) +
-         bulk(std::to_string(us % 1'000'000));
+         bulk(std::to_string(us % 1'000'000)) + bulk("maxmemory:0");
 }
 
 class RedisHistoryRefusal : public testing::Test {

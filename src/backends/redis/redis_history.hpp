@@ -80,6 +80,7 @@ class RedisHistory final : public history::HistoryStore,
   void on_lost(const std::string& why) override;
   void ask(std::vector<std::string> command, std::function<bool(const redisReply&)> accept);
   void ask_time();
+  void ask_eviction();
   void on_time(WallTime asked, history::Gid time);
   void load_script(const std::string& script, std::string& sha);
   void load_scripts();

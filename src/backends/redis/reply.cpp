@@ -22,16 +22,26 @@ std::optional<std::string_view> string_of(const redisReply& reply) {
   return std::string_view(reply.str, static_cast<std::size_t>(reply.len));
 }
 
-std::optional<std::string> run_id_of(const redisReply& info) {
+std::optional<std::string> info_of(const redisReply& info, std::string_view field) {
   const auto text = string_of(info);
   if (!text) return std::nullopt;
-  constexpr std::string_view name = "run_id:";
-  const std::size_t at = text->find(name);
-  if (at == std::string_view::npos) return std::nullopt;
-  const std::size_t begin = at + name.size();
-  const std::size_t end = std::min(text->find_first_of("\r\n", begin), text->size());
-  if (end == begin) return std::nullopt;
-  return std::string(text->substr(begin, end - begin));
+  for (std::size_t at = 0; at < text->size();) {
+    const std::size_t end = std::min(text->find_first_of("\r\n", at), text->size());
+    const std::string_view line = text->substr(at, end - at);
+    at = end + 1;
+    if (!line.starts_with(field) || line.substr(field.size(), 1) != ":") continue;
+    if (line.size() == field.size() + 1) return std::nullopt;
+    return std::string(line.substr(field.size() + 1));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> run_id_of(const redisReply& info) { return info_of(info, "run_id"); }
+
+std::string eviction_of(const redisReply& info) {
+  const std::string limit = info_of(info, "maxmemory").value_or("0");
+  std::string policy = info_of(info, "maxmemory_policy").value_or("noeviction");
+  return limit == "0" || policy == "noeviction" ? std::string() : policy;
 }
 
 std::optional<std::uint64_t> time_of(const redisReply& reply) {

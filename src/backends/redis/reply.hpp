@@ -16,6 +16,13 @@ std::optional<std::string_view> string_of(const redisReply& reply);
 /// The value of the line `run_id:…` of INFO: names one life of one server.
 std::optional<std::string> run_id_of(const redisReply& info);
 
+/// The value of the line `field:…` of INFO; nothing if there is none, or it is empty.
+std::optional<std::string> info_of(const redisReply& info, std::string_view field);
+
+/// The policy by which a server with a limit of memory drops keys, from INFO memory; empty: it has
+/// no limit, or refuses writes instead.
+std::string eviction_of(const redisReply& info);
+
 /// The answer to TIME, in microseconds since 1970.
 std::optional<std::uint64_t> time_of(const redisReply& reply);
 

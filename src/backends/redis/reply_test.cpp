@@ -24,6 +24,21 @@ std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
 }
 
+TEST(RedisEviction, IsThePolicyOfAServerThatHasALimit) {
+  const auto memory = [](const std::string& limit, const std::string& policy) {
+    return eviction_of(
+        *parse(bulk("# Memory\r\nused_memory:1\r\nmaxmemory:" + limit +
+                    "\r\nmaxmemory_human:1\r\nmaxmemory_policy:" + policy + "\r\n")));
+  };
+  EXPECT_EQ(memory("1000", "volatile-lru"), "volatile-lru");
+  EXPECT_EQ(memory("1000", "allkeys-random"), "allkeys-random");
+  EXPECT_EQ(memory("1000", "noeviction"), "");
+  EXPECT_EQ(memory("0", "volatile-lru"), "");
+  EXPECT_EQ(eviction_of(*parse(bulk("maxmemory:1000\r\n"))), "");
+  EXPECT_EQ(eviction_of(*parse(bulk(""))), "");
+  EXPECT_EQ(eviction_of(*parse("*0\r\n")), "");
+}
+
 TEST(RedisTime, IsSecondsAndMicroseconds) {
   EXPECT_EQ(time_of(*parse("*2\r\n" + bulk("1700000000") + bulk("7"))), 1'700'000'000'000'007U);
   EXPECT_EQ(time_of(*parse("*2\r\n" + bulk("9007199254") + bulk("999999"))),

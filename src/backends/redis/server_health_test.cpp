@@ -54,12 +54,11 @@ class RedisServerHealth : public testing::Test {
     const auto now = std::chrono::system_clock::now().time_since_epoch() + ahead;
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
     std::string answers = bulk("run_id:abcdef") + "*2\r\n" + bulk(std::to_string(us / 1'000'000)) +
-                          bulk(std::to_string(us % 1'000'000)) + memory_answer(memory);
+                          bulk(std::to_string(us % 1'000'000)) + bulk(memory);
     for (int script = 0; script < 5; ++script) answers += bulk(std::string(40, '0'));
     peers.back()->answer(answers + ":0\r\n:0\r\n");
     wait([this] { return store->available(); });
   }
-  static std::string memory_answer(const std::string& /*memory*/) { return {}; }
   void disconnect() {
     peers.back()->close();
     wait([this] { return !store->available(); });
@@ -92,6 +91,21 @@ TEST_F(RedisServerHealth, WarnsOfAClockThatIsNotThisMachines) {
   disconnect();
   connect({});
   EXPECT_EQ(store->health().clock_offset, seconds(0));
+}
+
+TEST_F(RedisServerHealth, WarnsOfAServerThatDropsKeys) {
+  connect({}, "maxmemory:0\r\nmaxmemory_policy:volatile-lru\r\n");
+  EXPECT_EQ(store->health().eviction, "");
+  disconnect();
+  connect({}, "maxmemory:1000\r\nmaxmemory_policy:volatile-lru\r\n");
+  EXPECT_EQ(store->health().eviction, "volatile-lru");
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("volatile-lru")));
+  disconnect();
+  connect({}, "maxmemory:1000\r\nmaxmemory_policy:volatile-lru\r\n");
+  EXPECT_EQ(lines.size(), 1U) << "that was said";
+  disconnect();
+  connect({}, "maxmemory:1000\r\nmaxmemory_policy:noeviction\r\n");
+  EXPECT_EQ(store->health().eviction, "");
 }
 
 /// What a node whose clock is wrong by so much hears of an event that is that new at the server.
