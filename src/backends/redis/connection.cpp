@@ -14,6 +14,7 @@ namespace {
 
 constexpr int reads_a_turn = 16;
 constexpr unsigned doublings_max = 20;
+constexpr std::size_t error_text_max = 200;
 
 /// Appends a command in the Redis protocol: an array of bulk strings.
 void write_command(std::string& out, const std::vector<std::string>& command) {
@@ -60,6 +61,16 @@ std::string error_code(const redisReply& error) {
   const std::size_t end = text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
   const std::string_view code = text.substr(0, end);
   return code.empty() ? "answer" : std::string(code);
+}
+
+std::string error_text(const redisReply& error) {
+  std::string text(error.str, static_cast<std::size_t>(error.len));
+  for (const std::string_view quote : {", with args beginning with", " Args: "}) {
+    text.resize(std::min(text.find(quote), text.size()));
+  }
+  text.resize(std::min(text.size(), error_text_max));
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
 }
 
 Connection::Connection(net::Loop& loop, Url url, const Options& options, Random& random,
@@ -142,7 +153,7 @@ void Connection::expect_master() {
   send({"ROLE"}, [this](const redisReply* reply) {
     if (reply == nullptr) return;
     if (reply->type == REDIS_REPLY_ERROR) {
-      return lose("refused ROLE (" + error_code(*reply) + ")");
+      return lose("refused ROLE (" + error_text(*reply) + ")");
     }
     if (!is_master(*reply)) return lose("the server that was found is not a master");
     user_.on_connected();
@@ -151,9 +162,12 @@ void Connection::expect_master() {
 
 void Connection::expect_ok(const std::vector<std::string>& command) {
   send(command, [this, name = command.front()](const redisReply* reply) {
-    if (reply != nullptr && reply->type == REDIS_REPLY_ERROR) {
-      lose("refused " + name + " (" + error_code(*reply) + ")");
-    }
+    if (reply == nullptr || reply->type != REDIS_REPLY_ERROR) return;
+    std::string text = error_text(*reply);
+    // Whatever a server makes of AUTH, the password stays here.
+    const auto& password = url_.credentials ? url_.credentials->password : std::string();
+    if (!password.empty() && text.find(password) != text.npos) text = error_code(*reply);
+    lose("refused " + name + " (" + text + ")");
   });
 }
 

@@ -125,8 +125,10 @@ class Connection final : private net::StreamUser {
 /// without a password.
 Result<Url, std::string> checked_url(const Options& options);
 
-/// The first word of an error answer, such as `NOSCRIPT`; `answer` if it has none. The rest is
-/// never shown: it may quote the command.
+/// The first word of an error answer, such as `NOSCRIPT`; `answer` if it has none.
 std::string error_code(const redisReply& error);
+/// The text of an error answer, to be shown: without what it may quote of the command, shortened,
+/// and without control characters.
+std::string error_text(const redisReply& error);
 
 }  // namespace crier::redis

@@ -104,7 +104,21 @@ TEST_F(RedisConnection, TreatsARefusedPasswordAsALossAndNeverShowsIt) {
   open(":secret@");
   peer().answer("-ERR unknown command 'AUTH', with args beginning with: 'secret'\r\n");
   wait([&] { return !losses.empty(); });
-  EXPECT_EQ(losses[0], "refused AUTH (ERR)");
+  EXPECT_EQ(losses[0], "refused AUTH (ERR unknown command 'AUTH')");
+}
+
+TEST_F(RedisConnection, ShowsOnlyTheCodeOfAnErrorThatRepeatsThePassword) {
+  open(":secret@");
+  peer().answer("-WRONGPASS my secret is not secret\r\n");
+  wait([&] { return !losses.empty(); });
+  EXPECT_EQ(losses[0], "refused AUTH (WRONGPASS)");
+}
+
+TEST_F(RedisConnection, ShortensAnErrorAndShowsNoControlCharacters) {
+  open(":secret@");
+  peer().answer("-ERR \x1b[31m" + std::string(500, 'x') + "\r\n");
+  wait([&] { return !losses.empty(); });
+  EXPECT_EQ(losses[0], "refused AUTH (ERR ?[31m" + std::string(191, 'x') + ")");
 }
 
 TEST_F(RedisConnection, MatchesAnswersToCommandsInOrder) {

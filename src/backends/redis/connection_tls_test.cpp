@@ -68,7 +68,8 @@ TEST_F(RedisTls, SendsUserAndPasswordDecodedAndShowsThemNowhere) {
 
   connect(url("127.0.0.1", "me%40x:wr0ng%20secret@"));
   ASSERT_TRUE(wait([&] { return !losses.empty(); }));
-  EXPECT_EQ(last_loss(), "refused AUTH (WRONGPASS)");
+  EXPECT_EQ(last_loss(),
+            "refused AUTH (WRONGPASS invalid username-password pair or user is disabled.)");
 }
 
 TEST_F(RedisTls, ComesBackWhenTheServerDoes) {

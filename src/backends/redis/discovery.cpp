@@ -45,7 +45,7 @@ void Discovery::on_connected() {
 void Discovery::on_answer(const redisReply& reply) {
   const char* const command = url_.is_cluster() ? "CLUSTER SLOTS" : "SENTINEL";
   if (reply.type == REDIS_REPLY_ERROR) {
-    return on_lost(std::string("refused ") + command + " (" + error_code(reply) + ")");
+    return on_lost(std::string("refused ") + command + " (" + error_text(reply) + ")");
   }
   if (url_.is_cluster()) {
     auto owner = owner_of(slot_of(hash_tag), reply, nodes_[next_ - 1]);

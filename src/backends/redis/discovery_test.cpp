@@ -106,7 +106,8 @@ TEST_F(RedisDiscovery, SaysWhatTheLastOneSaidWhenNobodyKnows) {
       "no Sentinel tells where events is; the last that was asked, " + at(sentinel.port()) + ": ";
   const Case cases[] = {
       {"*-1\r\n", asked + "knows no master of that name"},
-      {"-NOAUTH Authentication required.\r\n", asked + "refused SENTINEL (NOAUTH)"},
+      {"-NOAUTH Authentication required.\r\n",
+       asked + "refused SENTINEL (NOAUTH Authentication required.)"},
       {"HTTP/1.1 400 Bad Request\r\n", asked + "an answer that is not Redis protocol"},
       {"*2\r\n$1\r\nh\r\n$1\r\nx\r\n", asked + "knows no master of that name"},
   };
@@ -207,7 +208,8 @@ TEST_F(RedisDiscovery, SaysThatNobodyServesTheSlot) {
   expect(node, 2, "SLOTS\r\n");
   node.peer().answer("-ERR This instance has cluster support disabled\r\n");
   ASSERT_TRUE(wait([&] { return losses.size() == 2; }));
-  EXPECT_THAT(losses[1], EndsWith("refused CLUSTER SLOTS (ERR)"));
+  EXPECT_THAT(losses[1],
+              EndsWith("refused CLUSTER SLOTS (ERR This instance has cluster support disabled)"));
 }
 
 // Real servers.
@@ -246,7 +248,8 @@ TEST_F(RedisSentinel, UsesItsOwnPasswordForTheSentinels) {
   const std::string url = "redis+sentinel://:hunter2@" + at(sentinel.port()) + "/events";
   connect(url);
   ASSERT_TRUE(wait([&] { return !losses.empty(); }));
-  EXPECT_THAT(losses[0], AllOf(EndsWith("refused SENTINEL (NOAUTH)"), Not(HasSubstr("hunter"))));
+  EXPECT_THAT(losses[0], AllOf(EndsWith("refused SENTINEL (NOAUTH Authentication required.)"),
+                               Not(HasSubstr("hunter"))));
 
   options.sentinel_password = "hunter3";
   connect(url);

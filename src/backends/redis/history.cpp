@@ -39,6 +39,7 @@ RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
       names_(url_.database, url_.is_cluster()),
       random_(std::move(random)),
       log_(std::move(log)),
+      outage_(log_, place_of(url_)),
       window_(loop, [this] { send_batch(); }),
       deadline_(loop, [this] { give_up_overdue(); }),
       connection_(loop, url_, options, random_, *this) {}
@@ -49,7 +50,8 @@ RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
 void RedisHistory::on_connected() {
   ask({"INFO", "server"}, [this](const redisReply& reply) {
     auto run_id = run_id_of(reply);
-    return run_id && on_run_id(*std::move(run_id));
+    if (run_id) on_run_id(*std::move(run_id));
+    return run_id.has_value();
   });
   ask_time();
   ask_eviction();
@@ -119,7 +121,7 @@ void RedisHistory::ask(std::vector<std::string> command,
       command, [this, name = command.front(), accept = std::move(accept)](const redisReply* reply) {
         if (reply == nullptr) return;
         if (reply->type == REDIS_REPLY_ERROR) {
-          return connection_.drop("refused " + name + " (" + error_code(*reply) + ")");
+          return connection_.drop("refused " + name + " (" + error_text(*reply) + ")");
         }
         if (!accept(*reply)) connection_.drop("an answer to " + name + " that makes no sense");
       });
@@ -128,7 +130,7 @@ void RedisHistory::ask(std::vector<std::string> command,
 void RedisHistory::become_available() {
   available_ = true;
   witness_.begin(loop_.now());
-  told_failure_ = false;
+  outage_.connected();
   log_end_of_outage();
   const std::weak_ptr<bool> mark = alive_;
   if (when_available_) when_available_();
@@ -148,7 +150,7 @@ void RedisHistory::on_lost(const std::string& why) {
   witness_.end();
   scripts_lost_ = false;
   run_id_.clear();
-  log_outage(refused_.empty() ? why : refused_);
+  outage_.outage(refused_.empty() ? why : refused_);
   refused_.clear();
   if (!batches_.empty()) deadline_.arm(batches_.front().begun + options_.append_deadline);
 
@@ -174,15 +176,15 @@ void RedisHistory::on_lost(const std::string& why) {
 // Which of them is behind, after a failover, cannot be known here. The other one is dropped later,
 // because either may be in the middle of its own answers.
 
-bool RedisHistory::on_run_id(std::string run_id) {
-  if (subscriber_ && !subscriber_->run_id().empty() && subscriber_->run_id() != run_id) {
-    loop_.post([this, mark = std::weak_ptr<bool>(alive_)] {
-      if (!mark.expired()) subscriber_->drop(two_servers);
-    });
-    return false;
+void RedisHistory::on_run_id(std::string run_id) {
+  if (!subscriber_ || subscriber_->run_id().empty() || subscriber_->run_id() == run_id) {
+    run_id_ = std::move(run_id);
+    return;
   }
-  run_id_ = std::move(run_id);
-  return true;
+  loop_.post([this, mark = std::weak_ptr<bool>(alive_)] {
+    if (!mark.expired()) subscriber_->drop(two_servers);
+  });
+  connection_.drop(two_servers);
 }
 
 bool RedisHistory::on_instance(const std::string& run_id) {
@@ -193,16 +195,8 @@ bool RedisHistory::on_instance(const std::string& run_id) {
   return false;
 }
 
-void RedisHistory::log_outage(std::string why) {
-  if (std::exchange(told_outage_, true) || !log_) return;
-  log_(LogLevel::warning, "Redis is unavailable",
-       {{"server", place_of(url_)}, {"why", std::move(why)}});
-}
-
 void RedisHistory::log_end_of_outage() {
-  if (!told_outage_ || !available_ || (subscriber_ && !subscriber_->hears())) return;
-  told_outage_ = false;
-  if (log_) log_(LogLevel::info, "Redis is available again", {{"server", place_of(url_)}});
+  if (available_ && (!subscriber_ || subscriber_->hears())) outage_.end();
 }
 
 // Listening.

@@ -213,10 +213,12 @@ void RedisHistory::on_batch(Batches::iterator batch, const redisReply* reply) {
   if (answer != Answer::result) return;  // sent again later
   auto results = append_results(*reply, call_of(*batch));
   if (!results) return connection_.drop(senseless);
-  for (AppendResult& result : *results) {
+  for (std::size_t i = 0; i < results->size(); ++i) {
+    AppendResult& result = (*results)[i];
     if (result) note(result->position.epoch, result->position.gid);
     if (result || result.error() != StoreError::unavailable) continue;
-    log_failure("WRONGTYPE");
+    outage_.failure("the key or the numbers of program " + batch->appends[i].request.program +
+                    " are not Crier's");
     result = Unexpected{failure};
   }
   schedule_batch();
@@ -249,20 +251,14 @@ Answer RedisHistory::judge(const redisReply& reply) {
       break;
     case Answer::refused:
       available_ = false;
-      refused_ = "refused a call (" + std::string(refusal_of(reply)) + ")";
+      refused_ = "refused a call (" + refusal_text(reply) + ")";
       break;
     case Answer::failed:
-      log_failure(error_code(reply));
+      outage_.failure(error_text(reply));
       break;
   }
   settle_when_idle();
   return answer;
-}
-
-void RedisHistory::log_failure(std::string code) {
-  if (std::exchange(told_failure_, true) || !log_) return;
-  log_(LogLevel::error, "Redis failed a call",
-       {{"server", place_of(url_)}, {"code", std::move(code)}});
 }
 
 void RedisHistory::finish(Batches::iterator batch, std::vector<AppendResult> results) {

@@ -122,19 +122,20 @@ TEST_F(RedisHistoryRefusal, NeedsEveryStepOfTheOpening) {
     const char* why;
   };
   const Case cases[] = {
-      {"-LOADING Redis is loading the dataset in memory\r\n", "refused INFO (LOADING)"},
-      {"-NOAUTH Authentication required.\r\n", "refused INFO (NOAUTH)"},
+      {"-LOADING Redis is loading the dataset in memory\r\n",
+       "refused INFO (LOADING Redis is loading the dataset in memory)"},
+      {"-NOAUTH Authentication required.\r\n", "refused INFO (NOAUTH Authentication required.)"},
       {"$6\r\nno id!\r\n", "an answer to INFO that makes no sense"},
       {"$9\r\nrun_id:\r\n\r\n", "an answer to INFO that makes no sense"},
       {":1\r\n", "an answer to INFO that makes no sense"},
-      {std::string(run_id) + "-NOPERM no\r\n", "refused TIME (NOPERM)"},
+      {std::string(run_id) + "-NOPERM no\r\n", "refused TIME (NOPERM no)"},
       {std::string(run_id) + "*0\r\n", "an answer to TIME that makes no sense"},
-      {info() + "-NOPERM no\r\n", "refused SCRIPT (NOPERM)"},
+      {info() + "-NOPERM no\r\n", "refused SCRIPT (NOPERM no)"},
       {info() + ":1\r\n", "an answer to SCRIPT that makes no sense"},
       {info() + sha + sha + "$0\r\n\r\n", "an answer to SCRIPT that makes no sense"},
-      {info() + scripts + "-NOPERM no\r\n", "refused PUBLISH (NOPERM)"},
+      {info() + scripts + "-NOPERM no\r\n", "refused PUBLISH (NOPERM no)"},
       {info() + scripts + "+OK\r\n", "an answer to PUBLISH that makes no sense"},
-      {info() + scripts + published + "-READONLY no\r\n", "refused HSET (READONLY)"},
+      {info() + scripts + published + "-READONLY no\r\n", "refused HSET (READONLY no)"},
       {info() + scripts + published + "+OK\r\n", "an answer to HSET that makes no sense"},
   };
   for (const Case& c : cases) {
@@ -160,7 +161,11 @@ TEST_F(RedisHistoryRefusal, FindsARefusalInsideTheErrorOfAScript) {
   EXPECT_EQ(outcomes[0].error(), StoreError::unavailable);
   EXPECT_FALSE(store->available());
   wait_next_connection();
-  EXPECT_THAT(lines, testing::ElementsAre("Redis is unavailable why=refused a call (OOM)"));
+  EXPECT_THAT(
+      lines,
+      testing::ElementsAre(
+          "Redis is unavailable why=refused a call (OOM command not allowed when used memory > "
+          "'maxmemory'.)"));
 }
 
 TEST_F(RedisHistoryRefusal, AnswersWhatIsInFlightBeforeItGivesUpAServerThatRefuses) {

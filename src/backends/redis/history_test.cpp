@@ -370,8 +370,10 @@ TEST_F(RedisServerOutage, IsUnavailableWhileMemoryIsFull) {
   server.command({"CONFIG", "SET", "maxmemory", "0"});
   wait_available();
   EXPECT_TRUE(append().has_value());
-  EXPECT_THAT(log.lines, testing::ElementsAre("Redis is unavailable why=refused a call (OOM)",
-                                              "Redis is available again"));
+  EXPECT_THAT(log.lines,
+              testing::ElementsAre(
+                  testing::StartsWith("Redis is unavailable why=refused a call (OOM command not"),
+                  "Redis is available again"));
 }
 
 TEST_F(RedisServerOutage, AnswersEachAppendOfAPipelineThatIsRefused) {
@@ -389,7 +391,8 @@ TEST_F(RedisServerOutage, FailsOneProgramWhoseKeyIsSomethingElse) {
   EXPECT_EQ(append("odd").error(), StoreError::unavailable);
   EXPECT_TRUE(store->available());
   EXPECT_TRUE(append("even").has_value());
-  EXPECT_THAT(log.lines, testing::ElementsAre("Redis failed a call code=WRONGTYPE"));
+  EXPECT_THAT(log.lines, testing::ElementsAre(testing::StartsWith(
+                             "Redis failed a call error=the key or the numbers of program odd")));
 }
 
 TEST_F(RedisServerOutage, ReadsTheOthersWhenOneProgramsKeyIsSomethingElse) {
@@ -423,10 +426,12 @@ TEST_F(RedisServerOutage, NeedsTheRightPassword) {
   open(quick(guarded, ":hunter3@"));
   wait([&] { return !log.lines.empty(); });
   EXPECT_FALSE(store->available());
-  EXPECT_THAT(log.lines, testing::ElementsAre("Redis is unavailable why=refused AUTH (WRONGPASS)"));
+  EXPECT_THAT(log.lines, testing::ElementsAre(testing::StartsWith(
+                             "Redis is unavailable why=refused AUTH (WRONGPASS invalid")));
   open(quick(guarded));
   wait([&] { return log.lines.size() == 2; });
-  EXPECT_EQ(log.lines[1], "Redis is unavailable why=refused INFO (NOAUTH)");
+  EXPECT_EQ(log.lines[1],
+            "Redis is unavailable why=refused INFO (NOAUTH Authentication required.)");
   open(quick(guarded, ":hunter2@"));
   wait_available();
   EXPECT_TRUE(append().has_value());
@@ -448,7 +453,9 @@ TEST_F(RedisServerOutage, NeedsLeaveToUseItsKeys) {
   server.command({"ACL", "SETUSER", "crier", "on", ">pass", "+@all", "~other:*", "&*"});
   open(quick(server, "crier:pass@"));
   wait([&] { return !log.lines.empty(); });
-  EXPECT_THAT(log.lines, testing::ElementsAre("Redis is unavailable why=refused HSET (NOPERM)"));
+  EXPECT_THAT(
+      log.lines,
+      testing::ElementsAre(testing::StartsWith("Redis is unavailable why=refused HSET (NOPERM ")));
 }
 
 /// Everything but the numbers' values, which depend on the clock.

@@ -6,6 +6,7 @@
 #include "backends/redis/connection.hpp"
 #include "backends/redis/history.hpp"
 #include "backends/redis/names.hpp"
+#include "backends/redis/outage_log.hpp"
 #include "backends/redis/reply.hpp"
 #include "backends/redis/script.hpp"
 #include "backends/redis/server_clock.hpp"
@@ -85,10 +86,10 @@ class RedisHistory final : public history::HistoryStore,
   void load_script(const std::string& script, std::string& sha);
   void load_scripts();
   void become_available();
-  bool on_run_id(std::string run_id);
+  void on_run_id(std::string run_id);
 
   bool on_instance(const std::string& run_id) override;
-  void on_fault(const std::string& why) override { log_outage(why); }
+  void on_fault(const std::string& why) override { outage_.outage(why); }
   void subscribed(const std::string& program) override { listener_->subscribed(program); }
   void published(history::Published event) override;
   void claims_heard() override;
@@ -110,7 +111,6 @@ class RedisHistory final : public history::HistoryStore,
   void fail(Batches::iterator batch, history::StoreError error);
   void fail(Batches batches, history::StoreError error);
   [[nodiscard]] AppendBatch call_of(const Batch& batch) const;
-  void log_failure(std::string code);
   Answer judge(const redisReply& reply);
   void send_waiting();
   void settle_when_idle();
@@ -118,7 +118,6 @@ class RedisHistory final : public history::HistoryStore,
   void give_up_overdue();
   CallContext context();
   void note(const history::Epoch& epoch, history::Gid gid);
-  void log_outage(std::string why);
   void log_end_of_outage();
 
   net::Loop& loop_;
@@ -128,11 +127,10 @@ class RedisHistory final : public history::HistoryStore,
   const Names names_;
   Random random_;
   const LogSink log_;
+  OutageLog outage_;
 
   bool available_ = false;
   std::function<void()> when_available_;
-  bool told_outage_ = false;
-  bool told_failure_ = false;
   bool scripts_lost_ = false;  ///< New calls wait until those in flight are answered, so that none
                                ///< overtakes another; then the scripts are loaded again.
   std::string refused_;        ///< Why this connection is given up once nothing is in flight.

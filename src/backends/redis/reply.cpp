@@ -94,6 +94,12 @@ std::string_view refusal_of(const redisReply& error) {
   return {};
 }
 
+std::string refusal_text(const redisReply& error) {
+  const std::string text = error_text(error);
+  const std::size_t at = text.find(" -" + std::string(refusal_of(error)));
+  return at == text.npos ? text : text.substr(at + 2);
+}
+
 Answer answer_of(const redisReply& reply) {
   if (reply.type != REDIS_REPLY_ERROR) return Answer::result;
   if (error_code(reply) == "NOSCRIPT") return Answer::scripts_lost;

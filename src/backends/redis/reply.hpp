@@ -43,6 +43,9 @@ std::optional<Push> push_of(const redisReply& reply);
 /// as `ERR Error running script …: -OOM command not allowed …`.
 std::string_view refusal_of(const redisReply& error);
 
+/// The text of a refusal, without what a server wraps around it.
+std::string refusal_text(const redisReply& error);
+
 /// Of a call of a script.
 enum class Answer : std::uint8_t {
   result,

@@ -38,7 +38,7 @@ void Subscriber::on_connected() {
 
 void Subscriber::on_info(const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) {
-    return connection_.drop("refused INFO (" + error_code(reply) + ")");
+    return connection_.drop("refused INFO (" + error_text(reply) + ")");
   }
   auto run_id = run_id_of(reply);
   if (!run_id) return connection_.drop("an answer to INFO that makes no sense");
@@ -141,7 +141,7 @@ void Subscriber::ping() {
 
 void Subscriber::on_pong(const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) {
-    return connection_.drop("refused a subscription (" + error_code(reply) + ")");
+    return connection_.drop("refused a subscription (" + error_text(reply) + ")");
   }
   if (!is_pong(reply)) return connection_.drop(senseless);
   ping_timer_.arm(loop_.now() + options_.command_timeout);
