@@ -136,6 +136,7 @@ ReadReply Feed::answer(const Waiting& waiting) const {
   for (const auto& read : waiting.what.reads) {
     const Program& program = programs_.find(read.program)->second;
     reply.programs.push_back(program.ring.read(read));
+    reply.programs.back().broken = broken_.contains(read.program);
   }
   return reply;
 }
@@ -376,10 +377,20 @@ void Feed::store_read(Result<ReadReply, StoreError> answer, TimePoint now) {
     const auto at = programs_.find(kept.program);
     if (at == programs_.end()) continue;
     tops_.emplace_back(at->first, kept.top);
+    note_broken(at->first, kept.broken);
     adopt(at->first, at->second, std::move(kept), absent_are_known);
   }
   busy_ = Busy::probing;
   say(ProbeStore{});
+}
+
+/// Whoever is a member of a program that is broken now has to come back to be told.
+void Feed::note_broken(const std::string& name, bool broken) {
+  if (!broken) {
+    broken_.erase(name);
+  } else if (broken_.insert(name).second && has_members_(name)) {
+    say(CloseMembers{name, "broken"});
+  }
 }
 
 void Feed::adopt(const std::string& name, Program& program, Kept kept, bool absent_are_known) {
@@ -566,6 +577,7 @@ void Feed::sweep() {
       continue;
     }
     forget_ring(program);
+    broken_.erase(at->first);
     say(Unsubscribe{at->first});
     std::erase_if(held_, [&](const Heard& heard) { return heard.event.program == at->first; });
     at = programs_.erase(at);

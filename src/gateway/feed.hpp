@@ -23,6 +23,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -127,6 +128,8 @@ class Feed {
   /// Events that wait until a program has been read.
   [[nodiscard]] std::size_t held_count() const { return held_.size(); }
   [[nodiscard]] std::size_t program_count() const { return programs_.size(); }
+  /// Programs whose events the store can neither keep nor read, as the latest reads say.
+  [[nodiscard]] const std::set<std::string, std::less<>>& broken() const { return broken_; }
 
  private:
   enum class State : std::uint8_t {
@@ -191,6 +194,7 @@ class Feed {
   void add_mixed();
   void read_again(const std::vector<history::ReadRequest>& reads);
   void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known);
+  void note_broken(const std::string& name, bool broken);
   void begin(Program& program, history::Kept kept);
   void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known);
   void settle();
@@ -208,6 +212,7 @@ class Feed {
   std::function<bool(const std::string&)> has_members_;
   std::deque<FeedCommand> commands_;
   Programs programs_;
+  std::set<std::string, std::less<>> broken_;  ///< Of these.
   std::map<std::uint64_t, Waiting> questions_;
   std::deque<std::uint64_t> answerable_;  ///< Also some that were withdrawn.
   history::Epoch epoch_;                  ///< Empty: none known.
