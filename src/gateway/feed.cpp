@@ -520,12 +520,29 @@ void Feed::release_if_read() {
 
 // Comparing.
 
-void Feed::begin_check() {
-  if (stopped_) return;
-  for (auto& [name, program] : programs_) {
-    if (program.state == State::live && has_members_(name)) queue(name, program);
+/// The next slice of all programs, which are through once an interval.
+void Feed::check_slice() {
+  if (checked_up_to_.empty()) {
+    const auto slices = programs_.size() / check_slice_max + 1;
+    slice_time_ = Duration(options_.check_interval) / static_cast<Duration::rep>(slices);
+    round_at_ = now_;
   }
+  auto at = programs_.upper_bound(checked_up_to_);
+  for (std::size_t left = check_slice_max; left > 0 && at != programs_.end(); --left) {
+    checked_up_to_ = at->first;
+    check(at->first, at->second);
+    at = is_over(at->first, at->second) ? let_go(at) : std::next(at);
+  }
+  if (at == programs_.end()) checked_up_to_.clear();
+  check_at_ = checked_up_to_.empty() ? std::max(round_at_ + options_.check_interval, now_)
+                                     : now_ + slice_time_;
   pump();
+}
+
+void Feed::check(const std::string& name, Program& program) {
+  program.ring.trim(options_.ring, now_);
+  if (!options_.compares || stopped_ || program.state != State::live) return;
+  if (has_members_(name)) queue(name, program);
 }
 
 /// All that the store had when it was read has been heard, or is not going to be.
@@ -558,30 +575,23 @@ void Feed::tick(TimePoint now) {
     retry_at_ = never;
     pump();
   }
-  if (check_at_ > now) return;
-  check_at_ = now + options_.check_interval;
-  sweep();
-  begin_check();
+  if (check_at_ <= now) check_slice();
 }
 
-/// Lets go of what nobody has wanted for long.
-void Feed::sweep() {
-  for (auto at = programs_.begin(); at != programs_.end();) {
-    Program& program = at->second;
-    program.ring.trim(options_.ring, now_);
-    const bool idle = program.questions == 0 && !has_members_(at->first);
-    if (!idle) program.idle_since = never;
-    if (idle && program.idle_since == never) program.idle_since = now_;
-    if (!idle || now_ - program.idle_since < options_.ring.age_max) {
-      ++at;
-      continue;
-    }
-    forget_ring(program);
-    broken_.erase(at->first);
-    say(Unsubscribe{at->first});
-    std::erase_if(held_, [&](const Heard& heard) { return heard.event.program == at->first; });
-    at = programs_.erase(at);
-  }
+/// Whether nobody has wanted it for long.
+bool Feed::is_over(const std::string& name, Program& program) {
+  const bool idle = program.questions == 0 && !has_members_(name);
+  if (!idle) program.idle_since = never;
+  if (idle && program.idle_since == never) program.idle_since = now_;
+  return idle && now_ - program.idle_since >= options_.ring.age_max;
+}
+
+Feed::Programs::iterator Feed::let_go(Programs::iterator at) {
+  forget_ring(at->second);
+  broken_.erase(at->first);
+  say(Unsubscribe{at->first});
+  std::erase_if(held_, [&](const Heard& heard) { return heard.event.program == at->first; });
+  return programs_.erase(at);
 }
 
 TimePoint Feed::deadline() const {

@@ -37,10 +37,15 @@ constexpr history::Gid after_everything = (history::Gid{1} << 53U) - 1;
 struct FeedOptions {
   RingBounds
       ring;  ///< Of each program, as the store's; so long, too, stay subscriptions without members.
-  std::chrono::milliseconds check_interval{5'000};  ///< Between two comparisons with the store.
+  std::chrono::milliseconds check_interval{5'000};  ///< In which each program has its turn once.
   std::chrono::milliseconds retry{250};             ///< After a read that failed.
   std::chrono::milliseconds patience{5'000};        ///< How long a question waits at most.
+  /// Compares tops with the store: not where what is published cannot get lost on its way here.
+  bool compares = true;
 };
+
+/// Of all programs so many have their turn in one call: to be compared, trimmed and let go of.
+constexpr std::size_t check_slice_max = 256;
 
 struct Subscribe {
   std::string program;
@@ -201,10 +206,12 @@ class Feed {
   void replay_heard();
   void release_if_read();
 
-  void begin_check();
+  void check_slice();
+  void check(const std::string& name, Program& program);
+  [[nodiscard]] bool is_over(const std::string& name, Program& program);
+  Programs::iterator let_go(Programs::iterator at);
   void find_deaf(const std::vector<std::pair<std::string, history::Gid>>& tops);
   void tell_of_gap(const std::string& name, std::string_view reason);
-  void sweep();
 
   void forget_ring(Program& program);
 
@@ -235,7 +242,10 @@ class Feed {
   bool stale_ = false;  ///< What is being read began before a hole.
   TimePoint now_;       ///< The latest that was told.
   TimePoint retry_at_ = never;
-  TimePoint check_at_;
+  TimePoint check_at_;                                      ///< The next slice.
+  TimePoint round_at_;                                      ///< When the first slice was due,
+  Duration slice_time_{};                                   ///< how long after each the next is,
+  std::string checked_up_to_;                               ///< and up to where they have come.
   std::vector<std::pair<std::string, history::Gid>> tops_;  ///< To be compared after the probe.
   std::uint64_t times_deaf_ = 0;
 };

@@ -324,5 +324,119 @@ TEST_F(FeedTest, NobodyIsToldOfAGapWhenTheLastMemberLeftDuringTheHole) {
   EXPECT_THAT(commands(), IsEmpty());
 }
 
+/// As many programs as do not fit into one slice, or into three.
+class FeedOfManyPrograms : public FeedTest {
+ protected:
+  static std::string name(std::size_t i) {
+    const std::string digits = std::to_string(i);
+    return std::string(5 - digits.size(), '0') + digits;
+  }
+  void open(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      ask(i, {{name(i), after_everything}});
+      feed.subscribed(name(i));
+    }
+    answer_reads();
+    for (std::size_t i = 0; i < count; ++i) members.insert(name(i));
+  }
+  /// Answers all reads with the tops; how many programs each of them was about.
+  std::vector<std::size_t> answer_reads() {
+    std::vector<std::size_t> sizes;
+    while (feed.has_command()) {
+      const FeedCommand command = feed.next_command();
+      if (std::holds_alternative<ProbeStore>(command)) feed.probed(true);
+      if (std::holds_alternative<CloseMembers>(command)) ++closed;
+      if (!std::holds_alternative<ReadStore>(command)) continue;
+      std::vector<Kept> tops;
+      for (const auto& one : std::get<ReadStore>(command).reads) {
+        tops.push_back(top(one.program, one.program == ahead ? 9 : 8));
+        ++compared[one.program];
+      }
+      sizes.push_back(tops.size());
+      read(std::move(tops));
+    }
+    return sizes;
+  }
+  /// Until the end of one interval; how many programs each call was about.
+  std::vector<std::size_t> run_interval() {
+    compared.clear();
+    std::vector<std::size_t> sizes;
+    const TimePoint end = feed.deadline() + options.check_interval;
+    while (feed.deadline() < end) {
+      now = feed.deadline();
+      feed.tick(now);
+      for (const std::size_t size : answer_reads()) sizes.push_back(size);
+    }
+    return sizes;
+  }
+
+  std::map<std::string, int> compared;
+  std::string ahead;
+  int closed = 0;
+};
+
+TEST_F(FeedOfManyPrograms, AreComparedInSlicesEachOnceAnInterval) {
+  const std::size_t slice = check_slice_max;
+  open(3 * slice + 1);
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_THAT(run_interval(), ElementsAre(slice, slice, slice, 1U));
+    EXPECT_EQ(compared.size(), 3 * slice + 1);
+    for (const auto& [program, times] : compared) EXPECT_EQ(times, 1) << program;
+  }
+  EXPECT_EQ(closed, 0);
+}
+
+TEST_F(FeedOfManyPrograms, AreOneSliceIfTheyFit) {
+  open(check_slice_max);
+  EXPECT_THAT(run_interval(), ElementsAre(check_slice_max));
+}
+
+TEST_F(FeedOfManyPrograms, AreFoundDeafInWhicheverSlice) {
+  open(2 * check_slice_max + 7);
+  ahead = name(2 * check_slice_max + 3);
+  now = feed.deadline();
+  for (int calls = 0; calls < 4 && feed.times_deaf() == 0; ++calls) {
+    now = feed.deadline();
+    feed.tick(now);
+    answer_reads();
+  }
+  EXPECT_EQ(feed.times_deaf(), 1U);
+}
+
+TEST_F(FeedOfManyPrograms, AreLetGoOfInSlices) {
+  open(2 * check_slice_max);
+  members.clear();
+  run_interval();
+  EXPECT_EQ(feed.program_count(), 2 * check_slice_max);
+  now += options.ring.age_max;
+  std::size_t before = feed.program_count();
+  while (before > 0) {
+    feed.tick(now);
+    answer_reads();
+    EXPECT_LE(before - feed.program_count(), check_slice_max);
+    ASSERT_LT(feed.program_count(), before);
+    before = feed.program_count();
+    now = std::max(now, feed.deadline());
+  }
+}
+
+TEST_F(FeedOfManyPrograms, AreNotComparedWithAStoreThatCannotBeMissed) {
+  FeedOptions alone = options;
+  alone.compares = false;
+  Feed other{alone, [](const std::string&) { return true; }, now};
+  other.watch("p");
+  other.subscribed("p");
+  while (other.has_command()) other.next_command();
+  other.store_read(ReadReply{"e1", 0, {top("p", 8)}}, now);
+  while (other.has_command()) {
+    if (std::holds_alternative<ProbeStore>(other.next_command())) other.probed(true);
+  }
+  for (int round = 0; round < 3; ++round) {
+    now += options.check_interval;
+    other.tick(now);
+    EXPECT_FALSE(other.has_command());
+  }
+}
+
 }  // namespace
 }  // namespace crier::gateway

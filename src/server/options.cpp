@@ -85,6 +85,7 @@ gateway::FeedOptions feed_options(const GatewayOptions& options) {
   feed.ring.bytes_max = options.history_bytes_max;
   feed.ring.age_max = options.history_ttl;
   feed.patience = options.admission_deadline;
+  feed.compares = !options.redis_url.empty();
   return feed;
 }
 

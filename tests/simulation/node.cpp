@@ -32,6 +32,7 @@ gateway::FeedOptions feed_options(const GatewayOptions& options,
                                   std::chrono::milliseconds check_interval) {
   gateway::FeedOptions feed = server::feed_options(options);
   feed.check_interval = check_interval;
+  feed.compares = true;  // the history is like Redis
   return feed;
 }
 
