@@ -174,25 +174,26 @@ end
 return result
 )lua";
 
-// ARGV: 7 no fields, then for each further key: program, after, newest_max.
+// ARGV: 7 no fields, then for each further key: program, after, newest_max. A third element says of
+// a program that its key or its numbers are not Crier's: that is its own trouble only.
 constexpr std::string_view read_only = R"lua(
 local reply = {epoch, text(floor), text(math.max(clock, last)), text(last)}
 for i = 2, #KEYS do
   local at = 3 * i + 2
   local after, newest_max = tonumber(ARGV[at + 1]), ARGV[at + 2]
   local state = redis.call('HGET', meta, 'program:' .. ARGV[at])
-  local top = state and string.match(state, '^%d+ (%d+)') or '0'
+  local top = state and string.match(state, '^%d+ (%d+) %d+$') or '0'
   local members = {}
-  if tonumber(top) > after then
+  local broken = type(redis.pcall('ZCARD', KEYS[i])) == 'table' or state and top == '0'
+  if not broken and tonumber(top) > after then
     local from = after < oldest and text(oldest) or '(' .. text(after)
     if newest_max == '0' then
-      members = redis.pcall('ZRANGEBYSCORE', KEYS[i], from, '+inf')
+      members = redis.call('ZRANGEBYSCORE', KEYS[i], from, '+inf')
     else
-      members = redis.pcall('ZREVRANGEBYSCORE', KEYS[i], '+inf', from, 'LIMIT', 0, newest_max)
+      members = redis.call('ZREVRANGEBYSCORE', KEYS[i], '+inf', from, 'LIMIT', 0, newest_max)
     end
-    if members.err then members = {} end -- a key of another type is this program's gap only
   end
-  reply[i + 3] = {top, members}
+  reply[i + 3] = {top, members, broken and 'broken' or nil}
 end
 return reply
 )lua";
@@ -231,7 +232,8 @@ std::optional<history::Kept> kept_of(const redisReply& reply, const history::Rea
   if (parts.empty() || parts[1]->type != REDIS_REPLY_ARRAY) return std::nullopt;
   const auto top = number_of(*parts[0]);
   if (!top) return std::nullopt;
-  history::Kept kept{request.program, *top, {}};
+  const bool broken = parts.size() > 2 && string_of(*parts[2]) == "broken";
+  history::Kept kept{request.program, *top, {}, broken};
   const auto members = elements_of(*parts[1], 0);
   kept.records.reserve(members.size());
   for (const redisReply* member : members) {

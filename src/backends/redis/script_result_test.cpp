@@ -89,6 +89,16 @@ TEST(RedisScriptResult, OfAReadIsNothingUnlessItHasItsShape) {
   }
 }
 
+TEST(RedisScriptResult, SaysThatAProgramIsBroken) {
+  const std::string head = "*5\r\n" + bulk("epoch--1") + bulk("7") + bulk("8") + bulk("6");
+  const auto broken = [&](const std::string& program) {
+    return read_result(*parse(head + program), {{"p", 0, 0}})->programs[0].broken;
+  };
+  EXPECT_TRUE(broken("*3\r\n" + bulk("5") + "*0\r\n" + bulk("broken")));
+  EXPECT_FALSE(broken("*2\r\n" + bulk("5") + "*0\r\n"));
+  EXPECT_FALSE(broken("*3\r\n" + bulk("5") + "*0\r\n" + bulk("whole")));
+}
+
 TEST(RedisScriptResult, OfFencesIsNothingUnlessThereIsOneForEach) {
   EXPECT_THAT(*fences_result(*parse("*4\r\n" + bulk("7") + "$-1\r\n" + bulk("x") + ":8\r\n"), 4),
               testing::ElementsAre(7, 0, 0, 0));

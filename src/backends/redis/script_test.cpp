@@ -403,6 +403,15 @@ TEST_F(RedisServerScript, FailsTheEventsOfAProgramThatIsNotOneAlone) {
   EXPECT_EQ(results[3]->position.seq, 2U);
   EXPECT_EQ(meta("program:odd"), "no numbers");
   EXPECT_EQ(meta("program:broken"), "");
+  const auto after_all = history::Gid{1} << 53U;
+  for (const history::Gid after : {history::Gid{0}, after_all}) {
+    const auto programs = read({{"p", after}, {"broken", after}, {"odd", after}})->programs;
+    EXPECT_FALSE(programs[0].broken);
+    EXPECT_TRUE(programs[1].broken) << "though nothing of it was asked for";
+    EXPECT_TRUE(programs[2].broken);
+  }
+  server().command({"DEL", names.program("broken")});
+  EXPECT_FALSE(read({{"broken", after_all}})->programs[0].broken);
 }
 
 TEST_F(RedisServerScript, TrimsABatchLikeEventsThatCameOneByOne) {
