@@ -1,10 +1,7 @@
 // What the store makes of answers that a healthy redis-server does not give.
 
-#include "backends/redis/history.hpp"
 #include "backends/redis/script.hpp"
-#include "backends/redis/test_peer.hpp"
-#include "backends/redis/test_server.hpp"
-#include "net/listener.hpp"
+#include "backends/redis/test_history.hpp"
 #include "tests/contract/heard.hpp"
 
 #include <algorithm>
@@ -22,99 +19,6 @@ using history::Appended;
 using history::ReadReply;
 using history::StoreError;
 using std::chrono::milliseconds;
-
-constexpr const char* run_id = "$15\r\nrun_id:abcdef\r\n\r\n";
-constexpr const char* published = ":0\r\n";
-constexpr const char* sha = "$40\r\n0123456789012345678901234567890123456789\r\n";
-const std::string scripts = std::string(sha) + sha + sha + sha + sha;
-
-std::string bulk(const std::string& text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
-}
-
-/// The answers to INFO, TIME and INFO.
-std::string info() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-  return run_id + std::string("*2\r\n") + bulk(std::to_string(us / 1'000'000)) +
-         bulk(std::to_string(us % 1'000'000)) + bulk("maxmemory:0");
-}
-
-class RedisHistoryRefusal : public testing::Test {
- protected:
-  void SetUp() override {
-    auto bound = net::Listener::open(loop, {"127.0.0.1", 0}, [this](net::Stream stream) {
-      peers.push_back(std::make_unique<Peer>(std::move(stream)));
-    });
-    listener = std::move(bound).value();
-    options.url = "redis://127.0.0.1:" + std::to_string(listener->port());
-    open();
-  }
-  void open() {
-    const auto sink = [this](LogLevel, std::string_view message,
-                             std::initializer_list<LogField> fields) {
-      std::string line(message);
-      for (const LogField& field : fields) {
-        if (field.key != "server") line += " " + std::string(field.key) + "=" + field.value;
-      }
-      lines.push_back(line);
-    };
-    const std::size_t known = peers.size();
-    store = open_history(loop, options, {}, Random::seeded(5), sink).value();
-    wait([&] { return peers.size() > known; });
-  }
-  template <class Predicate>
-  void wait(Predicate holds) {
-    ASSERT_TRUE(turn_until(loop, holds));
-  }
-  Peer& peer() { return *peers.back(); }
-  void answer(const std::string& text) { peer().answer(text); }
-  void make_available() {
-    answer(info() + scripts + published + ":0\r\n");
-    wait([&] { return store->available(); });
-  }
-  void wait_next_connection() {
-    const std::size_t known = peers.size();
-    wait([&] { return peers.size() > known; });
-  }
-  /// Waits until the newest connection has received `count` calls of a script.
-  void wait_calls(std::size_t count) {
-    wait([&] {
-      std::size_t calls = 0;
-      for (std::size_t at = 0; (at = peer().received.find("EVALSHA", at)) != std::string::npos;
-           ++at) {
-        ++calls;
-      }
-      return calls >= count;
-    });
-  }
-  void begin_append(const std::string& token = {}) {
-    store->append({"p", Bytes(std::string("{}")), token},
-                  [this](Result<Appended, StoreError> outcome) { outcomes.push_back(outcome); });
-  }
-  void begin_read() {
-    store->read({{"p", 0, 0}},
-                [this](Result<ReadReply, StoreError> reply) { reads.push_back(reply); });
-  }
-  /// The result of an append in the newest batch received, as the script gives it.
-  std::string result(const std::string& numbers) {
-    const std::string& received = peer().received;
-    const std::string key = "socket:events:batch:";
-    return "epoch--1 " + numbers + " " + received.substr(received.rfind(key) + key.size(), 20);
-  }
-  std::string appended(const std::string& numbers) { return bulk(result(numbers)); }
-
-  net::Loop loop;
-  Options options{.retry_min = milliseconds(2),
-                  .retry_max = milliseconds(10),
-                  .append_deadline = milliseconds(300)};
-  std::unique_ptr<net::Listener> listener;
-  std::vector<std::unique_ptr<Peer>> peers;
-  std::unique_ptr<history::HistoryStore> store;
-  std::vector<std::string> lines;
-  std::vector<Result<Appended, StoreError>> outcomes;
-  std::vector<Result<ReadReply, StoreError>> reads;
-};
 
 TEST_F(RedisHistoryRefusal, NeedsEveryStepOfTheOpening) {
   struct Case {
@@ -323,116 +227,6 @@ TEST_F(RedisHistoryRefusal, AnswersNothingMoreOnceAnAnswerDestroyedIt) {
   EXPECT_TRUE(reads.empty());
 }
 
-/// How often `word` occurs in `text`.
-std::size_t count_of(std::string_view word, std::string_view text) {
-  std::size_t count = 0;
-  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1)) ++count;
-  return count;
-}
-
-TEST_F(RedisHistoryRefusal, SendsTheAppendsOfOneTurnAsOne) {
-  make_available();
-  for (const char* token : {"a", "b", "c"}) begin_append(token);
-  wait_calls(1);
-  wait([&] { return peer().received.find(":1:p:c\r\n") != std::string::npos; });
-  EXPECT_EQ(count_of("EVALSHA", peer().received), 1U);
-  answer(bulk(result("5000 1 0") + "\ntaken\n" + result("6000 2 5000")));
-  wait([&] { return outcomes.size() == 3; });
-  EXPECT_EQ(outcomes[0]->position.gid, 5000U);
-  EXPECT_EQ(outcomes[1].error(), StoreError::token_taken);
-  EXPECT_EQ(outcomes[2]->position.gid, 6000U);
-  EXPECT_TRUE(lines.empty());
-}
-
-TEST_F(RedisHistoryRefusal, CollectsAppendsUntilThoseUnderWayAreAnswered) {
-  options.append_window = std::chrono::hours(1);
-  open();
-  make_available();
-  begin_append("a");
-  wait_calls(1);
-  begin_append("b");
-  turn_until(loop, [] { return true; });
-  begin_append("c");
-  turn_until(loop, [] { return true; });
-  EXPECT_EQ(peer().received.find(":1:p:b\r\n"), std::string::npos);
-  answer(appended("5000 1 0"));
-  wait([&] { return peer().received.find(":1:p:c\r\n") != std::string::npos; });
-  EXPECT_EQ(count_of("EVALSHA", peer().received), 2U) << "b and c together";
-}
-
-TEST_F(RedisHistoryRefusal, WaitsNoLongerThanTheWindowForAnAnswer) {
-  options.append_window = milliseconds(1);
-  open();
-  make_available();
-  begin_append("a");
-  wait_calls(1);
-  begin_append("b");
-  wait_calls(2);
-  EXPECT_TRUE(outcomes.empty()) << "a was not answered";
-}
-
-TEST_F(RedisHistoryRefusal, SendsNoMoreAsOneThanABatchMayHave) {
-  options.append_window = std::chrono::hours(1);
-  open();
-  make_available();
-  for (std::size_t i = 0; i < batch_events_max; ++i) begin_append("t" + std::to_string(i));
-  wait_calls(1);
-  wait([&] { return peer().received.find(":1:p:t63\r\n") != std::string::npos; });
-  EXPECT_EQ(count_of("EVALSHA", peer().received), 1U);
-  for (std::size_t i = 0; i <= batch_events_max; ++i) begin_append("u" + std::to_string(i));
-  wait([&] { return peer().received.find(":1:p:u63\r\n") != std::string::npos; });
-  EXPECT_EQ(count_of("EVALSHA", peer().received), 2U) << "a full one does not wait";
-  EXPECT_EQ(peer().received.find(":1:p:u64\r\n"), std::string::npos);
-}
-
-TEST_F(RedisHistoryRefusal, SendsLargeEventsApart) {
-  make_available();
-  const std::string large = "{\"text\":\"" + std::string(200'000, 'x') + "\"}";
-  for (int i = 0; i < 2; ++i) store->append({"p", Bytes(large), {}}, [](auto) {});
-  wait_calls(2);
-  EXPECT_EQ(count_of("socket:events:batch:", peer().received), 2U);
-}
-
-TEST_F(RedisHistoryRefusal, AsksAgainForEachAppendOfABatchInDoubt) {
-  make_available();
-  for (const char* token : {"a", "b", ""}) begin_append(token);
-  wait_calls(1);
-  peer().close();
-  wait_next_connection();
-  EXPECT_TRUE(outcomes.empty());
-  make_available();
-  wait_calls(1);
-  answer(bulk(result("5000 1 0") + "\nfailed\n" + result("6000 2 5000")));
-  wait([&] { return outcomes.size() == 3; });
-  EXPECT_FALSE(outcomes[0]->repeated);
-  EXPECT_EQ(outcomes[1].error(), StoreError::unknown) << "it may have been there the first time";
-  EXPECT_EQ(outcomes[2]->position.gid, 6000U);
-}
-
-TEST_F(RedisHistoryRefusal, SaysUnknownOfEachAppendOfABatchAtTheDeadline) {
-  make_available();
-  for (int i = 0; i < 3; ++i) begin_append();
-  wait_calls(1);
-  peer().close();
-  wait([&] { return outcomes.size() == 3; });
-  for (const auto& outcome : outcomes) EXPECT_EQ(outcome.error(), StoreError::unknown);
-}
-
-TEST_F(RedisHistoryRefusal, AnswersNothingMoreOfABatchOnceAnAnswerDestroyedIt) {
-  make_available();
-  begin_append();
-  bool destroyed = false;
-  store->append({"p", Bytes(std::string("{}")), ""}, [&](auto) {
-    store.reset();
-    destroyed = true;
-  });
-  begin_append();
-  wait_calls(1);
-  answer(bulk(result("5000 1 0") + '\n' + result("6000 2 5000") + '\n' + result("7000 3 6000")));
-  wait([&] { return destroyed; });
-  EXPECT_EQ(outcomes.size(), 1U);
-}
-
 TEST_F(RedisHistoryRefusal, TellsTheScriptTheGreatestNumberItKnows) {
   make_available();
   begin_append();
@@ -476,22 +270,6 @@ TEST_F(RedisHistoryRefusal, SaysUnknownOfAClaimInFlight) {
   EXPECT_EQ(errors.back(), StoreError::unknown);
 }
 
-TEST_F(RedisHistoryRefusal, SendsTheClaimsOfOneTurnAsOne) {
-  make_available();
-  std::vector<history::Fence> fences;
-  for (std::size_t i = 0; i <= batch_events_max; ++i) {
-    store->claim("sid", [&](auto result) { fences.push_back(result.value()); });
-  }
-  wait_calls(2);
-  EXPECT_EQ(count_of("socket:events:claim:sid", peer().received), batch_events_max + 1);
-  std::string numbers;
-  for (std::size_t i = 0; i < batch_events_max; ++i) numbers += bulk(std::to_string(100 + i));
-  answer("*64\r\n" + numbers + "*1\r\n" + bulk("7"));
-  wait([&] { return fences.size() == batch_events_max + 1; });
-  EXPECT_EQ(fences.front(), 100U);
-  EXPECT_EQ(fences.back(), 7U);
-}
-
 /// With a listener there are two connections; the subscriber sends no scripts.
 class RedisHistoryOfTwoServers : public RedisHistoryRefusal {
  protected:
@@ -527,8 +305,10 @@ class RedisHistoryOfTwoServers : public RedisHistoryRefusal {
     confirm_claims();
     command->answer(info() + scripts + published + ":0\r\n");
     wait([&] { return store->available(); });
-    EXPECT_THAT(lines, testing::ElementsAre(testing::StartsWith("Redis is unavailable why="),
-                                            "Redis is available again"));
+    EXPECT_THAT(lines,
+                testing::Contains("Redis is unavailable why=the connections lead to two servers"));
+    EXPECT_EQ(lines.back(), "Redis is available again");
+    EXPECT_LE(lines.size(), 3U);
   }
 
   const std::string other_info = "$15\r\nrun_id:ABCDEF\r\n\r\n";
@@ -568,7 +348,7 @@ TEST_F(RedisHistoryOfTwoServers, IsDownUntilBothAreUp) {
   EXPECT_TRUE(store->available());
   subscriber = &peer();
   wait([&] { return subscriber->received.find("INFO") != std::string::npos; });
-  EXPECT_THAT(lines, testing::ElementsAre("Redis is unavailable why=refused INFO (NOPERM)"));
+  EXPECT_THAT(lines, testing::ElementsAre("Redis is unavailable why=refused INFO (NOPERM no)"));
   subscriber->answer(run_id);
   confirm_claims();
   EXPECT_EQ(lines.size(), 2U);
