@@ -15,6 +15,14 @@ void one(std::string& out, std::string_view name, std::string_view type, std::st
   out.append(name).append(" ").append(std::to_string(value)).append("\n");
 }
 
+/// In seconds.
+void time(std::string& out, std::string_view name, std::string_view text,
+          std::chrono::microseconds value) {
+  head(out, name, "gauge", text);
+  out.append(name).append(" ");
+  out.append(std::to_string(std::chrono::duration<double>(value).count())).append("\n");
+}
+
 void labelled(std::string& out, std::string_view name, std::string_view label,
               std::string_view text,
               const std::map<std::string, std::uint64_t, std::less<>>& counts) {
@@ -97,6 +105,8 @@ std::string exposition(const Metrics& m, const Gauges& g) {
   one(out, "crier_store_up", "gauge", "Whether the membership store answers.",
       g.store_up ? 1U : 0U);
   one(out, "crier_history_up", "gauge", "Whether the history answers.", g.history_up ? 1U : 0U);
+  time(out, "crier_history_clock_offset_seconds",
+       "How far the history's clock is ahead of this one.", g.history_clock_offset);
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -47,6 +48,7 @@ struct Gauges {
   std::size_t programs_owed = 0;
   bool store_up = false;
   bool history_up = false;
+  std::chrono::microseconds history_clock_offset{};
 };
 
 std::string exposition(const Metrics& metrics, const Gauges& gauges);

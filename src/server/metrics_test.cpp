@@ -36,6 +36,12 @@ TEST(Metrics, GaugesSayWhatIsUnsettled) {
   EXPECT_THAT(text, HasSubstr("\ncrier_unknown_outcomes 7\n"));
 }
 
+TEST(Metrics, GaugesSayHowFarTheClocksAreApart) {
+  EXPECT_THAT(exposition({}, {.history_clock_offset = std::chrono::microseconds(-1'500'000)}),
+              HasSubstr("\ncrier_history_clock_offset_seconds -1.500000\n"));
+  EXPECT_THAT(exposition({}, {}), HasSubstr("\ncrier_history_clock_offset_seconds 0.000000\n"));
+}
+
 TEST(Metrics, NamesEachCountOnce) {
   Metrics metrics;
   metrics.accept_failures = 1;

@@ -288,6 +288,8 @@ HttpResponse Node::ready(Lane& lane) {
   body += ",\"broker\":";
   body += redis ? word(hears) : "\"none\"";
   body += ",\"owed\":" + owed_json();
+  const std::string eviction = lane.history(*this).health().eviction;
+  if (!eviction.empty()) body += ",\"eviction\":" + json::quote(eviction);
   body += ",\"stopping\":";
   body += lane.shutdown.begun() ? "true}\n" : "false}\n";
   const bool ready = store && history && hears && !lane.shutdown.begun();
@@ -341,6 +343,7 @@ void Node::scrape(const HttpReply& reply) {
       gauges.replay_bytes += lane.front.delivery().replays().bytes();
       gauges.store_up = gauges.store_up && lane.front.memberships().available();
       gauges.history_up = gauges.history_up && lane.history(*this).available();
+      gauges.history_clock_offset = lane.history(*this).health().clock_offset;
     });
   }
   home_door_->post([this, all] {
