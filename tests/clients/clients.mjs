@@ -83,7 +83,7 @@ export const clients = [
   { name: "js", library: "socket.io-client 4.5", transports: ["websocket", "polling"], prepare: js },
   { name: "python", library: "python-socketio 5.18.1", transports: ["websocket", "polling"], prepare: python },
   { name: "java", library: "Java socket.io-client 2.1.2", transports: ["websocket", "polling"], prepare: java },
-  // Over polling it stops for ever at a cut, now and then: an error within its pong is none that it reconnects after.
+  // Not over polling: it can go on with a session after an answer that was cut off, and loses what was in that.
   { name: "rust", library: "rust_socketio 0.6.0", transports: ["websocket"], prepare: rust },
   { name: "cpp", library: "socket.io-client-cpp", transports: ["websocket"], prepare: cpp },
 ];
