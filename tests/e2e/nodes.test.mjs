@@ -155,13 +155,13 @@ describe("two nodes", { skip: crierOnly }, () => {
 
       crier("member", "add", "gamma", "ben", "--store", store);
       ben.socket.io.engine.close();
-      await publish(1, "gamma", [`${prefix}before`]);
+      await publish(1, "gamma", [`${prefix}granted`]);
       ben.socket.connect();
       await ben.connected(3);
       assert.equal(ben.socket.recovered, false);
       await publish(1, "gamma", [`${prefix}5`]);
       await ben.received(`${prefix}5`);
-      assert.deepEqual(ben.requestIds, ids(prefix, 1, 5));
+      assert.deepEqual(ben.requestIds, [...ids(prefix, 1, 4), `${prefix}granted`, `${prefix}5`], "all since the grant");
       assert.deepEqual(ben.notices.at(-1).programs, { alpha: "recovered", beta: "recovered", gamma: "joined" });
     });
   }

@@ -59,7 +59,7 @@ describe("without Redis", { skip: crierOnly }, () => {
     for (const client of clients) {
       await client.connected(2);
       assert.equal(client.socket.recovered, false);
-      assert.equal((await client.notice()).programs.alpha, "reset");
+      assert.equal((await client.notice(2)).programs.alpha, "reset");
     }
     const again = await server.publish("alpha", "again");
     assert.ok(again.id && again.seq > 0, JSON.stringify(again));
