@@ -42,12 +42,13 @@ class Known {
 
   [[nodiscard]] bool has(std::size_t index) const {
     if (same_) return true;
-    // Without names, one that began before the admission was there.
-    if (!then_.digest.empty()) return since_of(user_, index) <= then_.at;
+    // One that began before the admission was there, though two sources may differ in when.
+    const bool was_there = since_of(user_, index) <= then_.at;
+    if (!then_.digest.empty()) return was_there;
     const auto found =
         std::ranges::lower_bound(then_.named, user_.programs[index], {}, &Membership::program);
-    return found != then_.named.end() &&
-           *found == Membership{user_.programs[index], since_of(user_, index)};
+    if (found == then_.named.end() || found->program != user_.programs[index]) return false;
+    return was_there || found->since == since_of(user_, index);
   }
   /// Where a membership that it knew began: the admission's snapshot at the latest. Memberships
   /// have other clocks than the store's numbers.

@@ -263,6 +263,15 @@ TEST(RecoveryByPid, AMembershipThatBeganAgainIsJoined) {
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{300}));
 }
 
+TEST(RecoveryByPid, NodesThatKnowOfDifferentBeginningsBeforeTheAdmissionAgree) {
+  const auto cursor = pid_cursor(100, {{"a", 1}}, 90);
+  const auto verdict = [&](std::uint64_t since) {
+    return recover(cursor, user({"a"}, {since}), {"e", 50, {kept("a", {}, 100)}}, 50).verdicts[0];
+  };
+  EXPECT_EQ(verdict(90).second, Verdict::recovered);
+  EXPECT_EQ(verdict(91).second, Verdict::joined) << "it began again";
+}
+
 TEST(RecoveryByPid, AClockAheadOfTheStoresCostsAMemberNothing) {
   // The membership began at 250 by its own clock, and was there at the admission, at 90.
   const auto cursor = pid_cursor(80, {{"a", 250}});

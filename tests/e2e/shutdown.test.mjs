@@ -85,7 +85,7 @@ describe("SIGTERM", { skip: crierOnly }, () => {
     await other.publish("alpha", "r2");
     await other.publish("alpha", "r3");
     await other.stop("SIGTERM");
-    const second = await startServer({ workers: 2, redisUrl: redis.url, port: first.port });
+    const second = await startServer({ workers: 2, redisUrl: redis.url, port: first.port, store: first.store });
     t.after(() => second.stop());
     await Promise.all(clients.map(({ client }) => client.connected(2)));
     await second.publish("alpha", "r4");
