@@ -227,6 +227,23 @@ TEST_F(RedisServerRollback, KeepsTheEpochWhenAReplicaGoesAndComesBack) {
   EXPECT_EQ(node->append().position.epoch, before);
 }
 
+TEST(RedisServerFailover, KeepsTheEpochWhenAMasterGetsItsFirstReplica) {
+  net::Loop loop;
+  TestServer master;
+  Node node(loop, master.url());
+  const history::Epoch before = node.append().position.epoch;
+  const auto replid = [&] {
+    const std::string info = master.text({"INFO", "replication"});
+    return info.substr(info.find("master_replid:"), 54);
+  };
+  const std::string alone = replid();
+  TestServer replica({"--replicaof", "127.0.0.1 " + std::to_string(master.port())});
+  ASSERT_TRUE(node.wait([&] { return has_caught_up(replica, master); }));
+  EXPECT_NE(replid(), alone) << "or this shows nothing";
+  EXPECT_EQ(node.read().epoch, before);
+  EXPECT_EQ(node.append().position.epoch, before);
+}
+
 TEST(RedisServerFailover, ListensToTheMasterThatASentinelPromotes) {
   TestServer master({"--repl-diskless-sync-delay", "0"});
   TestServer replica({"--replicaof", "127.0.0.1 " + std::to_string(master.port())});

@@ -18,7 +18,9 @@ constexpr history::Gid gid_end = history::Gid{1} << 53U;  // a score holds no gr
 //
 // A server that was set back by another, and serves again, lives on under its run_id, over the same
 // connections; but it has another replication id each time that it becomes a master. Only the
-// server knows that id at the moment of the call.
+// server knows that id at the moment of the call. A master also takes another id when it gets its
+// first replica, or had none for long; then it has no second id, that of a master before it, and
+// has lost nothing.
 //
 // ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 the epoch that it saw last
 // and 5 the greatest number seen of it, 6 ttl in ms, 7 how many fields of meta are wanted, and
@@ -31,15 +33,19 @@ local clock = time[1] * 1000000 + time[2]
 local oldest = clock - ARGV[6] * 1000
 local known = redis.call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor', 'replid',
   unpack(ARGV, 8, 7 + ARGV[7]))
-local replid = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or 'none'
+local replication = redis.call('INFO', 'replication')
+local replid = string.match(replication, 'master_replid:(%w+)') or 'none'
+local set_back = known[5] ~= replid and not (known[5] and string.find(replication, 'master_replid2:0+%s'))
 local epoch, last, floor = known[2], tonumber(known[3] or 0), tonumber(known[4] or 0)
-if known[1] ~= ARGV[1] or known[5] ~= replid or not epoch
+if known[1] ~= ARGV[1] or set_back or not epoch
   or (epoch == ARGV[4] and last < tonumber(ARGV[5])) then
   epoch = ARGV[2]
   last = math.max(last, tonumber(ARGV[3]))
   floor = math.max(last, clock - 1)
   redis.call('HSET', meta, 'run_id', ARGV[1], 'replid', replid, 'epoch', epoch, 'last', text(last),
     'floor', text(floor))
+elseif known[5] ~= replid then
+  redis.call('HSET', meta, 'replid', replid)
 end
 )lua";
 
