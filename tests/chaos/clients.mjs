@@ -71,7 +71,7 @@ export class NodeClient extends Client {
       reconnectionDelay: 20,
       reconnectionDelayMax: 500,
       // A connection that closes before its first packet counts as opening until then.
-      timeout: 4000,
+      timeout: 8000,
       auth: auths[this.cursor],
     });
     this.#listen(given);

@@ -86,6 +86,6 @@ function near({ log }, program, index) {
 
 function faults(record, from, to) {
   const time = (at) => time_of(record, at).trim();
-  const chosen = record.faults.filter((fault) => overlaps(fault, from - 3000, to));
+  const chosen = record.faults.filter((fault) => overlaps(fault, from - 3000, to)).slice(-12);
   return chosen.map(({ kind, began, ended }) => `${kind} ${time(began)}–${time(ended)}`).join(", ") || "none";
 }

@@ -18,7 +18,10 @@ import { Relay } from "./relay.mjs";
 
 const PROGRAMS = ["north", "east", "south", "west"];
 const PATIENCE = 90_000;
-const HEARTBEAT = { CRIER_ENGINE_PING_INTERVAL: "1s", CRIER_ENGINE_PING_TIMEOUT: "4s" };
+/** Milliseconds between two looks at the clock, and how late one is when the machine is to blame for what follows. */
+const WATCHED = 100;
+const STARVED = 500;
+const HEARTBEAT = { CRIER_ENGINE_PING_INTERVAL: "1s", CRIER_ENGINE_PING_TIMEOUT: "6s" };
 /** [library, cursor, via]. */
 const CLIENTS = [
   ...["polling", "websocket", "upgrade", "polling", "websocket", "upgrade"].map((via) => ["4.8", "native", via]),
@@ -79,6 +82,7 @@ export class Scene {
 
   async open() {
     const { plan } = this;
+    this.#watch();
     this.tell(`seed ${this.seed}: ${JSON.stringify(plan)}`);
     this.redis = await Redis.start(this.folder, plan);
     const store = join(this.folder, "store.db");
@@ -95,6 +99,20 @@ export class Scene {
     });
     await this.connected();
     this.tell("everybody is connected");
+  }
+
+  /** A machine that lets nobody run for a while is a fault like others: nodes lose Redis then. */
+  #watch() {
+    let last = now();
+    this.watch = setInterval(() => {
+      const late = now() - last - WATCHED;
+      if (late > STARVED) {
+        this.faults.push({ kind: "starved", history: true, gaps: true, began: last, ended: now() });
+        this.count("starved");
+        this.tell(`nothing ran for ${Math.round(late)} ms`);
+      }
+      last = now();
+    }, WATCHED);
   }
 
   #users() {
@@ -260,6 +278,7 @@ export class Scene {
   }
 
   async close() {
+    clearInterval(this.watch);
     this.publishers?.close();
     for (const client of this.clients) client.close();
     for (const front of this.fronts) front.close();
