@@ -35,13 +35,14 @@ export class Listener {
     if (cursor) [socket._pid, socket._lastOffset] = [cursor.pid, cursor.offset];
     socket.on("connect", () => {
       listener.recovered.push(socket.recovered);
-      listener.catchup = null;
+      listener.catchup = null; // Until it comes the cursor stays where it is.
     });
     socket.on("disconnect", (reason) => listener.closes.push(reason));
     socket.onAny((event, first, ...more) => {
-      if (typeof more.at(-1) === "string") listener.#lastId = more.at(-1);
       if (event === "catchup") listener.catchup = first;
-      else listener.got.push({ n: first?.requestId ?? first, program: first?.programId, connection: listener.recovered.length });
+      if (listener.catchup && typeof more.at(-1) === "string") listener.#lastId = more.at(-1);
+      if (event === "catchup") return;
+      listener.got.push({ n: first?.requestId ?? first, program: first?.programId, connection: listener.recovered.length });
     });
     await listener.connected();
     return listener;

@@ -30,11 +30,11 @@ async function run(tool, args, options) {
 }
 
 /** The package is among those of tests/chaos. */
-async function js() {
+async function js(file) {
   if (!existsSync(join(repository, "tests/chaos/node_modules/socket.io-client-4.5"))) {
     throw new Missing("no packages of tests/chaos: tests/chaos/run installs them");
   }
-  return [process.execPath, join(here, "js/client.mjs")];
+  return [process.execPath, join(here, "js", file)];
 }
 
 /** `packaging/setup.sh` makes this environment for tests/chaos, too. */
@@ -80,7 +80,13 @@ async function cpp() {
 }
 
 export const clients = [
-  { name: "js", library: "socket.io-client 4.5", transports: ["websocket", "polling"], prepare: js },
+  { name: "js", library: "socket.io-client 4.5", transports: ["websocket", "polling"], prepare: () => js("client.mjs") },
+  {
+    name: "js-id",
+    library: "socket.io-client 3.1 with lastEventId",
+    transports: ["websocket", "polling"],
+    prepare: () => js("last_event_id.mjs"),
+  },
   { name: "python", library: "python-socketio 5.18.1", transports: ["websocket", "polling"], prepare: python },
   { name: "java", library: "Java socket.io-client 2.1.2", transports: ["websocket", "polling"], prepare: java },
   // Not over polling: it can go on with a session after an answer that was cut off, and loses what was in that.

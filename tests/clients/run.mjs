@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Runs clients in other languages, which know no recovery and whose `auth` is constant, against a daemon, and cuts the connection
+// Runs clients that know no recovery, and whose `auth` is constant but for one, against a daemon, and cuts the connection
 // of each 50 times while events are published. Their handlers must see every event once and in order.
-//   node tests/clients/run.mjs [--cuts N] [NAME…]       NAME: js python java rust cpp      CRIER_BIN: another daemon
+//   node tests/clients/run.mjs [--cuts N] [NAME…]       NAME: js js-id python java rust cpp      CRIER_BIN: another daemon
 // A client whose tool-chain is missing is not run, and says so. The C++ client is on GitHub only: CRIER_SOCKET_IO_CLIENT_CPP
 // names a checkout of socketio/socket.io-client-cpp; websocketpp, asio and rapidjson are taken from its lib/, else from the system.
 import { parseArgs } from "node:util";
