@@ -1,4 +1,5 @@
-// The application of a socket.io-client-cpp client, for run.mjs: URL TOKEN SESSION. Prints what its handlers see.
+// The application of a socket.io-client-cpp client, for run.mjs: URL TOKEN SESSION. Prints what its
+// handlers see.
 
 #include <cstdint>
 #include <iostream>
@@ -12,7 +13,11 @@ static void handle(const std::string&, const sio::message::ptr& body) {
 
 static void load(const std::string& program) { std::cout << "load " << program << std::endl; }
 
-// The guide shows what follows, down to the end of connect().
+static void drop(const std::string& program) { std::cout << "drop " << program << std::endl; }
+
+static void load_all() { std::cout << "load all" << std::endl; }
+
+// docs/recovery.md shows what follows, down to the end of connect().
 /// An id is `epoch.number`, and within an epoch the numbers rise.
 static bool is_repeat(const std::string& id) {
   static std::string latest_epoch;
@@ -30,12 +35,14 @@ static void on_catchup(const sio::message::ptr& body) {
   const auto& members = body->get_map();
   for (const auto& program : members.at("programs")->get_map()) {
     const std::string& verdict = program.second->get_string();
-    if (verdict != "recovered" && verdict != "left") load(program.first);
+    if (verdict == "left")
+      drop(program.first);
+    else if (verdict != "recovered")
+      load(program.first);
   }
   const auto others = members.find("others");
-  if (others != members.end() && others->second->get_string() != "recovered") {
-    load("every other program");
-  }
+  const bool unnamed = others != members.end() && others->second->get_string() != "recovered";
+  if (unnamed || members.count("changed") > 0) load_all();
 }
 
 static void on_event(sio::event& event) {
@@ -60,8 +67,7 @@ static void connect(sio::client& client, const std::string& url, const std::stri
 int main(int, char** args) {
   sio::client client;
   client.set_logs_quiet();
-  client.set_socket_open_listener(
-      [](const std::string&) { std::cout << "connect" << std::endl; });
+  client.set_socket_open_listener([](const std::string&) { std::cout << "connect" << std::endl; });
   connect(client, args[1], args[2], args[3]);
   for (;;) pause();
 }

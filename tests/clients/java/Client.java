@@ -15,7 +15,15 @@ public class Client {
         System.out.println("load " + program);
     }
 
-    // The guide shows what follows, down to the end of connect().
+    static void drop(String program) {
+        System.out.println("drop " + program);
+    }
+
+    static void loadAll() {
+        System.out.println("load all");
+    }
+
+    // docs/recovery.md shows what follows, down to the end of connect().
     static String epoch = "";
     static long latest = 0;
 
@@ -38,9 +46,11 @@ public class Client {
             for (Iterator<?> names = programs.keys(); names.hasNext();) {
                 String program = (String) names.next();
                 String verdict = programs.getString(program);
-                if (!verdict.equals("recovered") && !verdict.equals("left")) load(program);
+                if (verdict.equals("left")) drop(program);
+                else if (!verdict.equals("recovered")) load(program);
             }
-            if (!body.optString("others", "recovered").equals("recovered")) load("every other program");
+            boolean others = !body.optString("others", "recovered").equals("recovered");
+            if (others || body.optBoolean("changed")) loadAll();
         } else if (args.length < 3 || !isRepeat((String) args[2])) {
             handle(event, body);
         }

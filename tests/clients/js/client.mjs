@@ -7,8 +7,10 @@ const [url, token, session, transport] = process.argv.slice(2);
 
 const handle = (event, body) => console.log(`event ${body.requestId}`);
 const load = (program) => console.log(`load ${program}`);
+const drop = (program) => console.log(`drop ${program}`);
+const loadAll = () => console.log("load all");
 
-// The guide shows what follows, down to the end.
+// docs/recovery.md shows what follows, down to the end.
 let latest = { epoch: "", number: 0 };
 
 /** An id is `epoch.number`, and within an epoch the numbers rise. */
@@ -24,10 +26,11 @@ const socket = io(url, { auth: { token, session }, transports: [transport], reco
 socket.onAny((event, body, id) => {
   if (event !== "catchup" && !(id && isRepeat(id))) handle(event, body);
 });
-socket.on("catchup", ({ programs, others = "recovered" }) => {
+socket.on("catchup", ({ programs, others = "recovered", changed = false }) => {
   for (const [program, verdict] of Object.entries(programs)) {
-    if (verdict !== "recovered" && verdict !== "left") load(program);
+    if (verdict === "left") drop(program);
+    else if (verdict !== "recovered") load(program);
   }
-  if (others !== "recovered") load("every other program");
+  if (changed || others !== "recovered") loadAll();
 });
 socket.on("connect", () => console.log("connect"));

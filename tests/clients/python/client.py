@@ -21,7 +21,15 @@ def load(program):
     tell("load", program)
 
 
-# The guide shows what follows, down to the end of `connect`.
+def drop(program):
+    tell("drop", program)
+
+
+def load_all():
+    tell("load", "all")
+
+
+# docs/recovery.md shows what follows, down to the end of `connect`.
 # Over polling, an answer with more than 16 events is else an error, again at each reconnect.
 engineio.payload.Payload.max_decode_packets = 10_000
 
@@ -45,10 +53,12 @@ async def on_event(event, body, event_id=None):
 
 async def on_catchup(body, position=None):
     for program, verdict in body["programs"].items():
-        if verdict not in ("recovered", "left"):
+        if verdict == "left":
+            drop(program)
+        elif verdict != "recovered":
             load(program)
-    if body.get("others", "recovered") != "recovered":
-        load("every other program")
+    if body.get("changed") or body.get("others", "recovered") != "recovered":
+        load_all()
 
 
 def make_client():

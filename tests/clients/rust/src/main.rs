@@ -12,7 +12,15 @@ fn load(program: &str) {
     println!("load {program}");
 }
 
-// The guide shows what follows, down to the end of connect().
+fn drop_program(program: &str) {
+    println!("drop {program}");
+}
+
+fn load_all() {
+    println!("load all");
+}
+
+// docs/recovery.md shows what follows, down to the end of connect().
 #[derive(Default)]
 struct Latest {
     epoch: String,
@@ -37,12 +45,15 @@ fn on_event(latest: &mut Latest, event: &str, args: &[Value]) {
     let body = &args[0];
     if event == "catchup" {
         for (program, verdict) in body["programs"].as_object().into_iter().flatten() {
-            if verdict != "recovered" && verdict != "left" {
-                load(program);
+            match verdict.as_str() {
+                Some("left") => drop_program(program),
+                Some("recovered") => {}
+                _ => load(program),
             }
         }
-        if body["others"].as_str().unwrap_or("recovered") != "recovered" {
-            load("every other program");
+        let others = body["others"].as_str().unwrap_or("recovered");
+        if body["changed"] == true || others != "recovered" {
+            load_all();
         }
     } else if !args.get(1).and_then(Value::as_str).is_some_and(|id| latest.is_repeat(id)) {
         handle(event, body);
