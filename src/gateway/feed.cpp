@@ -20,15 +20,6 @@ constexpr std::size_t whole_reads_max = 8;  // what one read may ask for: everyt
 constexpr std::size_t top_reads_max = 256;  // programs, or the tops of so many
 constexpr std::size_t retired_max = 8;
 
-/// Leaves the longest unbroken end of the chain.
-void keep_chain(std::vector<Record>& records) {
-  for (std::size_t i = records.size(); i > 1; --i) {
-    if (records[i - 1].prev == records[i - 2].gid) continue;
-    records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(i - 1));
-    return;
-  }
-}
-
 }  // namespace
 
 Feed::Feed(const FeedOptions& options, std::function<bool(const std::string&)> has_members,

@@ -10,6 +10,14 @@ using history::Gid;
 using history::Kept;
 using history::Record;
 
+void keep_chain(std::vector<Record>& records) {
+  for (std::size_t i = records.size(); i > 1; --i) {
+    if (records[i - 1].prev == records[i - 2].gid) continue;
+    records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    return;
+  }
+}
+
 void Ring::begin(Kept kept, TimePoint now) {
   clear();
   start_ = kept.records.empty() ? kept.top : kept.records.front().prev;

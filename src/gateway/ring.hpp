@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 namespace crier::gateway {
 
@@ -15,6 +16,9 @@ struct RingBounds {
   std::size_t bytes_max = 1024 * 1024;               ///< Of bodies.
   std::chrono::milliseconds age_max{5 * 60 * 1000};  ///< Since an event came to this node.
 };
+
+/// Leaves the longest unbroken end of the chain.
+void keep_chain(std::vector<history::Record>& records);
 
 /// Recent events of one program without a hole: all above start(), up to top().
 class Ring {
