@@ -93,13 +93,21 @@ class Client:
     async def begin_anew(self):
         """It also waits for ever for the answer to a probe. The application drops such a client and makes another one."""
         old, self.socket = self.socket, self.make()
-        if old._reconnect_task is not None:
-            old._reconnect_task.cancel()
-        old.handlers.clear()
         if old.connected:
             tell(self.name, kind="disconnect", reason="dropped by the application")
-        if old.eio.http is not None:
-            await old.eio.http.close()
+        # Nothing of it may go on: it would answer heartbeats for events that nobody handles.
+        old.handlers.clear()
+        old.reconnection = False
+        old.eio.handlers.clear()
+        old.eio.state = "disconnected"
+        old.eio._send_request = refuse
+        old.eio._send_packet = refuse
+        for task in (old._reconnect_task, old.eio.read_loop_task, old.eio.write_loop_task):
+            if task is not None:
+                task.cancel()
+        for end in (old.eio.ws, old.eio.http):
+            if end is not None:
+                await asyncio.wait([asyncio.ensure_future(end.close())], timeout=5)
 
     async def attempt(self):
         try:
@@ -109,6 +117,11 @@ class Client:
             await asyncio.wait_for(connecting, PATIENCE)
         except Exception as error:  # whatever its HTTP client raises gets through
             print(f"{self.name}: {error!r}", file=sys.stderr, flush=True)
+
+
+async def refuse(*_, **__):
+    """In place of what a dropped client would send."""
+    return "dropped"
 
 
 def strip(body):
