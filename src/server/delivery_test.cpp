@@ -42,6 +42,21 @@ TEST_F(DeliveryTest, AnotherEpochIsEncodedAnew) {
   EXPECT_THAT(std::string(other.message.view()), HasSubstr("\"bbbbbbbb.1000000\"]"));
 }
 
+TEST_F(DeliveryTest, WhatIsKeptEncodedIsBoundedAndTheOldestGoesFirst) {
+  const auto large = [](const char* text) {
+    return R"({"event":"request:created","programId":"p","data":")" + std::string(1'000'000, 'x') +
+           text + "\"}";
+  };
+  const auto is_kept = [&](history::Gid gid) {  // else another body shows
+    const Packet& packet = delivery.encoded("aaaaaaaa", record(gid, body));
+    return packet.message.size() > 1'000'000;
+  };
+  for (history::Gid gid = 1; gid <= 5; ++gid) delivery.encoded("aaaaaaaa", record(gid, large("")));
+  EXPECT_TRUE(is_kept(5));
+  EXPECT_TRUE(is_kept(2));
+  EXPECT_FALSE(is_kept(1)) << "five messages and their frames are more than 8 MiB";
+}
+
 TEST_F(DeliveryTest, WhatNoGatewayHasWrittenIsAnEmptyMessage) {
   EXPECT_TRUE(delivery.encoded("aaaaaaaa", record(1'000'000, "[]")).message.view().empty());
 }
