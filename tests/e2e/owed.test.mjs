@@ -66,6 +66,25 @@ for (const workers of ["1", "3"]) {
       assert.doesNotMatch(node.log, /still owed/);
     });
 
+    test("a client that returns the moment Redis does is told", async () => {
+      const node = await start();
+      try {
+        for (let outage = 0; outage < 5; outage += 1) {
+          await ready(node);
+          const { id } = await node.publish("alpha", `known-${outage}`);
+          link.cut();
+          await until(async () => (await node.get("/readyz")).json.history === "down");
+          for (let i = 0; i < 3; i += 1) assert.equal((await node.publish("alpha", `${outage}-${i}`)).recoverable, false);
+          link.mend();
+          const back = await connect(node, { auth: { token: tokenFor("ada"), lastEventId: id } });
+          assert.equal((await back.notice()).programs.alpha, "gap");
+          back.close();
+        }
+      } finally {
+        await node.stop();
+      }
+    });
+
     for (const [how, signal] of [["SIGTERM", "SIGTERM"], ["kill -9", "SIGKILL"]]) {
       test(`${how} while Redis is away: the next process tells`, async () => {
         const { node, away } = await owing(signal);
