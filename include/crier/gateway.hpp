@@ -161,8 +161,8 @@ class Gateway {
   [[nodiscard]] std::uint16_t port() const;  ///< After listen().
 
   /// Serves on the calling thread and, with several workers, on threads of its own, which take no
-  /// signals; returns when a stop() has been carried out. Once. Throws std::system_error when a
-  /// thread cannot be had; nothing serves then.
+  /// signals; returns when a stop() has been carried out. Once. Throws std::system_error without a
+  /// thread to serve on, std::runtime_error if another process took the port before it opened.
   void run();
 
   /// Refuses new work, finishes publishes in flight, closes the clients in steps, then returns from
