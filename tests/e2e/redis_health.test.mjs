@@ -1,0 +1,47 @@
+// A Redis that serves, but not as it should: what its clients and its operator are told.
+
+import assert from "node:assert/strict";
+import { afterEach, describe, test } from "node:test";
+import { closeClients, connect } from "./support/client.mjs";
+import { Redis } from "./support/redis.mjs";
+import { crierOnly, startServer } from "./support/server.mjs";
+
+for (const workers of [1, 2]) {
+  describe(`a Redis in poor health, ${workers} worker(s)`, { skip: crierOnly }, () => {
+    let redis;
+    let server;
+    afterEach(async () => {
+      closeClients();
+      await server?.stop();
+      await redis?.kill();
+    });
+
+    test("/readyz names the policy of one that evicts, and /metrics says how far its clock is off", async () => {
+      redis = await Redis.start();
+      redis.command("CONFIG", "SET", "maxmemory-policy", "volatile-lru");
+      redis.command("CONFIG", "SET", "maxmemory", "100mb");
+      server = await startServer({ redisUrl: redis.url, workers });
+      assert.equal(JSON.parse((await server.get("/readyz")).text).eviction, "volatile-lru");
+      assert.match(server.log, /volatile-lru/);
+      const offset = /^crier_history_clock_offset_seconds (-?[\d.]+)$/m.exec((await server.get("/metrics")).text);
+      assert.ok(Math.abs(Number(offset[1])) < 1, offset[0]);
+    });
+
+    test("members of a program whose key is something else are told of a gap", async () => {
+      redis = await Redis.start();
+      server = await startServer({ redisUrl: redis.url, workers });
+      assert.equal(JSON.parse((await server.get("/readyz")).text).eviction, undefined);
+      const client = await connect(server, { user: "ada" });
+      await server.publish("alpha", "kept");
+      await client.received("kept");
+      redis.command("DEL", "socket:events:program:alpha");
+      redis.command("SET", "socket:events:program:alpha", "x");
+      assert.equal((await server.publish("alpha", "not kept")).recoverable, false);
+      await client.received("not kept");
+      await client.connected(2);
+      assert.equal(client.socket.recovered, false);
+      assert.equal((await client.notice()).programs.alpha, "gap");
+      assert.equal((await server.get("/readyz")).status, 200, "the other programs are served");
+    });
+  });
+}
