@@ -20,7 +20,7 @@ class Echo final : public crier::server::MessageLayer {
   void opened(Key /*session*/) override {}
   void received(Key session, bool binary, std::string_view data) override {
     std::string message = binary ? std::string(data) : "4" + std::string(data);
-    engine_->send(session, {binary, crier::Bytes(std::move(message)), {}, false, false});
+    engine_->send(session, {binary, crier::Bytes(std::move(message)), {}, false});
   }
   void route_changed(Key /*session*/, int /*descriptor*/) override {}
   void closed(Key /*session*/, std::string_view /*reason*/) override {}
