@@ -259,7 +259,8 @@ void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_
     Metrics::count(parts_.worker.metrics().verdicts, to_string(verdict));
   }
   std::string position;
-  if (!admitted.epoch.empty()) {
+  // Nothing is known of where a user without programs stands.
+  if (!admitted.epoch.empty() && !admitted.user.programs.empty()) {
     position = gateway::position_text({admitted.epoch, recovery.snapshot}, nonce);
   }
   std::string catchup = gateway::catchup_arguments(recovery, position);

@@ -150,7 +150,7 @@ class ProgramsTest : public testing::Test {
       if (memberships.open.empty()) return false;
       const auto [user, done] = std::move(memberships.open.front());
       memberships.open.pop_front();
-      done(std::optional(access::User{user, "", "", true, {"p1"}}));
+      done(std::optional(access::User{user, "", "", true, programs_of_user}));
       return true;
     });
   }
@@ -201,6 +201,7 @@ class ProgramsTest : public testing::Test {
                      [] { return WallTime{0}; }},
                     {}};
   std::string offset;  ///< Of the latest member().
+  std::vector<std::string> programs_of_user{"p1"};
   std::thread thread;
 };
 
@@ -334,6 +335,17 @@ TEST_F(ProgramsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
   EXPECT_THAT(client->read_frame(), AllOf(StartsWith("40{\"sid\":"), Not(HasSubstr("pid"))));
   EXPECT_EQ(client->read_frame(),
             R"(42["catchup",{"recovered":false,"replayed":0,"programs":{"p1":"joined"}}])");
+}
+
+TEST_F(ProgramsTest, AUserWithoutProgramsGetsNoPosition) {
+  std::string pid;
+  member(pid);  // so that the epoch is known
+  programs_of_user.clear();
+  const auto client = asking("");
+  look_up();
+  EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
+  EXPECT_EQ(client->read_frame(), R"(42["catchup",{"recovered":false,"replayed":0,"programs":{}}])")
+      << "or its cursor could go back";
 }
 
 // Sessions of clients that cannot say where they stand.
