@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <memory>
 #include <optional>
 
 namespace crier::server {
@@ -85,19 +86,19 @@ class PublisherTest : public testing::Test {
                          }},
         options);
   }
-  /// `id seq`, `unnumbered`, or status and code.
+  /// `id seq`, `unnumbered`, or status and code; empty: it is not answered yet.
   std::string publish(std::string token = {}, std::string_view body = event,
                       std::string_view program = "p") {
-    std::string words;
-    publisher->publish(program, body, std::move(token), [&](const Result<Position>& result) {
+    const auto words = std::make_shared<std::string>();  // the answer may come later
+    publisher->publish(program, body, std::move(token), [words](const Result<Position>& result) {
       if (!result) {
-        words = std::to_string(result.error().status) + " " + result.error().code;
+        *words = std::to_string(result.error().status) + " " + result.error().code;
       } else {
-        words = result->recoverable ? std::to_string(result->seq) : "unnumbered";
-        if (result->repeated) words += " again";
+        *words = result->recoverable ? std::to_string(result->seq) : "unnumbered";
+        if (result->repeated) *words += " again";
       }
     });
-    return words;
+    return *words;
   }
 
   Worker worker{{}, {}};
