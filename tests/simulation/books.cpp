@@ -82,6 +82,13 @@ bool Books::marked(const std::string& program, TimePoint from) const {
       of(program), [&](const Entry& entry) { return entry.event == 0 && entry.time >= from; });
 }
 
+bool Books::was_broken(const std::string& program, TimePoint from, TimePoint until) const {
+  const auto found = breaks_.find(program);
+  return found != breaks_.end() && std::ranges::any_of(found->second, [&](const auto& time) {
+           return time.first <= until && from <= time.second;
+         });
+}
+
 bool Books::epoch_began(TimePoint from, TimePoint until) const {
   return std::ranges::any_of(epochs_,
                              [&](TimePoint time) { return from <= time && time <= until; });

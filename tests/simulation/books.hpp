@@ -39,6 +39,10 @@ class Books final : public StoreWitness {
                 std::string_view body) override;
   void lost(history::Gid last) override;
   void epoch_begun(const history::Epoch& epoch) override;
+  /// Nothing of the program is stored or read until then.
+  void broken(const std::string& program, TimePoint until) {
+    breaks_[program].emplace_back(world_.now(), until);
+  }
   /// Something has happened to the store after which a new epoch has a cause.
   void may_begin_epoch() { epoch_has_cause_ = true; }
   void trimmed(const std::string& program, history::Gid gid) override;
@@ -49,6 +53,7 @@ class Books final : public StoreWitness {
                                                 const history::EventId& id) const;
   /// Whether a gap marker of the program was stored from then on.
   [[nodiscard]] bool marked(const std::string& program, TimePoint from) const;
+  [[nodiscard]] bool was_broken(const std::string& program, TimePoint from, TimePoint until) const;
   /// Whether an epoch has begun in this time.
   [[nodiscard]] bool epoch_began(TimePoint from, TimePoint until) const;
   /// Whether it was stored again after a loss.
@@ -64,6 +69,7 @@ class Books final : public StoreWitness {
   std::map<EventNumber, TimePoint> appended_;
   std::set<EventNumber> again_;
   std::vector<TimePoint> epochs_;
+  std::map<std::string, std::vector<std::pair<TimePoint, TimePoint>>> breaks_;
   history::Epoch epoch_;
   TimePoint last_loss_{};
   std::size_t markers_ = 0;

@@ -242,7 +242,8 @@ void Checker::check_membership(const Client& client, const View& view, const Rec
   const bool allowed = std::ranges::any_of(memberships, [&](const Membership& membership) {
     if (!membership.touches(view.sent, view.connected_at)) return false;
     if (!view.awaits_verdicts) return membership.from <= latest;
-    return membership.since < entry.gid || membership.from <= entry.time;
+    // A node that was behind when it admitted the client took the membership for an older one.
+    return membership.since < entry.gid || membership.from <= (trouble ? latest : entry.time);
   });
   if (!allowed) {
     violation(client,
@@ -287,8 +288,6 @@ bool Checker::lacks(const Client& client, const View& view, const Unnumbered& ev
 /// to have been told since.
 void Checker::check_unnumbered(const Client& client, const View& view) {
   for (const Unnumbered& event : accepted_) {
-    // What a process owed when it died is not told yet.
-    if (event.host->dead && !parts_.books.marked(event.program, event.begun)) continue;
     if (!lacks(client, view, event)) continue;
     violation(client, "n" + std::to_string(event.event) + " of " + event.program +
                           " went out without a number, never came, and nobody said so");

@@ -33,10 +33,9 @@ struct Counts {
 struct Unnumbered {
   EventNumber event = 0;
   std::string program;
-  TimePoint begun{};           ///< The attempt to publish it,
-  TimePoint accepted{};        ///< its answer,
-  const Host* host = nullptr;  ///< and the node.
-  std::uint16_t port = 0;
+  TimePoint begun{};     ///< The attempt to publish it,
+  TimePoint accepted{};  ///< its answer,
+  std::uint16_t port;    ///< and the node's.
 };
 
 class Checker final : public Application {
@@ -136,6 +135,7 @@ class Checker final : public Application {
                      std::string_view verdict);
   void check_told(const Client& client, const View& view, const std::string& program,
                   std::string_view verdict);
+  void check_recovered(const Client& client, const View& view, const std::string& program);
   void check_absent(const Client& client, const View& view, const Verdicts& verdicts);
   [[nodiscard]] bool reset_has_cause(const View& view, const std::string& program) const;
   [[nodiscard]] bool gap_has_cause(const View& view, const std::string& program) const;

@@ -33,6 +33,7 @@ void Client::start() {
 
 void Client::stop() {
   ++generation_;
+  ++opening_;
   skip_reconnect_ = true;
   connected_ = false;
   detach();

@@ -133,7 +133,13 @@ void Cluster::begin_load() {
     draw_cursor(i, options);
     auto dice = std::make_shared<Dice>(world_.dice().fork("route", i));
     clients_.push_back(std::make_unique<Client>(
-        world_, name_of("client", i), options, [this, dice] { return route(*dice); }, checker_));
+        world_, name_of("client", i), options,
+        [this, dice] {
+          if (rushes_ > 0) rush(*dice);
+          if (cut_admissions_ > 0) cut_admission(*dice);
+          return route(*dice);
+        },
+        checker_));
     world_.after(std::chrono::milliseconds(dice_.between(0, 4'000)),
                  [client = clients_.back().get()] { client->start(); });
   }
@@ -172,6 +178,9 @@ void Cluster::publish(const std::string& program) {
   publishing->program = program;
   publishing->token = name_of("t", publishing->event);
   publishing->give_up = world_.now() + std::chrono::seconds(6);
+  if (plan_.event_bytes_max != 0 && dice_.one_in(2)) {
+    publishing->data = "\"long\":\"" + std::string(dice_.below(plan_.event_bytes_max), 'x') + "\"";
+  }
   counts_.add("published");
   attempt(publishing);
 }
@@ -181,8 +190,8 @@ void Cluster::attempt(const std::shared_ptr<Publishing>& publishing) {
   Running* running = pick(dice_);
   if (running == nullptr) return retry(publishing, std::chrono::milliseconds(500));
   const std::string body = "{\"event\":\"request:updated\",\"requestId\":\"n" +
-                           std::to_string(publishing->event) +
-                           "\",\"data\":{},\"performedBy\":{\"userId\":\"u\",\"name\":\"\"}}";
+                           std::to_string(publishing->event) + "\",\"data\":{" + publishing->data +
+                           "},\"performedBy\":{\"userId\":\"u\",\"name\":\"\"}}";
   const unsigned attempt = ++publishing->attempt;
   publishing->begun = world_.now();
   publishing->host = running->host;
@@ -225,8 +234,8 @@ void Cluster::answered(const std::shared_ptr<Publishing>& publishing,
   publishing->attempt = 0;  // done: whatever comes now is late
   if (result->recoverable) return;
   counts_.add("publishes without a number");
-  checker_.accepted_unnumbered({publishing->event, publishing->program, publishing->begun,
-                                world_.now(), publishing->host, publishing->port});
+  checker_.accepted_unnumbered(
+      {publishing->event, publishing->program, publishing->begun, world_.now(), publishing->port});
 }
 
 /// What a publisher is told is in the history is there.
@@ -270,7 +279,7 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
   }
   if (!violation_) check_end();
   // Some clients cannot keep pace with what comes late and then at once.
-  const bool slow = plan_.latency_us_max > 20'000 ||
+  const bool slow = plan_.latency_us_max > 20'000 || plan_.event_bytes_max != 0 ||
                     (plan_.bus_delay_us_max > 600 && plan_.options.backlog_bytes_max < 65'536);
   if (!violation_ && faults.empty() && !slow && counts_.of["recovered"] != 0) {
     fail("a client came back, though nothing happened");

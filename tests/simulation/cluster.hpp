@@ -49,6 +49,7 @@ class Cluster {
     EventNumber event = 0;
     std::string program;
     std::string token;
+    std::string data;
     TimePoint give_up{};
     unsigned attempt = 0;
     TimePoint begun{};           ///< The latest attempt,
@@ -79,6 +80,8 @@ class Cluster {
   void hit_node(FaultKind kind, Dice& dice);
   void hit_store(FaultKind kind, Dice& dice);
   void hit_link(FaultKind kind, Dice& dice);
+  void rush(Dice& dice);
+  void cut_admission(Dice& dice);
   void hit_members(FaultKind kind, Dice& dice);
   void calm_down();
   void check_owners();
@@ -102,6 +105,8 @@ class Cluster {
   std::uint64_t next_host_ = 0;
   bool loading_ = false;
   std::uint64_t answers_to_lose_ = 0;
+  std::uint64_t rushes_ = 0;          ///< Still to come,
+  std::uint64_t cut_admissions_ = 0;  ///< and these.
   TimePoint store_trouble_{};
   std::map<std::string, TimePoint> shared_since_;  ///< Socket ids that two sockets have.
 };

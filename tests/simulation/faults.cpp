@@ -20,6 +20,7 @@ void Cluster::hit(const Fault& fault) {
   counts_.add("fault " + std::string(to_string(fault.kind)));
   switch (fault.kind) {
     case FaultKind::cut:
+    case FaultKind::rush:
     case FaultKind::slow_wire:
     case FaultKind::sleep_page:
     case FaultKind::reload_page:
@@ -35,6 +36,9 @@ void Cluster::hit(const Fault& fault) {
       for (std::uint64_t i = 0; i < count; ++i) publish(program);
       return;
     }
+    case FaultKind::cut_admission:
+      cut_admissions_ += 1 + dice.below(4);
+      return;
     case FaultKind::lose_answer:
       answers_to_lose_ += 1 + dice.below(5);
       return;
@@ -69,6 +73,13 @@ void Cluster::hit_network(FaultKind kind, Dice& dice) {
   if (wires.empty()) return;
   const auto& wire = wires[dice.below(wires.size())];
   if (kind == FaultKind::slow_wire) return wire->slow_down(milliseconds_between(dice, 50, 2'000));
+  if (kind == FaultKind::rush) {
+    for (const auto& each : wires) {
+      if (dice.one_in(2)) each->cut(Cut::roam);
+    }
+    rushes_ += 1 + dice.below(3);
+    return;
+  }
   const auto how = static_cast<Cut>(dice.below(4));
   counts_.add("drop points");
   switch (dice.below(4)) {
@@ -79,6 +90,27 @@ void Cluster::hit_network(FaultKind kind, Dice& dice) {
     default:
       return wire->cut_after(0, dice.below(dice.one_in(2) ? 200 : 2'000), how);
   }
+}
+
+/// A client is about to connect: the claim of its pid gets to workers that have much to take.
+void Cluster::rush(Dice& dice) {
+  --rushes_;
+  for (int i = 0; i < 20; ++i) {
+    world_.after(milliseconds_between(dice, 0, 300), [this, program = dice.below(plan_.programs)] {
+      for (int n = 0; n < 12; ++n) publish("p" + std::to_string(program));
+    });
+  }
+}
+
+/// Somewhere between the first packet of an admission and its last.
+void Cluster::cut_admission(Dice& dice) {
+  --cut_admissions_;
+  const auto how = static_cast<Cut>(dice.below(4));
+  const std::size_t bytes = dice.below(dice.one_in(2) ? 800 : 4'000);
+  world_.after(milliseconds_between(dice, 1, 300), [this, how, bytes] {
+    const auto wires = world_.network().open_wires();
+    if (!wires.empty()) wires.back()->cut_after(0, bytes, how);
+  });
 }
 
 void Cluster::hit_node(FaultKind kind, Dice& dice) {
@@ -96,7 +128,8 @@ void Cluster::hit_node(FaultKind kind, Dice& dice) {
     store_trouble_ = std::max(store_trouble_, world_.now() + time);
     return;
   }
-  running.clock_step += milliseconds_between(dice, -60'000, 60'000);
+  const std::int64_t most = dice.one_in(2) ? 60'000 : 90'000'000;  // a minute, or a day
+  running.clock_step += milliseconds_between(dice, -most, most);
 }
 
 void Cluster::hit_store(FaultKind kind, Dice& dice) {
@@ -105,7 +138,7 @@ void Cluster::hit_store(FaultKind kind, Dice& dice) {
     store_trouble_ = std::max(store_trouble_, world_.now() + down);
   }
   if (kind == FaultKind::restart || kind == FaultKind::rollback || kind == FaultKind::lose ||
-      kind == FaultKind::flush || kind == FaultKind::evict_numbers) {
+      kind == FaultKind::flush || kind == FaultKind::evict_numbers || kind == FaultKind::set_back) {
     books_.may_begin_epoch();
   }
   switch (kind) {
@@ -115,6 +148,8 @@ void Cluster::hit_store(FaultKind kind, Dice& dice) {
       return store_.restart(StoreModel::Loss::nothing, down);
     case FaultKind::rollback:
       return store_.restart(StoreModel::Loss::since_snapshot, down);
+    case FaultKind::set_back:
+      return store_.set_back();
     case FaultKind::lose:
       return store_.restart(StoreModel::Loss::everything, down);
     case FaultKind::flush:
@@ -123,6 +158,11 @@ void Cluster::hit_store(FaultKind kind, Dice& dice) {
       return store_.evict_numbers();
     case FaultKind::evict_records:
       return store_.evict_records("p" + std::to_string(dice.below(plan_.programs)));
+    case FaultKind::break_program: {
+      const std::string program = "p" + std::to_string(dice.below(plan_.programs));
+      books_.broken(program, world_.now() + down);
+      return store_.break_program(program, down);
+    }
     case FaultKind::hang:
       return store_.hang(down);
     case FaultKind::store_clock:
@@ -185,7 +225,7 @@ void Cluster::calm_down() {
   world_.trace("fault", "no more");
   members_.fail_until(world_.now());
   members_.slow_until(world_.now());
-  answers_to_lose_ = 0;
+  answers_to_lose_ = rushes_ = cut_admissions_ = 0;
   for (const auto& wire : world_.network().open_wires()) wire->spare();
 }
 

@@ -26,6 +26,8 @@ constexpr std::array<Kind, fault_kinds> kinds = {{
     {"lose_message", 3}, {"deafen", 5},        {"stop_node", 3},
     {"grant", 5},        {"revoke", 5},        {"regrant", 4},
     {"members_down", 2}, {"members_slow", 3},  {"lose_answer", 4},
+    {"set_back", 2},     {"cut_admission", 8}, {"break_program", 2},
+    {"rush", 3},
 }};
 
 FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
@@ -81,6 +83,16 @@ Plan plan(std::uint64_t seed) {
   Dice workers = Dice(seed).fork("workers");
   plan.options.workers = workers.one_in(3) ? 3 : 1;
   if (workers.one_in(2)) plan.options.worker_backlog_bytes_max = 1'000;  // soon behind
+  Dice sizes = Dice(seed).fork("sizes");
+  if (sizes.one_in(4)) {
+    // A replay is soon longer than a backlog, and a window holds few events.
+    plan.event_bytes_max = std::min<std::size_t>(plan.options.backlog_bytes_max / 4, 6'000);
+    // No more than the narrowest way to a client can take, and time to take what has waited.
+    plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 500);
+    plan.latency_us_max = 20'000;
+    plan.calm_ms += 60'000;
+    if (sizes.one_in(2)) plan.options.history_bytes_max = 20 * plan.event_bytes_max;
+  }
   plan.exact_since = Dice(seed).fork("since").one_in(2);
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
   // A run suffers from some kinds of faults only, or every one would be the same mixture.

@@ -43,9 +43,13 @@ enum class FaultKind : std::uint8_t {
   regrant,       ///< A membership ends and begins anew.
   members_down,  ///< No membership source answers for a while.
   members_slow,
-  lose_answer,  ///< Publishers lose the next answers, and try again.
+  lose_answer,    ///< Publishers lose the next answers, and try again.
+  set_back,       ///< The store goes back to the snapshot's data, and neither ends nor says so.
+  cut_admission,  ///< The next connections that clients open break soon, after some bytes.
+  break_program,  ///< The store can neither take nor give a program's events for a while.
+  rush,           ///< Clients change networks; when they come back very much is published.
 };
-constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::lose_answer) + 1;
+constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::rush) + 1;
 std::string_view to_string(FaultKind kind);
 
 struct Fault {
@@ -61,6 +65,7 @@ struct Plan {
   std::size_t users = 1;
   std::size_t programs = 1;
   std::int64_t publish_every_ms = 500;  ///< On average.
+  std::size_t event_bytes_max = 0;      ///< Of what an event is longer than it need be.
   std::int64_t latency_us_max = 20'000;
   std::int64_t bus_delay_us_max = 600;  ///< Of what is heard from the store, now and then.
   std::int64_t trouble_ms = 45'000;     ///< Then the faults end,

@@ -286,9 +286,21 @@ void StoreLink::send(std::uint64_t number) {
   time_out(commands_, number);
   round_trip(commands_, [this, number, request = append.request, call = append.call,
                          own_token = append.own_token, context = caller()] {
+    if (store_.is_broken(request.program)) {
+      return std::function<void()>([this, number] { refused(number); });
+    }
     const auto result = store_.append(context, request, call, own_token);
-    return [this, number, result] { appended(number, result); };
+    return std::function<void()>([this, number, result] { appended(number, result); });
   });
+}
+
+void StoreLink::refused(std::uint64_t number) {
+  const auto found = appends_.find(number);
+  if (found == appends_.end()) return;
+  const bool first = found->second.attempts == 1;
+  const auto done = std::move(found->second.done);
+  appends_.erase(found);
+  done(Unexpected{first ? StoreError::unavailable : StoreError::unknown});
 }
 
 void StoreLink::appended(std::uint64_t number, const std::optional<history::Appended>& result) {

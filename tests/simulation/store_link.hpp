@@ -106,6 +106,7 @@ class StoreLink final : public history::HistoryStore {
 
   void send(std::uint64_t append);
   void appended(std::uint64_t append, const std::optional<history::Appended>& result);
+  void refused(std::uint64_t append);
   void expire(std::uint64_t append);
   void begin(Call call);
   void time_out(Connection& connection, std::uint64_t call);

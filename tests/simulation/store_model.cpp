@@ -96,13 +96,13 @@ history::ReadReply StoreModel::read(const Caller& caller,
   history::ReadReply reply{
       data_.epoch, data_.floor, {}, std::max(static_cast<Gid>(clock()), data_.last), data_.last};
   for (const auto& request : requests) {
-    history::Kept kept{request.program, 0, {}};
+    history::Kept kept{request.program, 0, {}, is_broken(request.program)};
     const auto found = data_.programs.find(request.program);
     if (found != data_.programs.end() && found->second.known) {
       trim(request.program, found->second);
       kept.top = found->second.top;
       for (const Record& record : found->second.records) {
-        if (record.gid > request.after) kept.records.push_back(record);
+        if (record.gid > request.after && !kept.broken) kept.records.push_back(record);
       }
       if (request.newest_max != 0 && kept.records.size() > request.newest_max) {
         kept.records.erase(kept.records.begin(), kept.records.end() - request.newest_max);

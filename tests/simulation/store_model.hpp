@@ -94,6 +94,11 @@ class StoreModel {
   void save(const std::vector<history::SessionPosition>& positions);
   [[nodiscard]] std::string load(const std::string& user, const std::string& session) const;
 
+  [[nodiscard]] bool is_broken(const std::string& program) const {
+    const auto found = broken_until_.find(program);
+    return found != broken_until_.end() && world_.now() < found->second;
+  }
+
   // Links.
   void add(StoreLink& link) { links_.push_back(&link); }
   void remove(StoreLink& link) { std::erase(links_, &link); }
@@ -112,6 +117,10 @@ class StoreModel {
   void flush();
   void evict_numbers();
   void evict_records(const std::string& program);
+  /// The program's key is of another type for so long.
+  void break_program(const std::string& program, Duration time) {
+    broken_until_[program] = world_.now() + time;
+  }
   void hang(Duration time);
   void step_clock(Duration step) { clock_step_ += step; }
   /// Of the next messages on the bus, this many come twice.
@@ -132,6 +141,7 @@ class StoreModel {
   TimePoint down_until_{};
   TimePoint hangs_until_{};
   Duration clock_step_{};
+  std::map<std::string, TimePoint> broken_until_;
   std::size_t repeats_ = 0;
   std::uint64_t runs_ = 0;
   std::uint64_t saves_ = 0;

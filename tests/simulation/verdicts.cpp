@@ -143,6 +143,7 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
   const auto found = view.segments.find(program);
   const auto& entries = parts_.books.of(program);
   if (parts_.books.epoch_began(view.pid_from - node_lag_max, view.connected_at)) return true;
+  if (parts_.books.was_broken(program, view.sent - node_lag_max, view.connected_at)) return true;
   const bool known = found != view.segments.end();
   // A session's position may be an early one.
   const bool any = !known || view.basis == CursorIs::session;
@@ -186,7 +187,7 @@ void Checker::check_verdict(const Client& client, const View& view, const std::s
     if (verdict != "reset") wrong("by a cursor that nobody can read");
     if (view.cursor == CursorIs::unreadable && view.replayed != 0) wrong("and sent what came when");
   } else if (verdict == "recovered") {
-    return;
+    check_recovered(client, view, program);
   } else {
     check_told(client, view, program, verdict);
   }
@@ -206,6 +207,17 @@ void Checker::check_told(const Client& client, const View& view, const std::stri
   } else if (verdict == "gap" && !gap_has_cause(view, program)) {
     unexplained_.push_back({client.name() + ": " + program + " is told gap, and everything is kept",
                             program, view.sent});
+  }
+}
+
+/// While a node owes a marker nobody is whole there who did not get what went out without a number.
+void Checker::check_recovered(const Client& client, const View& view, const std::string& program) {
+  for (const Unnumbered& event : accepted_) {
+    if (event.program != program || event.port != client.port()) continue;
+    if (event.accepted >= view.sent || parts_.books.marked(program, event.begun)) continue;
+    if (!lacks(client, view, event)) continue;
+    violation(client, program + " is recovered, though n" + std::to_string(event.event) +
+                          " went out there without a number");
   }
 }
 
