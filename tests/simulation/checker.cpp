@@ -213,7 +213,7 @@ std::optional<std::size_t> Checker::missing(const View& view, const std::string&
   const TimePoint owed_from = known ? found->second.owed_from : view.connected_at;
   const auto& entries = parts_.books.of(program);
   for (std::size_t i = known && found->second.last ? *found->second.last + 1 : 0; i < end; ++i) {
-    if (entries[i].time <= owed_from) continue;
+    if (entries[i].time <= owed_from || unaware_.contains(entries[i].time)) continue;
     if (entries[i].event == 0 || !view.seen.contains(entries[i].event)) return i;
   }
   return std::nullopt;

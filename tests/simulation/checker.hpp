@@ -63,6 +63,8 @@ class Checker final : public Application {
 
   /// Its publisher tried again: the first attempt may have been stored.
   void repeated(EventNumber event) { repeated_.insert(event); }
+  /// A node died that had not heard what was published at this time, and may not have known it.
+  void died_unaware(TimePoint lost_at) { unaware_.insert(lost_at); }
   void accepted_unnumbered(Unnumbered event) { accepted_.push_back(std::move(event)); }
   /// The page was loaded anew: what was not stored is forgotten.
   void reloaded(const Client& client);
@@ -154,6 +156,7 @@ class Checker final : public Application {
   Parts parts_;
   std::map<std::string, View> views_;
   std::set<EventNumber> repeated_;
+  std::set<TimePoint> unaware_;
   std::set<EventNumber> unnumbered_;
   std::vector<Unnumbered> accepted_;
   std::vector<Unexplained> unexplained_;

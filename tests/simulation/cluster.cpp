@@ -78,6 +78,8 @@ void Cluster::kill_node(std::size_t index, bool silent, Duration down) {
   world_.trace(victim->host->name, silent ? "vanishes" : "is killed");
   world_.network().kill(*victim->host, silent);
   store_.remove(*victim->link);
+  // A node that lives on compares its tops with the store's, and marks what it has passed over.
+  checker_.died_unaware(victim->link->lost_at());
   dead_.push_back(std::move(victim));
   counts_.add("nodes killed");
   world_.after(down, [this] { start_node(); });

@@ -64,6 +64,8 @@ class StoreLink final : public history::HistoryStore {
   void drop_subscriber() { break_connection(subscriber_, false); }
   /// The next event of the program is not heard.
   void lose_next(const std::string& program) { unheard_ = program; }
+  /// When that last happened.
+  [[nodiscard]] TimePoint lost_at() const { return lost_at_; }
   /// Nothing is heard, though the connection seems sound: it leads to a server that nobody writes
   /// to any more. It ends when that goes away.
   void deafen(Duration time);
@@ -127,6 +129,7 @@ class StoreLink final : public history::HistoryStore {
   Connection subscriber_;
   TimePoint cut_until_{};
   TimePoint deaf_until_{};
+  TimePoint lost_at_ = TimePoint::min();
   std::string unheard_;  ///< The program whose next event is not heard; empty: none.
   Appends appends_;
   std::map<std::uint64_t, Call> calls_;
