@@ -90,7 +90,7 @@ for (let seed = first_seed; seed === first_seed || end - now() > OVERHEAD + 10_0
   clients = result.clients;
 }
 for (const what of Object.keys(totals).sort()) console.log(`  ${String(totals[what]).padStart(8)}  ${what}`);
-for (const what of missing(totals, clients)) {
+for (const what of missing(totals, clients, minutes)) {
   console.log(`nothing of this happened: ${what}`);
   failed += 1;
 }

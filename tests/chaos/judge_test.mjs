@@ -272,6 +272,8 @@ test("a record is the same after it was written and read", () => {
 });
 
 test("a run in which nothing happened says what did not", () => {
-  const lacks = missing({ reset: 1, "told recovered": 3 }, [{ library: "4.8", cursor: "native" }]);
+  const after = (minutes) => missing({ reset: 1, "told recovered": 3 }, [{ library: "4.8", cursor: "native" }], minutes);
+  const lacks = after(5);
   assert.ok(!lacks.includes("reset") && lacks.includes("kill") && lacks.includes("recoveries of 4.8 native") && lacks.includes("a fault of Redis"));
+  assert.ok(after(1).includes("events of 4.8 native") && !after(1).includes("recoveries of 4.8 native"));
 });
