@@ -138,7 +138,10 @@ class Judgement {
       known_.emplace(then->memberships, user);
     }
     if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) {
-      again_ = shares_millisecond(reply, time->milliseconds);
+      // Below the floor, within that millisecond, may be what the client has and nobody knows any
+      // more.
+      again_ = shares_millisecond(reply, time->milliseconds) ||
+               reply.floor >= first_of(time->milliseconds);
     }
     position_ = position();
   }

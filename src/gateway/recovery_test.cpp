@@ -130,6 +130,12 @@ TEST(RecoveryByTimestamp, SendsAMillisecondAgainThatTwoProgramsShare) {
             (std::vector<Gid>{5000, 5001, 6000}));
 }
 
+TEST(RecoveryByTimestamp, SendsAMillisecondAgainInWhichAStoreBeganAnew) {
+  const auto recovery = by_time(5, {"e", 5500, {kept("a", {5700})}});
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{5700})) << "it is not the one that the client has";
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
+}
+
 TEST(RecoveryByTimestamp, CountsATrimmedPredecessorOfTheSameMillisecond) {
   EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {5001, 6000}, 5000)}})),
             (std::vector<Gid>{5001, 6000}));
