@@ -123,7 +123,7 @@ export function faults({ owed, lost, twice, disordered }) {
   ].join(", ");
 }
 
-/** One cell: what was lost, and what `client` was told of it. */
+/** One cell: the events that `client` lost, and the verdict that it got. */
 export function sentence(result, client) {
   const { lost } = result;
   return `${faults(result)};${lost > 0 && client.recovered.at(-1) ? " **untold**:" : ""} ${client.told}`;
