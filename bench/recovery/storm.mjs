@@ -3,9 +3,10 @@
 //
 //   ./run --build && cmake --build --preset release --target recovery_storm
 //   npm ci --prefix bench/recovery && npm ci --prefix tests/e2e
-//   node bench/recovery/storm.mjs [--json] [--only=recoveries,reconnect,stalled] [--systems=crier-memory,npm-memory] [--rounds=3]
+//   node bench/recovery/storm.mjs [--json] [--only=recoveries,reconnect,large,stalled] [--systems=crier-memory,npm-memory] [--rounds=3]
 //
-// Crier is build/release/bin/crier, or CRIER_BIN; the load is beside it, or RECOVERY_STORM.
+// Crier is build/release/bin/crier, or CRIER_BIN; the load is beside it, or RECOVERY_STORM. CRIER_BEFORE names an earlier
+// build's, which --systems then knows as crier-before-memory and crier-before-redis.
 
 import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -169,6 +170,34 @@ async function reconnect(names) {
   return rows;
 }
 
+// --- 10,000 clients of 100 programs come back at once, each of which has missed 3 MiB
+
+async function large(names) {
+  const [CLIENTS, PROGRAMS, EVENTS, BYTES] = [10_000, 100, 30, 100 * 1024];
+  const members = Array.from({ length: CLIENTS }, (_, i) => ({ user: `u${i}`, programs: [`p${i % PROGRAMS}`] }));
+  const rows = [];
+  for (const name of names.filter((each) => each.startsWith("crier"))) {
+    const system = await SYSTEMS[name].start({ people: peopleOf(members), env: { ...KEEP, CRIER_HISTORY_BYTES_MAX: "4MiB" } });
+    const clients = new Load(system, members);
+    await clients.ask("connect 0 1000");
+    await clients.fill(PROGRAMS, PROGRAMS);
+    await clients.ask("wait 2");
+    await clients.ask("cut");
+    await clients.ask("wait 1");
+    await clients.fill(EVENTS * PROGRAMS, PROGRAMS, { bytes: BYTES });
+    const growth = new Growth([system.pid]);
+    const answer = await clients.ask(`connect ${EVENTS} ${CLIENTS}`);
+    const grew = growth.stop();
+    clients.close();
+    await system.stop();
+    rows.push({
+      what: "10,000 clients come back at once, each missed 30 events of 100 KiB", system: name, answer, grew,
+      cell: `all in ${answer.seconds.toFixed(1)} s; RSS +${mebibytes(grew)}${told(CLIENTS - answer.recovered)}`,
+    });
+  }
+  return rows;
+}
+
 // --- one of eleven clients stops reading: for two seconds by turns with nobody, and once while 200,000 events of 1 KiB come
 
 async function stalled(names) {
@@ -219,7 +248,7 @@ function outcome({ back, missed }) {
   return back.recovered ? "**not whole, untold**" : `closed, ${missed.toLocaleString("en")} lost and told`;
 }
 
-const ALL = { recoveries, reconnect, stalled };
+const ALL = { recoveries, reconnect, large, stalled };
 stepAside();
 const rows = [];
 for (const name of option("only", Object.keys(ALL).join(",")).split(",")) {

@@ -8,7 +8,7 @@ import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "../../tests/e2e/support/redis.mjs";
-import { crierBinary, freePort, leash, startServer, temporaryFolder } from "../../tests/e2e/support/server.mjs";
+import { crierBinary, freePort, leash, startServer, temporaryFolder, writePeople } from "../../tests/e2e/support/server.mjs";
 import { until } from "../../tests/e2e/support/until.mjs";
 import { Link } from "./link.mjs";
 import { Publisher } from "./publisher.mjs";
@@ -18,6 +18,11 @@ export const SYSTEMS = {
   "npm-streams": { title: "npm socket.io, Redis Streams", start: (options) => Node.start(options, true) },
   "crier-memory": { title: "Crier, memory", start: (options) => Crier.start(options, false) },
   "crier-redis": { title: "Crier, Redis", start: (options) => Crier.start(options, true) },
+  // An earlier build's, to see what a change costs.
+  ...(process.env.CRIER_BEFORE === undefined ? {} : {
+    "crier-before-memory": { title: "Crier before, memory", start: (options) => Crier.start(options, false, process.env.CRIER_BEFORE) },
+    "crier-before-redis": { title: "Crier before, Redis", start: (options) => Crier.start(options, true, process.env.CRIER_BEFORE) },
+  }),
 };
 
 const serverCore = cpus().length > 1 ? 0 : undefined;
@@ -107,15 +112,18 @@ class Node extends System {
 }
 
 class Crier extends System {
-  static async start({ people, env = {} }, withRedis) {
+  static async start({ people, env = {} }, withRedis, binary = crierBinary) {
     const system = new Crier();
     if (withRedis) {
       system.redis = await startRedis();
       system.toRedis = await Link.to(system.redis.port);
     }
+    const store = join(temporaryFolder(), "store.db");
+    writePeople(store, people, "crier", binary);
     system.server = await startServer({
       kind: "crier",
-      people,
+      command: [binary, "serve"],
+      store,
       core: serverCore,
       env: { CRIER_HTTP_CONNECTIONS_MAX: "100000", ...env },
       // Measurements of Redis are not to be those of a relay: only one check wants it.

@@ -10,8 +10,15 @@ export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
 
 const ours = { "crier-load": "crier-load", "crier-floor": "crier-floor", "crier-echo": "crier-echo" };
+/** Those that are measured, of a build or of an earlier one; whatever puts load on them stays the same. */
+const measured = ["crier", "crier-echo"];
+let earlier;
+/** From now on the programs that are measured are those of `folder`, an earlier build; undefined: ours again. */
+export const measureBuild = (folder) => (earlier = folder);
+
 /** Where a program is: Crier and the bench's own stand in one folder, others on PATH. */
 export function program(name) {
+  if (earlier !== undefined && measured.includes(name)) return join(earlier, name);
   if (name === "crier") return crierBinary;
   if (name in ours) return join(dirname(crierBinary), ours[name]);
   return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find(existsSync) ?? "";

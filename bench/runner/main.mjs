@@ -10,14 +10,17 @@ import { insert, judge, markdown, summarise, text } from "./figures.mjs";
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const page = join(repository, "docs/performance.md");
+/** Systems of the rows that are not Crier. */
+const PEERS = ["floor", "node"];
 
-const USAGE = `bench/run [ROW …] [--repetitions N] [--seconds S] [--quick] [--urgent] [--docs] [--list]
+const USAGE = `bench/run [ROW …] [--repetitions N] [--seconds S] [--quick] [--urgent] [--docs] [--list] [--before FOLDER]
   ROW             which of them (all); --list names them
   --repetitions   of each system of a row (7 for the first row, 3 for most, 1 where a run is long)
   --seconds       that a window lasts (3)
   --quick         one repetition of one second: whether it works, not how fast
   --urgent        servers and load go before other work of the machine (root)
   --docs          writes the tables into docs/performance.md
+  --before        the programs of an earlier build, measured by turns with these
 Every run is in build/bench/ as JSON. The programs are those of build/release/bin, or CRIER_BIN; ./run --build makes them.`;
 
 function options() {
@@ -29,6 +32,7 @@ function options() {
       quick: { type: "boolean", default: false },
       urgent: { type: "boolean", default: false },
       docs: { type: "boolean", default: false },
+      before: { type: "string" },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -39,6 +43,10 @@ function options() {
       throw new Error(`--${name} must be a whole number from 1 to 999, not "${values[name]}"`);
     }
     values[name] = Number(values[name]);
+  }
+  if (values.before !== undefined && values.docs) throw new Error("--docs has no place for --before");
+  if (values.before !== undefined && !existsSync(join(values.before, "crier"))) {
+    throw new Error(`--before: there is no ${join(values.before, "crier")}`);
   }
   if (values.quick && values.docs) throw new Error("--quick measures nothing worth --docs");
   return { ...values, rows: positionals };
@@ -78,6 +86,28 @@ function about() {
   };
 }
 
+/** Each system that is not a peer twice, the second time of the build in `before`. */
+function besideEarlier(row, before) {
+  const systems = {};
+  for (const [name, { title, measure }] of Object.entries(row.systems)) {
+    systems[name] = { title, measure };
+    if (PEERS.includes(name)) continue;
+    systems[`${name}_before`] = {
+      title: `${title}, before`,
+      measure: async (given) => {
+        const { measureBuild } = await import("./machine.mjs");
+        measureBuild(before);
+        try {
+          return await measure(given);
+        } finally {
+          measureBuild(undefined);
+        }
+      },
+    };
+  }
+  return { ...row, systems };
+}
+
 /** Each system of the row in turn, `repetitions` times. → the figures of each run, by system */
 async function measure(row, { repetitions, quick, seconds }) {
   const samples = Object.fromEntries(Object.keys(row.systems).map((name) => [name, []]));
@@ -112,7 +142,8 @@ export async function main() {
   const file = join(repository, "build/bench", `${record.about.date.replaceAll(":", "-").slice(0, 19)}.json`);
   mkdirSync(dirname(file), { recursive: true });
   let failed = false;
-  for (const row of chosen) {
+  for (const one of chosen) {
+    const row = given.before === undefined ? one : besideEarlier(one, given.before);
     try {
       const samples = await measure(row, given);
       const result = { name: row.name, title: row.title, samples, medians: summarise(samples), targets: judge(row, samples) };

@@ -44,18 +44,20 @@ export class Crowd {
   }
 
   store(kind) {
-    if (!this.#stores.has(kind)) {
-      const file = join(this.folder, `store.${kind}`);
+    const binary = program("crier");
+    const key = kind === "crier" ? binary : kind;
+    if (!this.#stores.has(key)) {
+      const file = join(this.folder, `store.${this.#stores.size}`);
       const ids = Array.from({ length: this.clients }, (_, i) => `u${i}`);
       const people = {
         users: ids.map((id) => ({ id, name: id, role: "requester", active: true })),
         members: ids.map((userId, i) => ({ programId: this.programOf(i), userId, active: true })),
       };
-      writePeople(file, people, kind);
+      writePeople(file, people, kind, binary);
       rmSync(`${file}.import.jsonl`, { force: true });
-      this.#stores.set(kind, file);
+      this.#stores.set(key, file);
     }
-    return this.#stores.get(kind);
+    return this.#stores.get(key);
   }
 }
 

@@ -79,16 +79,18 @@ export function leash(child) {
   return child;
 }
 
-/** Runs `crier` once and returns what it printed; throws if it fails. */
-export function crier(...args) {
-  const { status, stdout, stderr, error } = spawnSync(crierBinary, args, { encoding: "utf8" });
+function runOnce(binary, args) {
+  const { status, stdout, stderr, error } = spawnSync(binary, args, { encoding: "utf8" });
   if (error) throw error;
   if (status !== 0) throw new Error(`crier ${args.join(" ")}: exit ${status}\n${stdout}${stderr}`);
   return stdout;
 }
 
-/** Writes users and memberships where the server under test looks for them. */
-export function writePeople(store, people, kind = target) {
+/** Runs `crier` once and returns what it printed; throws if it fails. */
+export const crier = (...args) => runOnce(crierBinary, args);
+
+/** Writes users and memberships where the server under test looks for them; with `binary`, in the schema of that build. */
+export function writePeople(store, people, kind = target, binary = crierBinary) {
   if (kind === "reference") {
     writeFileSync(store, JSON.stringify(people));
     return;
@@ -99,7 +101,7 @@ export function writePeople(store, people, kind = target) {
   ];
   const file = `${store}.import.jsonl`;
   writeFileSync(file, `${lines.join("\n")}\n`);
-  crier("import", file, "--store", store);
+  runOnce(binary, ["import", file, "--store", store]);
 }
 
 /**
