@@ -21,6 +21,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_plain(char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; }
 
+constexpr std::size_t few_members = 8;  // most objects have no more
+
 constexpr std::uint64_t repeat(unsigned byte) { return 0x0101010101010101U * byte; }
 
 /// The high bit of every byte of `word` that is below `bound` (≤ 0x80). Bytes after the first hit
@@ -357,6 +359,12 @@ bool for_each_member(std::string_view text, std::size_t depth, Visit visit) {
   return scanner.take('}') && scanner.finish();
 }
 
+bool is_named(const Member& member, std::string_view key) {
+  const bool escaped = member.key.find('\\') != std::string_view::npos;
+  return escaped ? unescape(member.key, Surrogates::keep) == key
+                 : member.key.substr(1, member.key.size() - 2) == key;
+}
+
 /// Whether the first digit of a number that no double holds counts ones or more: then the number
 /// is too large, else too close to zero.
 bool is_above_one(std::string_view digits) {
@@ -424,19 +432,24 @@ std::optional<std::vector<std::string_view>> elements(std::string_view text, std
 
 std::optional<std::vector<Member>> members(std::string_view text, std::size_t depth) {
   std::vector<Member> found;
+  found.reserve(few_members);
   if (!for_each_member(text, depth, [&](const Member& member) { found.push_back(member); })) {
     return std::nullopt;
   }
   return found;
 }
 
+std::optional<std::string_view> find(const std::vector<Member>& members, std::string_view key) {
+  for (auto at = members.rbegin(); at != members.rend(); ++at) {
+    if (is_named(*at, key)) return at->value;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string_view> member(std::string_view object, std::string_view key) {
   std::optional<std::string_view> found;
   const bool valid = for_each_member(object, depth_max, [&](const Member& member) {
-    const bool escaped = member.key.find('\\') != std::string_view::npos;
-    const bool same = escaped ? unescape(member.key, Surrogates::keep) == key
-                              : member.key.substr(1, member.key.size() - 2) == key;
-    if (same) found = member.value;
+    if (is_named(member, key)) found = member.value;
   });
   return valid ? found : std::nullopt;
 }

@@ -43,6 +43,9 @@ struct Member {
 /// object.
 std::optional<std::vector<Member>> members(std::string_view text, std::size_t depth = depth_max);
 
+/// The value of the last of `members` whose key is `key` (compared after unescaping).
+std::optional<std::string_view> find(const std::vector<Member>& members, std::string_view key);
+
 /// The value of the last member of the valid object `object` whose key is `key` (compared after
 /// unescaping), as JSON.parse would give it; nothing if there is none or it is not an object.
 std::optional<std::string_view> member(std::string_view object, std::string_view key);
