@@ -35,16 +35,23 @@ std::optional<Parts> split(std::string_view token) {
 /// RFC 7519 section 4 allow to refuse others, and two readers could disagree about them).
 class Object {
  public:
-  static std::optional<Object> decode(std::string_view part) {
+  explicit Object(std::string_view part) {
     auto text = base64url_decode(part);
-    if (!text) return {};
-    auto json = Json::parse(std::move(*text));
-    if (!json || !json::members(json->text())) return {};
-    return Object(std::move(*json));
+    auto json = text ? Json::parse(std::move(*text)) : Result<Json>(Json());
+    if (!json) return;
+    json_ = *std::move(json);
+    auto members = json::members(json_.text());
+    is_valid_ = members.has_value();
+    if (members) members_ = *std::move(members);
   }
+  ~Object() = default;
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+
+  [[nodiscard]] bool is_valid() const { return is_valid_; }
 
   [[nodiscard]] std::optional<std::string_view> member(std::string_view name) const {
-    return json::member(json_.text(), name);
+    return json::find(members_, name);
   }
 
   /// Nothing also when the member is not a string, or holds U+FFFD: that may stand for a lone
@@ -57,8 +64,9 @@ class Object {
   }
 
  private:
-  explicit Object(Json json) : json_(std::move(json)) {}
   Json json_;
+  std::vector<json::Member> members_;  ///< Slices of it.
+  bool is_valid_ = false;
 };
 
 struct Header {
@@ -67,13 +75,13 @@ struct Header {
 };
 
 Result<Header, TokenError> read_header(std::string_view part) {
-  const auto object = Object::decode(part);
-  if (!object) return Unexpected{TokenError::malformed};
-  auto algorithm = object->string("alg");
+  const Object object(part);
+  if (!object.is_valid()) return Unexpected{TokenError::malformed};
+  auto algorithm = object.string("alg");
   if (!algorithm) return Unexpected{TokenError::malformed};
-  auto kid = object->string("kid");
-  if (!kid && object->member("kid")) return Unexpected{TokenError::malformed};
-  if (object->member("crit")) return Unexpected{TokenError::critical};
+  auto kid = object.string("kid");
+  if (!kid && object.member("kid")) return Unexpected{TokenError::malformed};
+  if (object.member("crit")) return Unexpected{TokenError::critical};
   return Header{std::move(*algorithm), std::move(kid)};
 }
 
@@ -149,17 +157,17 @@ Result<std::optional<double>, TokenError> check_dates(const Object& claims,
 
 Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy& policy,
                                        WallTime now) {
-  const auto object = Object::decode(part);
-  if (!object) return Unexpected{TokenError::malformed};
-  const auto expires = check_dates(*object, policy, now);
+  const Object object(part);
+  if (!object.is_valid()) return Unexpected{TokenError::malformed};
+  const auto expires = check_dates(object, policy, now);
   if (!expires) return Unexpected{expires.error()};
   if (!policy.issuer.empty()) {
-    if (auto ok = check_issuer(*object, policy.issuer); !ok) return Unexpected{ok.error()};
+    if (auto ok = check_issuer(object, policy.issuer); !ok) return Unexpected{ok.error()};
   }
   if (!policy.audience.empty()) {
-    if (auto ok = check_audience(*object, policy.audience); !ok) return Unexpected{ok.error()};
+    if (auto ok = check_audience(object, policy.audience); !ok) return Unexpected{ok.error()};
   }
-  Claims claims{object->string("sub").value_or(""), {}};
+  Claims claims{object.string("sub").value_or(""), {}};
   if (*expires) claims.expires_at = rounded_up(**expires);
   return claims;
 }
