@@ -15,9 +15,11 @@ namespace {
 
 constexpr std::size_t nonce_bytes = 4;
 
+using Auth = std::vector<json::Member>;
+
 /// The member's value, unless it says that nothing is stated.
-std::optional<std::string_view> stated(std::string_view auth, std::string_view name) {
-  const auto value = json::member(auth, name);
+std::optional<std::string_view> stated(const Auth& auth, std::string_view name) {
+  const auto value = json::find(auth, name);
   if (!value || *value == "null" || *value == "\"\"" || json::number(*value) == 0) {
     return std::nullopt;
   }
@@ -89,7 +91,7 @@ void take(Cursor& cursor, Pid pid, const std::optional<StatedId>& offset) {
   cursor.basis = std::move(pid.here);
 }
 
-bool take_pid(Cursor& cursor, std::string_view auth, std::string_view value, std::string_view user,
+bool take_pid(Cursor& cursor, const Auth& auth, std::string_view value, std::string_view user,
               const PidSeal& seal) {
   auto text = text_of(value);
   auto pid = text ? seal.open(*text, user) : std::nullopt;
@@ -119,8 +121,9 @@ bool take_timestamp(Cursor& cursor, std::string_view value) {
 
 }  // namespace
 
-Cursor read_cursor(std::string_view auth, std::string_view user, const PidSeal& seal) {
+Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& seal) {
   Cursor cursor;
+  const Auth auth = json::members(text).value_or(Auth());
   bool unreadable = false;
   if (const auto value = stated(auth, "session")) {
     const auto session = text_of(*value);

@@ -110,14 +110,6 @@ Gid floor_of(const Kept& kept, const ReadReply& reply) {
   return kept.top == 0 || first_ever ? reply.floor : 0;
 }
 
-/// The same reading, of what came after `cursor` only.
-Kept after(const Kept& kept, Gid cursor) {
-  Kept later{kept.program, kept.top, {}, kept.broken};
-  const auto first = std::ranges::upper_bound(kept.records, cursor, {}, &history::Record::gid);
-  later.records.assign(first, kept.records.end());
-  return later;
-}
-
 /// All that recover() has to know of a client, and what follows for all programs alike.
 class Judgement {
  public:
@@ -228,7 +220,7 @@ class Judgement {
 
   [[nodiscard]] Verdict judge(std::size_t index, Gid cursor) const {
     const Kept& kept = reply_.programs[index];
-    const bool whole = history::is_whole(after(kept, cursor), cursor, floor_of(kept, reply_));
+    const bool whole = history::is_whole(kept, cursor, floor_of(kept, reply_));
     return whole ? Verdict::recovered : Verdict::gap;
   }
 
@@ -236,11 +228,9 @@ class Judgement {
     const Gid since = since_of(user_, index);
     const Gid time = again_ ? first_of(milliseconds) - 1 : last_of(milliseconds);
     if (since > time) return Verdict::joined;
-    Kept kept = after(reply_.programs[index], time);
-    if (kept.records.size() > timestamp_max_) {
-      kept.records.erase(kept.records.begin(), kept.records.end() - timestamp_max_);
-    }
-    return history::is_whole(kept, time, reply_.floor) ? Verdict::recovered : Verdict::gap;
+    const Kept& kept = reply_.programs[index];
+    const bool whole = history::is_whole(kept, time, reply_.floor, timestamp_max_);
+    return whole ? Verdict::recovered : Verdict::gap;
   }
 
   const Cursor& cursor_;
@@ -333,6 +323,8 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
   recovery.changed = judgement.changed();
   recovery.snapshot = judgement.snapshot();
   recovery.floor = std::min(judgement.sent_from().value_or(0), judgement.snapshot());
+  recovery.verdicts.reserve(user.programs.size());
+  recovery.after.reserve(user.programs.size());
   bool whole = true;
   for (std::size_t i = 0; i < user.programs.size(); ++i) {
     const Verdict verdict = judgement.verdict(i);
@@ -349,7 +341,9 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
   const auto* then = std::get_if<Snapshot>(&cursor.basis);
   // A user without programs is whole, whatever the cursor.
   recovery.recovered = whole && !cursor.pid.empty() && (then != nullptr || user.programs.empty());
-  recovery.next = next_pid(cursor, user, reply, judgement, !whole || has_left);
+  if (!recovery.recovered || !cursor.session.empty()) {
+    recovery.next = next_pid(cursor, user, reply, judgement, !whole || has_left);
+  }
   return recovery;
 }
 

@@ -30,7 +30,9 @@ struct Recovery {
   bool recovered = false;  ///< Every program is whole: the pid may be repeated.
   /// The cursor is above all that the store has numbered in its epoch: an end was lost.
   bool is_ahead = false;
-  Pid next;  ///< Without its sid and nonce: what to seal when the pid is not repeated.
+  /// Without its sid and nonce: what to seal when the pid is not repeated, or to keep for a
+  /// session.
+  Pid next;
   history::Gid snapshot = 0;  ///< The client has been sent, or told of, everything up to here.
   /// What the client has, whatever this node has heard so far: nothing up to here may be sent live.
   history::Gid floor = 0;

@@ -17,8 +17,11 @@ namespace {
 /// The next event of one program.
 struct Next {
   const Record* record;
-  std::size_t program;
+  const Ring* ring;
+  std::size_t place;
 };
+
+constexpr std::size_t few_events = 8;  // that most clients have missed
 
 /// For a heap with the lowest number on top.
 bool comes_later(const Next& a, const Next& b) { return a.record->gid > b.record->gid; }
@@ -36,17 +39,17 @@ Pull Replay::pull(std::span<const Ring* const> rings, std::size_t room, std::siz
   CRIER_ASSERT(after_.empty() || after_.size() == rings.size());
   const Gid last = beyond_snapshot_ ? std::numeric_limits<Gid>::max() : snapshot_;
   std::vector<Next> heap;
-  const auto add = [&](std::size_t program, Gid after) {
-    const Record* next = rings[program]->next(after);
-    if (next == nullptr || next->gid > last) return;
-    heap.push_back({next, program});
+  const auto add = [&](const Ring& ring, std::size_t place) {
+    if (place == ring.event_count() || ring.event(place).gid > last) return;
+    heap.push_back({&ring.event(place), &ring, place});
     std::ranges::push_heap(heap, comes_later);
   };
   for (std::size_t i = 0; i < rings.size(); ++i) {
     if (rings[i] == nullptr || rings[i]->start() > after(i)) return {{}, Pull::End::lost};
-    if (rings[i]->top() > after(i)) add(i, after(i));
+    if (rings[i]->top() > after(i)) add(*rings[i], rings[i]->place_above(after(i)));
   }
   Pull pull;
+  pull.events.reserve(few_events);
   std::size_t bytes = 0;
   while (!heap.empty()) {
     const Next next = heap.front();
@@ -59,7 +62,7 @@ Pull Replay::pull(std::span<const Ring* const> rings, std::size_t room, std::siz
       bytes += size;
     }
     position_ = std::max(position_, next.record->gid);
-    add(next.program, next.record->gid);
+    add(*next.ring, next.place + 1);
   }
   pull.end = beyond_snapshot_ ? Pull::End::top : Pull::End::snapshot;
   if (!std::exchange(beyond_snapshot_, true)) {

@@ -62,9 +62,8 @@ std::deque<Ring::Entry>::const_iterator Ring::above(Gid gid) const {
                                   [](const Entry& entry) { return entry.record.gid; });
 }
 
-const Record* Ring::next(Gid after) const {
-  const auto found = above(after);
-  return found == entries_.end() ? nullptr : &found->record;
+std::size_t Ring::place_above(Gid after) const {
+  return static_cast<std::size_t>(above(after) - entries_.begin());
 }
 
 Kept Ring::read(const history::ReadRequest& request) const {

@@ -39,8 +39,13 @@ class Ring {
 
   /// What is held of what the request asks for.
   [[nodiscard]] history::Kept read(const history::ReadRequest& request) const;
-  /// The oldest event above `after`; null if there is none. Good until the ring changes.
-  [[nodiscard]] const history::Record* next(history::Gid after) const;
+  /// Where the events above `after` begin; event_count(): there are none.
+  [[nodiscard]] std::size_t place_above(history::Gid after) const;
+  [[nodiscard]] std::size_t event_count() const { return entries_.size(); }
+  /// In gid order. Good until the ring changes, as places are.
+  [[nodiscard]] const history::Record& event(std::size_t place) const {
+    return entries_[place].record;
+  }
 
  private:
   struct Entry {

@@ -1,6 +1,7 @@
 #include "history/verdict.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace crier::history {
 
@@ -23,10 +24,17 @@ std::string_view to_string(Verdict verdict) {
 bool is_gap_marker(const Record& record) { return record.body.view() == gap_marker; }
 
 bool is_whole(const Kept& kept, Gid cursor, Gid floor) {
+  return is_whole(kept, cursor, floor, kept.records.size());
+}
+
+bool is_whole(const Kept& kept, Gid cursor, Gid floor, std::size_t newest_max) {
   if (cursor < floor || kept.broken) return false;
-  if (std::ranges::any_of(kept.records, is_gap_marker)) return false;
-  if (kept.records.empty()) return kept.top <= cursor;
-  return kept.records.front().prev <= cursor;
+  const auto end = kept.records.end();
+  auto first = std::ranges::upper_bound(kept.records, cursor, {}, &Record::gid);
+  first = end - std::min<std::ptrdiff_t>(end - first, static_cast<std::ptrdiff_t>(newest_max));
+  if (std::any_of(first, end, is_gap_marker)) return false;
+  if (first == end) return kept.top <= cursor;
+  return first->prev <= cursor;
 }
 
 }  // namespace crier::history

@@ -4,6 +4,7 @@
 
 #include "history/store.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -23,9 +24,11 @@ std::string_view to_string(Verdict verdict);
 constexpr std::string_view gap_marker = R"({"gap":true})";
 bool is_gap_marker(const Record& record);
 
-/// Whether `kept`, read after `cursor`, is all that came after it: nothing did, or the oldest
-/// record names the cursor or something before it as its predecessor; and none is a gap marker.
-/// `floor` is the reply's.
+/// Whether `kept`, read after `cursor` or earlier, has all that came after it: nothing did, or the
+/// oldest record of those names the cursor or something before it as its predecessor; and none is a
+/// gap marker. `floor` is the reply's.
 bool is_whole(const Kept& kept, Gid cursor, Gid floor);
+/// As if `newest_max` were all that was read.
+bool is_whole(const Kept& kept, Gid cursor, Gid floor, std::size_t newest_max);
 
 }  // namespace crier::history

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 namespace crier::server {
@@ -55,11 +56,15 @@ bool Replays::serve_at_once(Key socket, const Start& start, gateway::Replay& rep
   const bool is_websocket = parts_.engine.is_websocket(session);
   const std::size_t unsent = parts_.engine.unsent(session);
   if (unsent >= window_ || (!is_websocket && !has_place())) return false;
-  gateway::Replay next = replay;
-  const auto pull = this->pull(next, start.programs, unsent, 0);
+  // Without a place it is served only if that is all: it stands where it stood otherwise.
+  std::optional<gateway::Replay> before;
+  if (!has_place()) before = replay;
+  const auto pull = this->pull(replay, start.programs, unsent, 0);
   const bool is_all = pull.end == gateway::Pull::End::snapshot;
-  if (!is_all && !has_place()) return false;
-  replay = std::move(next);
+  if (!is_all && before) {
+    replay = *std::move(before);
+    return false;
+  }
   send(socket, pull);
   if (is_all) send_catchup(socket, start.catchup);
   return is_all && is_websocket;
