@@ -24,6 +24,7 @@ class MemoryStore final : public HistoryStore {
   void read(std::vector<ReadRequest> requests,
             std::function<void(Result<ReadReply, StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return true; }
+  [[nodiscard]] StoreHealth health() const override { return {}; }
   /// At once, and never again.
   void when_available(std::function<void()> call) override { call(); }
   /// It loses nothing that it has numbered but with itself.

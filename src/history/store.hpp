@@ -150,26 +150,24 @@ class HistoryStore {
   /// `unavailable`.
   [[nodiscard]] virtual bool available() const = 0;
 
-  [[nodiscard]] virtual StoreHealth health() const { return {}; }
+  [[nodiscard]] virtual StoreHealth health() const = 0;
 
   /// Calls `call` whenever available() has become true, before anything else is sent to the store
   /// or answered by it. Once.
-  virtual void when_available(std::function<void()> /*call*/) {}
+  virtual void when_available(std::function<void()> call) = 0;
 
   /// Somebody presents the id `epoch.gid`. If the store is in that epoch and has not numbered so
   /// far, it has lost an end: it begins a new epoch before it next numbers or reads anything.
   /// Anybody may say so; therefore it counts only while the connection to the store is young, only
   /// for a number that the store's clock has passed, and once a connection.
-  virtual void witnessed(const Epoch& /*epoch*/, Gid /*gid*/) {}
+  virtual void witnessed(const Epoch& epoch, Gid gid) = 0;
 
   /// Keeps the positions for the history's ttl, in place of earlier ones of the same sessions. A
   /// position that cannot be written is dropped: an older one costs a repeat, never a loss.
-  virtual void save_positions(std::vector<SessionPosition> /*positions*/) {}
+  virtual void save_positions(std::vector<SessionPosition> positions) = 0;
   /// The value that was saved last; empty: none is kept.
-  virtual void load_position(const std::string& /*user*/, const std::string& /*session*/,
-                             std::function<void(Result<std::string, StoreError>)> done) {
-    done(std::string());
-  }
+  virtual void load_position(const std::string& user, const std::string& session,
+                             std::function<void(Result<std::string, StoreError>)> done) = 0;
 
   /// Who hears of events and claims; once, before anything else of what follows. It outlives the
   /// store.

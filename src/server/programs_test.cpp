@@ -47,6 +47,11 @@ class SlowHistory final : public history::HistoryStore {
     open.emplace_back(std::move(requests), std::move(done));
   }
   [[nodiscard]] bool available() const override { return up; }
+  [[nodiscard]] history::StoreHealth health() const override { return store.health(); }
+  void when_available(std::function<void()> call) override { store.when_available(call); }
+  void witnessed(const history::Epoch& epoch, history::Gid gid) override {
+    store.witnessed(epoch, gid);
+  }
   void listen(history::Listener& listener) override { store.listen(listener); }
   void subscribe(const std::string& program) override { store.subscribe(program); }
   void unsubscribe(const std::string& program) override { store.unsubscribe(program); }

@@ -39,6 +39,18 @@ class FailingHistory final : public history::HistoryStore {
     store.read(std::move(requests), std::move(done));
   }
   [[nodiscard]] bool available() const override { return !failure; }
+  [[nodiscard]] history::StoreHealth health() const override { return store.health(); }
+  void when_available(std::function<void()> call) override { store.when_available(call); }
+  void witnessed(const history::Epoch& epoch, history::Gid gid) override {
+    store.witnessed(epoch, gid);
+  }
+  void save_positions(std::vector<history::SessionPosition> positions) override {
+    store.save_positions(std::move(positions));
+  }
+  void load_position(const std::string& user, const std::string& session,
+                     std::function<void(Result<std::string, StoreError>)> done) override {
+    store.load_position(user, session, std::move(done));
+  }
   void listen(history::Listener& listener) override { store.listen(listener); }
   void subscribe(const std::string& program) override { store.subscribe(program); }
   void unsubscribe(const std::string& program) override { store.unsubscribe(program); }

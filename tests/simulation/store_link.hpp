@@ -32,6 +32,7 @@ class StoreLink final : public history::HistoryStore {
   void read(std::vector<history::ReadRequest> requests,
             std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
   [[nodiscard]] bool available() const override { return commands_.up; }
+  [[nodiscard]] history::StoreHealth health() const override { return {}; }
   void when_available(std::function<void()> call) override;
   void witnessed(const history::Epoch& epoch, history::Gid gid) override;
   void save_positions(std::vector<history::SessionPosition> positions) override;
