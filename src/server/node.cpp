@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <mutex>
 #include <pthread.h>
 #include <sched.h>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -21,9 +23,24 @@ namespace crier::server {
 namespace {
 
 constexpr std::size_t workers_max = 64;
-constexpr std::size_t owed_named_max = 10;
+constexpr std::size_t named_max = 10;
 
 thread_local const Node* current = nullptr;
+
+/// The first of `programs`, as JSON strings.
+std::string quoted(const std::vector<std::string>& programs) {
+  std::string names;
+  for (const std::string& program : programs) {
+    if (!names.empty()) names += ",";
+    names += json::quote(program);
+  }
+  return names;
+}
+
+/// How many programs there are, and the first of them by name.
+std::string counted(std::size_t count, const std::vector<std::string>& first) {
+  return "{\"count\":" + std::to_string(count) + ",\"programs\":[" + quoted(first) + "]}";
+}
 
 std::vector<std::unique_ptr<Worker>> make_workers(const GatewayOptions& options,
                                                   std::shared_ptr<const net::TlsServer> tls,
@@ -264,86 +281,45 @@ void Node::handle(std::string_view method, std::string_view path, const HttpHand
   }
 }
 
-void Node::add_operational_routes(Lane& lane) {
-  lane.routes.add("GET", "/healthz", [](const HttpRequest&, const HttpReply& reply) {
-    reply({200, "text/plain; charset=utf-8", "ok\n", {}});
-  });
-  lane.routes.add("GET", "/readyz", [this, &lane](const HttpRequest&, const HttpReply& reply) {
-    reply(ready(lane));
-  });
-  lane.routes.add("GET", "/metrics",
-                  [this](const HttpRequest&, const HttpReply& reply) { scrape(reply); });
-}
-
-HttpResponse Node::ready(Lane& lane) {
-  const bool store = lane.front.memberships().available();
-  const bool history = lane.history(*this).available();
-  const bool hears = lane.history(*this).hears();
-  const bool redis = !options_.redis_url.empty();
-  const auto word = [](bool up) { return up ? "\"up\"" : "\"down\""; };
-  std::string body = "{\"store\":";
-  body += word(store);
-  body += ",\"history\":";
-  body += word(history);
-  body += ",\"broker\":";
-  body += redis ? word(hears) : "\"none\"";
-  body += ",\"owed\":" + owed_json();
-  const std::string eviction = lane.history(*this).health().eviction;
-  if (!eviction.empty()) body += ",\"eviction\":" + json::quote(eviction);
-  body += ",\"stopping\":";
-  body += lane.shutdown.begun() ? "true}\n" : "false}\n";
-  const bool ready = store && history && hears && !lane.shutdown.begun();
-  return {ready ? 200 : 503, "application/json", std::move(body), {}};
-}
-
-/// How many programs are owed a gap marker, and the first of them by name.
-std::string Node::owed_json() const {
-  return "{\"count\":" + std::to_string(owed_.count()) + ",\"programs\":[" + owed_names() + "]}";
-}
-
-/// The first of them, as JSON strings.
-std::string Node::owed_names() const {
-  std::string names;
-  for (const std::string& program : owed_.names(owed_named_max)) {
-    if (!names.empty()) names += ",";
-    names += json::quote(program);
-  }
-  return names;
-}
-
-/// One answer to /metrics, to which every loop adds its part.
-struct Node::Scrape {
-  explicit Scrape(HttpReply to) : reply(std::move(to)) {
+/// What all loops say of themselves. The last to let go of it passes it on.
+struct Node::Survey {
+  explicit Survey(std::function<void(const Survey&)> with) : done(std::move(with)) {
     gauges.store_up = gauges.history_up = true;
   }
-  ~Scrape() {  // the last part is there, or its loop has ended
-    reply({200, "text/plain; version=0.0.4; charset=utf-8", exposition(metrics, gauges), {}});
-  }
-  Scrape(const Scrape&) = delete;
-  Scrape& operator=(const Scrape&) = delete;
+  ~Survey() { done(*this); }  // the last part is there, or its loop has ended
+  Survey(const Survey&) = delete;
+  Survey& operator=(const Survey&) = delete;
 
   std::mutex mutex;
   Metrics metrics;
   Gauges gauges;
-  HttpReply reply;
+  bool hears = true;
+  std::string eviction;
+  std::set<std::string> broken;
+  std::function<void(const Survey&)> done;
 };
 
-void Node::scrape(const HttpReply& reply) {
-  const auto all = std::make_shared<Scrape>(reply);
+void Node::survey(std::function<void(const Survey&)> done) {
+  const auto all = std::make_shared<Survey>(std::move(done));
   for (const auto& each : lanes_) {
     each->door->post([this, &lane = *each, all] {
       const std::lock_guard lock(all->mutex);
+      const history::HistoryStore& history = lane.history(*this);
+      Delivery& delivery = lane.front.delivery();
       all->metrics += lane.worker.metrics();
+      all->hears = all->hears && history.hears();
+      all->eviction = history.health().eviction;
+      all->broken.insert(delivery.feed().broken().begin(), delivery.feed().broken().end());
       Gauges& gauges = all->gauges;
       gauges.connections += lane.worker.connection_count();
       gauges.sessions += lane.front.engine().session_count();
       gauges.sockets += lane.front.sockets().count();
       gauges.rooms += lane.front.sockets().room_count(main_namespace);
-      gauges.replays += lane.front.delivery().replays().count();
-      gauges.replay_bytes += lane.front.delivery().replays().bytes();
+      gauges.replays += delivery.replays().count();
+      gauges.replay_bytes += delivery.replays().bytes();
       gauges.store_up = gauges.store_up && lane.front.memberships().available();
-      gauges.history_up = gauges.history_up && lane.history(*this).available();
-      gauges.history_clock_offset = lane.history(*this).health().clock_offset;
+      gauges.history_up = gauges.history_up && history.available();
+      gauges.history_clock_offset = history.health().clock_offset;
     });
   }
   home_door_->post([this, all] {
@@ -351,6 +327,46 @@ void Node::scrape(const HttpReply& reply) {
     if (has_home()) all->metrics += home_.metrics();
     all->gauges.unknown_outcomes = publisher_.unknown_outcomes();
     all->gauges.programs_owed = owed_.count();
+  });
+}
+
+HttpResponse Node::ready(const Survey& survey, bool stopping) const {
+  const Gauges& gauges = survey.gauges;
+  const bool redis = !options_.redis_url.empty();
+  const auto word = [](bool up) { return up ? "\"up\"" : "\"down\""; };
+  const auto end =
+      std::next(survey.broken.begin(),
+                static_cast<std::ptrdiff_t>(std::min(survey.broken.size(), named_max)));
+  std::string body = "{\"store\":";
+  body += word(gauges.store_up);
+  body += ",\"history\":";
+  body += word(gauges.history_up);
+  body += ",\"broker\":";
+  body += redis ? word(survey.hears) : "\"none\"";
+  body += ",\"owed\":" + counted(owed_.count(), owed_.names(named_max));
+  body += ",\"broken\":" + counted(survey.broken.size(), {survey.broken.begin(), end});
+  if (!survey.eviction.empty()) body += ",\"eviction\":" + json::quote(survey.eviction);
+  body += ",\"stopping\":";
+  body += stopping ? "true}\n" : "false}\n";
+  const bool ready = gauges.store_up && gauges.history_up && survey.hears && !stopping;
+  return {ready ? 200 : 503, "application/json", std::move(body), {}};
+}
+
+void Node::add_operational_routes(Lane& lane) {
+  lane.routes.add("GET", "/healthz", [](const HttpRequest&, const HttpReply& reply) {
+    reply({200, "text/plain; charset=utf-8", "ok\n", {}});
+  });
+  lane.routes.add("GET", "/readyz", [this, &lane](const HttpRequest&, const HttpReply& reply) {
+    const bool stopping = lane.shutdown.begun();
+    survey([this, stopping, reply](const Survey& all) { reply(ready(all, stopping)); });
+  });
+  lane.routes.add("GET", "/metrics", [this](const HttpRequest&, const HttpReply& reply) {
+    survey([reply](const Survey& all) {
+      reply({200,
+             "text/plain; version=0.0.4; charset=utf-8",
+             exposition(all.metrics, all.gauges),
+             {}});
+    });
   });
 }
 
@@ -418,7 +434,7 @@ void Node::tell_what_is_owed() {
   if (!owed_.any()) return;
   home_.log(LogLevel::warning, "programs are still owed a gap marker at the end",
             {{"count", std::to_string(owed_.count())},
-             {"programs", owed_names()},
+             {"programs", quoted(owed_.names(named_max))},
              {"kept", owed_.place()}});
 }
 

@@ -82,17 +82,16 @@ class Node {
 
  private:
   struct Lane;
-  struct Scrape;
+  struct Survey;
 
   [[nodiscard]] bool has_home() const { return home_of_its_own_ != nullptr; }
   void connect(Lane& lane);
   void publish_from(Lane& lane, std::string program, std::string body, std::string token,
                     Publisher::Done done);
   void deliver_unnumbered(const std::string& program, const Packet& packet);
-  [[nodiscard]] HttpResponse ready(Lane& lane);
-  [[nodiscard]] std::string owed_json() const;
-  [[nodiscard]] std::string owed_names() const;
-  void scrape(const HttpReply& reply);
+  /// `done` runs on whichever loop has its say last.
+  void survey(std::function<void(const Survey&)> done);
+  [[nodiscard]] HttpResponse ready(const Survey& survey, bool stopping) const;
   void add_operational_routes(Lane& lane);
   void begin_stop(Lane& lane);
   Result<void, std::string> open_ports();

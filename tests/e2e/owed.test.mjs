@@ -157,6 +157,18 @@ describe("a program whose appends Redis refuses", { skip: crierOnly }, () => {
     assert.equal(await returning(), "gap", "the marker is there");
     assert.ok((await server.publish("alpha", "after")).id);
   });
+
+  test("is named by /readyz though nobody publishes, whichever worker is asked", async () => {
+    redis.command("DEL", "socket:events:program:beta");
+    redis.command("SET", "socket:events:program:beta", "of another type");
+    const client = await connect(server, { auth: { token: tokenFor("ben"), lastEventId: "0" } });
+    assert.equal((await client.notice()).programs.beta, "reset");
+    const broken = async () => (await server.get("/readyz")).json.broken;
+    await until(async () => (await broken()).count === 1);
+    assert.deepEqual(await broken(), { count: 1, programs: ["beta"] });
+    redis.command("DEL", "socket:events:program:beta");
+    await until(async () => (await broken()).count === 0);
+  });
 });
 
 describe("a start", { skip: crierOnly }, () => {
