@@ -40,10 +40,19 @@ void Books::appended(const std::string& program, const history::Position& positi
   known->second = world_.now();
 }
 
-void Books::lost(history::Gid last) {
+void Books::lost() {
   last_loss_ = world_.now();
   for (auto& [program, entries] : entries_) {
-    for (Entry& entry : entries) entry.lost = entry.lost || entry.gid > last;
+    for (Entry& entry : entries) entry.lost = true;
+  }
+}
+
+void Books::kept() { kept_ = entries_; }
+
+void Books::set_back() {
+  lost();
+  for (const auto& [program, kept] : kept_) {
+    for (std::size_t i = 0; i < kept.size(); ++i) entries_[program][i].lost = kept[i].lost;
   }
 }
 

@@ -26,7 +26,7 @@ struct Entry {
   history::Epoch epoch;
   history::Gid gid = 0;
   TimePoint time{};
-  bool lost = false;  ///< By the store, after it had a number.
+  bool lost = false;  ///< By the store, after it had a number; a snapshot may bring it back.
   bool trimmed = false;
 };
 
@@ -37,7 +37,9 @@ class Books final : public StoreWitness {
 
   void appended(const std::string& program, const history::Position& position,
                 std::string_view body) override;
-  void lost(history::Gid last) override;
+  void lost() override;
+  void kept() override;
+  void set_back() override;
   void epoch_begun(const history::Epoch& epoch) override;
   /// Nothing of the program is stored or read until then.
   void broken(const std::string& program, TimePoint until) {
@@ -65,6 +67,7 @@ class Books final : public StoreWitness {
   World& world_;
   Violation violation_;
   std::map<std::string, std::vector<Entry>> entries_;
+  std::map<std::string, std::vector<Entry>> kept_;  ///< The same when the snapshot was taken.
   std::map<std::pair<history::Epoch, history::Gid>, std::pair<std::string, std::size_t>> index_;
   std::map<EventNumber, TimePoint> appended_;
   std::set<EventNumber> again_;

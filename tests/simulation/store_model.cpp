@@ -146,14 +146,19 @@ std::string StoreModel::load(const std::string& user, const std::string& session
 
 // Faults.
 
+void StoreModel::snapshot() {
+  snapshot_ = data_;
+  if (witness_ != nullptr) witness_->kept();
+}
+
 void StoreModel::restart(Loss loss, Duration down) {
   world_.trace("store", "restart " + std::to_string(static_cast<int>(loss)));
   if (loss == Loss::everything) {
     data_ = {};
-    if (witness_ != nullptr) witness_->lost(0);
+    if (witness_ != nullptr) witness_->lost();
   } else if (loss == Loss::since_snapshot) {
     data_ = snapshot_;
-    if (witness_ != nullptr) witness_->lost(data_.epoch.empty() ? 0 : data_.last);
+    if (witness_ != nullptr) witness_->set_back();
   }
   down_until_ = world_.now() + down;
   hangs_until_ = std::min(hangs_until_, world_.now());
@@ -165,13 +170,13 @@ void StoreModel::set_back() {
   world_.trace("store", "set back");
   data_ = snapshot_;
   replid_ = "repl" + std::to_string(++runs_);
-  if (witness_ != nullptr) witness_->lost(data_.epoch.empty() ? 0 : data_.last);
+  if (witness_ != nullptr) witness_->set_back();
 }
 
 void StoreModel::flush() {
   world_.trace("store", "flush");
   data_ = {};
-  if (witness_ != nullptr) witness_->lost(0);
+  if (witness_ != nullptr) witness_->lost();
 }
 
 void StoreModel::evict_numbers() {
@@ -180,7 +185,7 @@ void StoreModel::evict_numbers() {
   data_.epoch.clear();
   data_.last = data_.floor = 0;
   for (auto& [name, program] : data_.programs) program.known = false;
-  if (witness_ != nullptr) witness_->lost(0);
+  if (witness_ != nullptr) witness_->lost();
 }
 
 void StoreModel::evict_records(const std::string& program) {

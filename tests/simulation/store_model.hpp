@@ -65,8 +65,12 @@ class StoreWitness {
  public:
   virtual void appended(const std::string& program, const history::Position& position,
                         std::string_view body) = 0;
-  /// Numbers above `last` are lost, or all (0) are; a new epoch follows.
-  virtual void lost(history::Gid last) = 0;
+  /// All that is there is lost; a new epoch follows.
+  virtual void lost() = 0;
+  /// What is there now is what a later set_back() brings back,
+  virtual void kept() = 0;
+  /// and no more than that; a new epoch follows.
+  virtual void set_back() = 0;
   virtual void epoch_begun(const history::Epoch& epoch) = 0;
   /// The program's records up to `gid` are not kept any more.
   virtual void trimmed(const std::string& program, history::Gid gid) = 0;
@@ -109,7 +113,7 @@ class StoreModel {
 
   // Faults.
   enum class Loss : std::uint8_t { nothing, everything, since_snapshot };
-  void snapshot() { snapshot_ = data_; }
+  void snapshot();
   void restart(Loss loss, Duration down);
   /// What was numbered since the snapshot is lost, as on a master that was another's replica for a
   /// while: the process and the connections go on.
