@@ -46,7 +46,7 @@ using Note = std::function<void(const std::string&)>;
 class Server {
  public:
   Server(World& world, Script script, Note note)
-      : world_(world), script_(std::move(script)), note_(std::move(note)) {
+      : script_(std::move(script)), note_(std::move(note)) {
     Host& host = world.current_host();
     port = world.network().bind(host, {});
     world.network().listen(host, port, this, [this](std::shared_ptr<Wire> wire) {
@@ -122,7 +122,6 @@ class Server {
     }
   }
 
-  World& world_;
   Script script_;
   Note note_;
   std::size_t opened_ = 0;

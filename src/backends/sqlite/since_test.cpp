@@ -48,7 +48,6 @@ constexpr const char* second_version =
 
 /// What a membership's `since` is set to before a change, so that a test needs no sleep to see
 /// whether the change set it anew.
-constexpr std::uint64_t old = 5;
 constexpr const char* make_old = "UPDATE memberships SET since = 5";
 
 std::uint64_t clock_now() {
