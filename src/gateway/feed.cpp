@@ -94,9 +94,7 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   waiting.mixed = waiting.mixed && what.reads.size() > 1;
   waiting.what = std::move(what);
   const auto [at, is_new] = questions_.emplace(question, std::move(waiting));
-  if (is_answerable(at->second)) {
-    end(at, answer(at->second));
-  }
+  if (is_answerable(at->second)) end(at, answer(at->second));
   pump();
 }
 
@@ -194,7 +192,10 @@ void Feed::published(Published event, TimePoint now) {
   const auto at = programs_.find(event.program);
   if (at == programs_.end() || at->second.state == State::subscribing) return;
   if (!epoch_.empty() && event.epoch != epoch_) {
-    if (std::ranges::find(retired_, event.epoch) != retired_.end()) return;
+    if (std::ranges::find(retired_, event.epoch) != retired_.end()) {
+      if (at->second.state == State::live) queue(at->first, at->second);  // has it gone back?
+      return pump();
+    }
     renew(event.epoch);
   }
   Program& program = at->second;

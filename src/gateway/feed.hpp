@@ -223,7 +223,7 @@ class Feed {
   std::map<std::uint64_t, Waiting> questions_;
   std::deque<std::uint64_t> answerable_;  ///< Also some that were withdrawn.
   history::Epoch epoch_;                  ///< Empty: none known.
-  std::deque<history::Epoch> retired_;    ///< Late events of these are nothing new.
+  std::deque<history::Epoch> retired_;    ///< Events of these come late, or show another history.
   history::Gid floor_ = 0;
   history::Gid clock_ = 0;      ///< The store's, the latest that was read,
   history::Gid last_ = 0;       ///< and its greatest number then.

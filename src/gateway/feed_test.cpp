@@ -225,6 +225,24 @@ TEST_F(FeedTest, AnswersWithTheGreatestNumberIfTheStoreTold) {
   EXPECT_EQ(last(), 40U);
 }
 
+TEST_F(FeedTest, AnEventOfAnEpochThatWasLeftMakesItLookAtTheStoreAtOnce) {
+  live({{"p", 8}});
+  hear("p", 9, 8, "e2");
+  EXPECT_THAT(commands(), ElementsAre("close  reset", "read p"));
+  read({top("p", 9)}, "e2");
+  commands();
+  for (const Gid gid : {10, 11}) {
+    hear("p", gid, gid - 1, "e1");
+    const auto expected =
+        gid == 10 ? std::vector<std::string>{"read p"} : std::vector<std::string>();
+    EXPECT_EQ(commands(), expected);
+  }
+  read({top("p", 9)}, "e2");
+  EXPECT_THAT(commands(), ElementsAre("read p")) << "it came late; so may the other one";
+  read({top("p", 11)}, "e3");
+  EXPECT_THAT(commands(), ElementsAre("close  reset", "read p")) << "the store had gone back";
+}
+
 TEST_F(FeedTest, ABrokenProgramClosesItsMembersOnceAndIsToldUntilItIsWhole) {
   live({{"p", 8}, {"q", 8}});
   Kept broken = top("p", 8);

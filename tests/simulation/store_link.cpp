@@ -220,8 +220,10 @@ void StoreLink::back(Connection& connection, std::function<void()> at_node) {
 // Calls.
 
 Caller StoreLink::caller() {
-  Caller caller{run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
-  if (witnessed_ != 0 && (epoch_.empty() || epoch_ == witnessed_epoch_)) {
+  const history::Epoch& current = epochs_.current();
+  Caller caller{run_id_,       history::new_epoch(random_), seen_, current, seen_in_epoch_,
+                epochs_.left()};
+  if (witnessed_ != 0 && (current.empty() || current == witnessed_epoch_)) {
     caller.epoch = witnessed_epoch_;
     caller.seen_in_epoch = std::max(seen_in_epoch_, witnessed_);
   }
@@ -231,22 +233,21 @@ Caller StoreLink::caller() {
 void StoreLink::witnessed(const history::Epoch& epoch, history::Gid gid) {
   if (world_.now() > witnesses_until_) return;
   if (gid > static_cast<history::Gid>(store_.clock()) + 1'000'000) return;
-  if (!epoch_.empty() && epoch != epoch_) return;
+  if (!epochs_.current().empty() && epoch != epochs_.current()) return;
   witnessed_ = std::max(epoch == witnessed_epoch_ ? witnessed_ : 0, gid);
   witnessed_epoch_ = epoch;
 }
 
 void StoreLink::note(const history::Epoch& epoch, history::Gid gid) {
+  seen_ = std::max(seen_, gid);
+  const bool is_new = epochs_.current() != epoch;
+  const bool was_known = !epochs_.current().empty();
+  if (!epochs_.enter(epoch)) return;
   if (witnessed_ != 0 && epoch != witnessed_epoch_) {
     witnessed_ = 0;
-    if (!epoch_.empty()) witnesses_until_ = {};
+    if (was_known) witnesses_until_ = {};
   }
-  if (epoch_ != epoch) {
-    epoch_ = epoch;
-    seen_in_epoch_ = 0;
-  }
-  seen_in_epoch_ = std::max(seen_in_epoch_, gid);
-  seen_ = std::max(seen_, gid);
+  seen_in_epoch_ = is_new ? gid : std::max(seen_in_epoch_, gid);
 }
 
 void StoreLink::time_out(Connection& connection, std::uint64_t number) {
@@ -343,6 +344,7 @@ void StoreLink::read(std::vector<history::ReadRequest> requests,
   begin({[this, requests = std::move(requests), done](const Caller& context) {
            auto reply = store_.read(context, requests);
            return [this, reply = std::move(reply), done] {
+             note(reply.epoch, reply.last);
              for (const auto& kept : reply.programs) {
                note(reply.epoch, kept.top);
                world_.print(name_, "read " + kept.program + " " + std::to_string(kept.top) + " " +

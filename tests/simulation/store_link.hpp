@@ -5,6 +5,7 @@
 // comes in one order or is declared lost.
 
 #include "base/random.hpp"
+#include "history/epochs.hpp"
 #include "history/store.hpp"
 #include "net/loop.hpp"
 #include "store_model.hpp"
@@ -138,7 +139,7 @@ class StoreLink final : public history::HistoryStore {
   std::string run_id_;
   std::function<void()> when_available_;
   history::Gid seen_ = 0;
-  history::Epoch epoch_;
+  history::Epochs epochs_;
   history::Gid seen_in_epoch_ = 0;
   // As backends/redis/witness.hpp has it.
   TimePoint witnesses_until_{};

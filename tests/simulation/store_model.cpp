@@ -29,9 +29,11 @@ Gid StoreModel::oldest() const {
 }
 
 /// Before anything is numbered or read: another instance than the one that numbered last, numbers
-/// that have vanished, or numbers that have gone back begin a new epoch.
+/// that have vanished, numbers that have gone back, or an epoch that has come back begin a new one.
 void StoreModel::check_epoch(const Caller& caller) {
-  const bool back = data_.epoch == caller.epoch && data_.last < caller.seen_in_epoch;
+  const bool back = (data_.epoch == caller.epoch && data_.last < caller.seen_in_epoch) ||
+                    caller.seen > std::max(data_.last, data_.floor) ||
+                    std::ranges::find(caller.left, data_.epoch) != caller.left.end();
   const bool known = !data_.epoch.empty() && !back;
   if (known && data_.run_id == caller.run_id && data_.replid == replid_) return;
   data_.run_id = caller.run_id;

@@ -27,6 +27,7 @@ struct Caller {
   history::Gid seen = 0;
   history::Epoch epoch;
   history::Gid seen_in_epoch = 0;
+  std::deque<history::Epoch> left;
 };
 
 /// Everything that a store keeps. A value: a snapshot is a copy.

@@ -217,6 +217,78 @@ TEST_F(RedisServerRollback, BeginsAnEpochOverConnectionsThatOutliveIt) {
   EXPECT_NE(epoch(), before);
 }
 
+TEST_F(RedisServerRollback, BeginsAnEpochWhereTheAddressLedToAnotherServerAndBack) {
+  const history::Epoch before = node->read().epoch;
+  const std::uint16_t port = first.port();
+  const std::uint16_t aside = second.port();
+  const auto take = [&](std::uint16_t there, const char* setting, const std::string& value) {
+    const auto reply = TestServer::command_at(there, {"CONFIG", "SET", setting, value});
+    ASSERT_NE(reply->type, REDIS_REPLY_ERROR) << "before Redis 7 a server cannot change its port";
+  };
+  TestServer spare;  // for its port
+  const std::uint16_t between = spare.port();
+  spare.kill();
+  const auto exchange = [&] {  // of the two servers' ports, while their processes live on
+    take(port, "port", std::to_string(between));
+    take(aside, "port", std::to_string(port));
+    take(between, "port", std::to_string(aside));
+    for (const char* kind : {"normal", "pubsub"}) {
+      TestServer::command_at(aside, {"CLIENT", "KILL", "TYPE", kind});
+    }
+  };
+  promote_second();
+  exchange();
+  ASSERT_TRUE(node->wait_again(1));
+  node->append();
+  const Appended there = node->append();
+  EXPECT_NE(there.position.epoch, before);
+  EXPECT_EQ(there.position.seq, 4U);
+  exchange();
+  ASSERT_TRUE(node->wait_again(2));
+  const ReadReply reply = node->read();
+  EXPECT_EQ(reply.programs[0].records.size(), 2U) << "the first server, which was never another's";
+  EXPECT_NE(reply.epoch, before) << "or a client with event 2 would be told that it has all";
+  EXPECT_NE(reply.epoch, there.position.epoch);
+  EXPECT_GE(reply.floor, there.position.gid);
+  EXPECT_EQ(node->append().position.epoch, reply.epoch);
+  EXPECT_EQ(node->read().epoch, reply.epoch);
+}
+
+TEST(RedisServerFailover, BeginsAnEpochWhenADatabaseIsExchangedAndComesBack) {
+  TestServer server;
+  net::Loop loop;
+  Node node(loop, server.url());
+  Node other(loop, server.url());
+  const Appended before = node.append();
+  server.command({"SWAPDB", "0", "1"});
+  const Appended meanwhile = node.append();
+  EXPECT_NE(meanwhile.position.epoch, before.position.epoch);
+  EXPECT_TRUE(other.probe());
+  server.command({"SWAPDB", "0", "1"});
+  const ReadReply reply = other.read();
+  EXPECT_NE(reply.epoch, before.position.epoch);
+  EXPECT_NE(reply.epoch, meanwhile.position.epoch);
+  EXPECT_EQ(node.append().position.epoch, reply.epoch);
+  EXPECT_EQ(other.append().position.epoch, reply.epoch) << "one for both";
+}
+
+TEST(RedisServerFailover, BeginsAnEpochInPlaceOfAnOldOneThatOthersWentOnIn) {
+  TestServer server;
+  net::Loop loop;
+  Node node(loop, server.url());
+  const Appended before = node.append();
+  server.command({"SWAPDB", "0", "1"});
+  const Appended meanwhile = node.append();
+  server.command({"SWAPDB", "0", "1"});
+  Node fresh(loop, server.url());  // which cannot know
+  const Appended after = fresh.append();
+  EXPECT_EQ(after.position.epoch, before.position.epoch);
+  EXPECT_GT(after.position.gid, meanwhile.position.gid);
+  const ReadReply reply = node.read();
+  EXPECT_NE(reply.epoch, before.position.epoch);
+  EXPECT_EQ(fresh.append().position.epoch, reply.epoch);
+}
+
 TEST_F(RedisServerRollback, KeepsTheEpochWhenAReplicaGoesAndComesBack) {
   const history::Epoch before = node->read().epoch;
   second.restart();

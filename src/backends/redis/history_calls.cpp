@@ -14,8 +14,10 @@ using history::ReadReply;
 using history::StoreError;
 
 CallContext RedisHistory::context() {
-  CallContext context{run_id_, history::new_epoch(random_), seen_, epoch_, seen_in_epoch_};
-  if (!witness_.epoch().empty() && (epoch_.empty() || epoch_ == witness_.epoch())) {
+  const history::Epoch& current = epochs_.current();
+  CallContext context{run_id_,       history::new_epoch(random_), seen_, current, seen_in_epoch_,
+                      epochs_.left()};
+  if (!witness_.epoch().empty() && (current.empty() || current == witness_.epoch())) {
     context.epoch = witness_.epoch();
     context.seen_in_epoch = std::max(seen_in_epoch_, witness_.gid());
   }
@@ -28,13 +30,11 @@ void RedisHistory::witnessed(const history::Epoch& epoch, history::Gid gid) {
 
 /// Remembers that this number was given out.
 void RedisHistory::note(const history::Epoch& epoch, history::Gid gid) {
-  witness_.note(epoch);
-  if (epoch_ != epoch) {
-    epoch_ = epoch;
-    seen_in_epoch_ = 0;
-  }
-  seen_in_epoch_ = std::max(seen_in_epoch_, gid);
   seen_ = std::max(seen_, gid);
+  const bool is_new = epochs_.current() != epoch;
+  if (!epochs_.enter(epoch)) return;  // heard late, or the server has gone back to it
+  witness_.note(epoch);
+  seen_in_epoch_ = is_new ? gid : std::max(seen_in_epoch_, gid);
 }
 
 void RedisHistory::append(history::AppendRequest request, std::function<void(AppendResult)> done) {
@@ -84,7 +84,7 @@ void RedisHistory::read(std::vector<history::ReadRequest> requests,
     auto result = read_result(reply, *asked);
     if (!result) return false;
     clock_.told(result->clock, loop_.now());
-    witness_.note(result->epoch);
+    note(result->epoch, result->last);
     for (const history::Kept& kept : result->programs) note(result->epoch, kept.top);
     done(*std::move(result));
     return true;

@@ -13,6 +13,7 @@
 #include "backends/redis/subscriber.hpp"
 #include "backends/redis/url.hpp"
 #include "backends/redis/witness.hpp"
+#include "history/epochs.hpp"
 
 #include <functional>
 #include <list>
@@ -145,9 +146,9 @@ class RedisHistory final : public history::HistoryStore,
   ServerClock clock_;
   Witness witness_;
   history::Gid seen_ = 0;
-  history::Epoch epoch_;  ///< The last that was seen,
-  history::Gid seen_in_epoch_ = 0;
-  Batches batches_;  ///< In the order in which they were asked for.
+  history::Epochs epochs_;
+  history::Gid seen_in_epoch_ = 0;  ///< Of the current one.
+  Batches batches_;                 ///< In the order in which they were asked for.
   Calls calls_;
   std::vector<ClaimCall> claims_;  ///< Of this turn: they leave as one call.
   bool batch_scheduled_ = false;

@@ -8,6 +8,7 @@
 #include <array>
 #include <iterator>
 #include <span>
+#include <utility>
 
 namespace crier::redis {
 namespace {
@@ -22,9 +23,14 @@ constexpr history::Gid gid_end = history::Gid{1} << 53U;  // a score holds no gr
 // first replica, or had none for long; then it has no second id, that of a master before it, and
 // has lost nothing.
 //
-// ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 the epoch that it saw last
-// and 5 the greatest number seen of it, 6 ttl in ms, 7 how many fields of meta are wanted, and
-// their names
+// An address may also lead from one server to another and back, or a database be exchanged for
+// another (SWAPDB) and back: then nothing at the server tells. What its callers know does: a number
+// that was given out after this epoch began and is not here, or an epoch that they have left.
+// Numbers up to the floor are no such sign: the epoch began because of them, or after them.
+//
+// ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 the epoch that it saw
+// last, and after a space each those that it has left, 5 the greatest number seen of the first of
+// these, 6 ttl in ms, 7 how many fields of meta are wanted, and their names
 constexpr std::string_view both = R"lua(
 local function text(number) return string.format('%.0f', number) end
 local meta = KEYS[1]
@@ -37,10 +43,12 @@ local replication = redis.call('INFO', 'replication')
 local replid = string.match(replication, 'master_replid:(%w+)') or 'none'
 local set_back = known[5] ~= replid and not (known[5] and string.find(replication, 'master_replid2:0+%s'))
 local epoch, last, floor = known[2], tonumber(known[3] or 0), tonumber(known[4] or 0)
-if known[1] ~= ARGV[1] or set_back or not epoch
-  or (epoch == ARGV[4] and last < tonumber(ARGV[5])) then
+local seen = tonumber(ARGV[3])
+local place = epoch and string.find(ARGV[4], epoch, 1, true)
+if known[1] ~= ARGV[1] or set_back or not epoch or seen > last and seen > floor
+  or place and (place > 1 or last < tonumber(ARGV[5])) then
   epoch = ARGV[2]
-  last = math.max(last, tonumber(ARGV[3]))
+  last = math.max(last, seen)
   floor = math.max(last, clock - 1)
   redis.call('HSET', meta, 'run_id', ARGV[1], 'replid', replid, 'epoch', epoch, 'last', text(last),
     'floor', text(floor))
@@ -259,8 +267,10 @@ std::optional<history::Kept> kept_of(const redisReply& reply, const history::Rea
 
 std::vector<std::string> shared_arguments(const CallContext& context,
                                           const history::Retention& retention) {
-  return {context.run_id, context.spare_epoch,         text(context.seen),
-          context.epoch,  text(context.seen_in_epoch), std::to_string(retention.ttl.count())};
+  std::string epochs = context.epoch;
+  for (const history::Epoch& left : context.left) epochs.append(" ").append(left);
+  return {context.run_id,    context.spare_epoch,         text(context.seen),
+          std::move(epochs), text(context.seen_in_epoch), std::to_string(retention.ttl.count())};
 }
 
 void append_all(std::vector<std::string>& to, std::vector<std::string> more) {

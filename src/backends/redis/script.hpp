@@ -8,6 +8,7 @@
 #include "history/store.hpp"
 
 #include <chrono>
+#include <deque>
 #include <hiredis/hiredis.h>
 #include <optional>
 #include <string>
@@ -17,20 +18,22 @@
 namespace crier::redis {
 
 /// Lua 5.1 as Redis runs it. The first two start in the same way: unless meta names the `run_id` of
-/// this instance and its replication id, and has all the numbers that the caller has seen of its
-/// epoch, they write a new epoch before anything else. About once a second, append_script() also
-/// forgets some of the programs that had no event for remembered_for().
+/// this instance and its replication id, has all the numbers that the caller has seen, and is in no
+/// epoch that the caller has left, they write a new epoch before anything else. About once a
+/// second, append_script() also forgets some of the programs that had no event for
+/// remembered_for().
 std::string append_script();
 std::string read_script();
 std::string claim_script();
 
 /// What every call tells the scripts.
 struct CallContext {
-  std::string run_id;          ///< Of the instance at the other end of the connection.
-  history::Epoch spare_epoch;  ///< Fresh for each call; taken if a new epoch is due.
-  history::Gid seen = 0;       ///< The greatest number that this node knows; new ones are above it.
-  history::Epoch epoch{};      ///< The epoch last seen, or empty,
+  std::string run_id;              ///< Of the instance at the other end of the connection.
+  history::Epoch spare_epoch;      ///< Fresh for each call; taken if a new epoch is due.
+  history::Gid seen = 0;           ///< The greatest number that this node knows, of any epoch.
+  history::Epoch epoch{};          ///< The epoch last seen, or empty,
   history::Gid seen_in_epoch = 0;  ///< and the greatest number known of it.
+  std::deque<history::Epoch> left = {};  ///< Epochs that were seen before it.
 };
 
 /// Appends that one call carries out, in this order and with neighbouring numbers.

@@ -179,8 +179,37 @@ TEST_F(RedisServerScript, NumbersAboveWhatTheNodeKnowsWhenDataWasLost) {
   context.seen = static_cast<history::Gid>(clock() + 3600 * second);
   const auto appended = append();
   EXPECT_EQ(appended->position.gid, context.seen + 1);
-  context.seen += 1'000'000;
-  EXPECT_LT(append()->position.gid, context.seen) << "the epoch is the same: the store knows best";
+}
+
+TEST_F(RedisServerScript, WritesAnEpochWhenTheCallerHasSeenAGreaterNumberOfWhateverEpoch) {
+  const auto first = append();
+  const history::Gid last = first->position.gid;
+  context = {"run-1", "epoch--2", last, "epoch--9", last};
+  EXPECT_EQ(read({})->epoch, "epoch--1") << "all are there";
+  context.seen = last + 1;
+  const auto reply = read({});
+  EXPECT_EQ(reply->epoch, "epoch--2");
+  EXPECT_GE(reply->floor, last + 1);
+  EXPECT_EQ(reply->last, last + 1);
+  context = {"run-1", "epoch--3", reply->floor};
+  EXPECT_EQ(append()->position.epoch, "epoch--2") << "this epoch began after all of these";
+  const auto ahead = static_cast<history::Gid>(clock() + 3600 * second);
+  context = {"run-1", "epoch--4", ahead};
+  EXPECT_EQ(append()->position.gid, ahead + 1);
+  context.spare_epoch = "epoch--5";
+  EXPECT_EQ(append()->position.epoch, "epoch--4") << "once, however far ahead that clock was";
+  EXPECT_EQ(read({})->epoch, "epoch--4");
+}
+
+TEST_F(RedisServerScript, WritesAnEpochInPlaceOfOneThatTheCallerHasLeft) {
+  const auto first = append();
+  context = {"run-1", "epoch--2", first->position.gid, "epoch--9", 0, {"epoch--8", "epoch--7"}};
+  EXPECT_EQ(read({})->epoch, "epoch--1");
+  ASSERT_TRUE(append().has_value()) << "another caller's, beyond what this one has seen";
+  context.left = {"epoch--8", "epoch--1"};
+  EXPECT_EQ(read({})->epoch, "epoch--2");
+  context.spare_epoch = "epoch--3";
+  EXPECT_EQ(append()->position.epoch, "epoch--2");
 }
 
 TEST_F(RedisServerScript, NumbersAboveTheFloorThoughTheClockStepsBack) {
