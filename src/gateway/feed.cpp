@@ -45,8 +45,6 @@ FeedCommand Feed::next_command() {
   return command;
 }
 
-// Questions.
-
 Feed::Program& Feed::want(const std::string& name) {
   const auto [at, is_new] = programs_.try_emplace(name);
   at->second.idle_since = never;
@@ -64,116 +62,6 @@ void Feed::watch(const std::string& name) {
   if (program.state != State::unread) return;
   queue(name, program);
   pump();
-}
-
-void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
-  Waiting waiting;
-  waiting.serial = busy_ == Busy::reading ? serial_ : serial_ + 1;
-  waiting.give_up_at = now + options_.patience;
-  now_ = now;
-  // Who comes from a node that knows more than this one may bring the first word of a new epoch.
-  const bool other_epoch = !what.epoch.empty() && what.epoch != epoch_;
-  const bool doubtful = !epoch_.empty() && (other_epoch || what.cursor > seen_);
-  if (doubtful) waiting.fresh_serial = serial_ + 1;
-  for (const auto& read : what.reads) {
-    Program& program = want(read.program);
-    ++program.questions;
-    if (read.after != after_everything) ++program.event_questions;
-    const bool reading = busy_ == Busy::reading && program.asked_serial == serial_;
-    const bool wants_all =
-        program.known ? read.after < program.ring.start() : read.after != after_everything;
-    const bool lacks_all = wants_all && !(reading && program.all_asked_serial == serial_);
-    if (lacks_all) program.want_all = true;
-    const bool unread = program.state == State::unread && !reading;
-    if (program.state != State::subscribing && (unread || lacks_all || doubtful)) {
-      queue(read.program, program);
-    }
-    const bool live = program.state == State::live;
-    waiting.mixed = waiting.mixed || !live || wants_all || doubtful;
-  }
-  waiting.mixed = waiting.mixed && what.reads.size() > 1;
-  waiting.what = std::move(what);
-  const auto [at, is_new] = questions_.emplace(question, std::move(waiting));
-  if (is_answerable(at->second)) end(at, answer(at->second));
-  pump();
-}
-
-void Feed::withdraw(std::uint64_t question) {
-  const auto waiting = questions_.find(question);
-  if (waiting == questions_.end()) return;
-  for (const auto& read : waiting->second.what.reads) {
-    Program& program = programs_.find(read.program)->second;
-    --program.questions;
-    if (read.after != after_everything) --program.event_questions;
-  }
-  questions_.erase(waiting);
-}
-
-bool Feed::is_answerable(const Waiting& waiting) const {
-  if (stopped_ || waiting.mixed) return false;
-  return std::ranges::all_of(waiting.what.reads, [&](const history::ReadRequest& read) {
-    const Program& program = programs_.find(read.program)->second;
-    if (program.state != State::live || program.read_serial < waiting.fresh_serial) return false;
-    return read.after >= program.ring.start() || program.all_serial >= waiting.serial;
-  });
-}
-
-ReadReply Feed::answer(const Waiting& waiting) const {
-  ReadReply reply{
-      epoch_, floor_, {}, std::max(clock_, seen_), last_ == 0 ? 0 : std::max(last_, seen_)};
-  reply.programs.reserve(waiting.what.reads.size());
-  for (const auto& read : waiting.what.reads) {
-    const Program& program = programs_.find(read.program)->second;
-    reply.programs.push_back(program.ring.read(read));
-    reply.programs.back().broken = broken_.contains(read.program);
-  }
-  return reply;
-}
-
-void Feed::answer_questions() {
-  for (auto& [number, waiting] : questions_) {
-    if (!is_answerable(waiting)) {
-      want_lacking(waiting);
-    } else if (!std::exchange(waiting.is_answerable, true)) {
-      answerable_.push_back(number);
-    }
-  }
-}
-
-/// A reply may hold thousands of events, so there is never more than one of them.
-void Feed::answer_next() {
-  const auto waiting = questions_.find(answerable_.front());
-  answerable_.pop_front();
-  if (waiting == questions_.end()) return;
-  waiting->second.is_answerable = false;
-  if (is_answerable(waiting->second)) {
-    end(waiting, answer(waiting->second));
-  } else {
-    want_lacking(waiting->second);
-    pump();
-  }
-}
-
-/// A ring that was good enough when it was asked for may have been lost since.
-void Feed::want_lacking(const Waiting& waiting) {
-  for (const auto& read : waiting.what.reads) {
-    Program& program = programs_.find(read.program)->second;
-    if (program.state != State::live || read.after >= program.ring.start()) continue;
-    if (program.all_serial >= waiting.serial) continue;
-    program.want_all = true;
-    queue(read.program, program);
-  }
-}
-
-void Feed::fail_questions() {
-  while (!questions_.empty()) end(questions_.begin(), Unexpected{StoreError::unavailable});
-}
-
-void Feed::end(std::map<std::uint64_t, Waiting>::iterator waiting,
-               Result<ReadReply, StoreError> reply) {
-  const std::uint64_t question = waiting->first;
-  withdraw(question);
-  say(Answered{question, std::move(reply)});
 }
 
 // What is heard.

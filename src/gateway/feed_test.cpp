@@ -288,10 +288,5 @@ TEST_F(FeedTest, AProgramThatIsLetGoOfIsNotBrokenAnyMore) {
   EXPECT_THAT(feed.broken(), IsEmpty());
 }
 
-TEST_F(FeedTest, OfNoProgramsIsAnsweredAtOnce) {
-  ask(1, {});
-  EXPECT_THAT(commands(), ElementsAre("answer 1"));
-}
-
 }  // namespace
 }  // namespace crier::gateway
