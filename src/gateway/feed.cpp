@@ -421,6 +421,8 @@ void Feed::check_slice() {
 
 void Feed::check(const std::string& name, Program& program) {
   program.ring.trim(options_.ring, now_);
+  // Of one that was broken nothing else may ever say that it is whole again.
+  if (program.state != State::subscribing && broken_.contains(name)) return queue(name, program);
   if (!options_.compares || stopped_ || program.state != State::live) return;
   if (has_members_(name)) queue(name, program);
 }

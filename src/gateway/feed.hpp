@@ -169,6 +169,7 @@ class Feed {
     bool mixed = false;
     std::uint64_t serial = 0;  ///< A read of everything with this number or a later one will do.
     std::uint64_t fresh_serial = 0;  ///< No answer before a read with this number or a later one.
+    std::uint64_t asked_after = 0;   ///< The latest read that had begun when it was asked.
     TimePoint give_up_at = never;
     bool is_answerable = false;  ///< Was, and is in answerable_.
   };
@@ -182,6 +183,8 @@ class Feed {
   void queue(const std::string& name, Program& program);
   [[nodiscard]] bool is_covered(const Waiting& waiting) const;
   [[nodiscard]] bool is_answerable(const Waiting& waiting) const;
+  [[nodiscard]] bool is_stale(const std::string& name, const Program& program,
+                              const Waiting& waiting) const;
   [[nodiscard]] history::ReadReply answer(const Waiting& waiting) const;
   void answer_questions();
   void answer_next();

@@ -17,7 +17,7 @@ using history::ReadReply;
 using history::Record;
 
 /// A feed whose commands are words: `subscribe p`, `read p>0 q>5` (`p` alone: the top), `deliver p
-/// 7`, `close p gap`, `answer 1 p:9[7,9]`, `probe`.
+/// 7`, `close p gap`, `answer 1 p:9[7,9]`, `answer 1 p:9[] broken`, `probe`.
 class FeedTest : public testing::Test {
  protected:
   static std::string words(const FeedCommand& command) {
@@ -53,7 +53,7 @@ class FeedTest : public testing::Test {
       text += " " + kept.program + ":" + std::to_string(kept.top) + "[";
       for (const auto& record : kept.records) text += std::to_string(record.gid) + " ";
       if (text.back() == ' ') text.pop_back();
-      text += "]";
+      text += kept.broken ? "] broken" : "]";
     }
     return text;
   }
@@ -88,6 +88,7 @@ class FeedTest : public testing::Test {
     return kept;
   }
   static Kept top(std::string program, Gid gid) { return {std::move(program), gid, {}}; }
+  static Kept broken(std::string program, Gid gid) { return {std::move(program), gid, {}, true}; }
   void read(std::vector<Kept> programs, const std::string& epoch = "e1", Gid floor = 0,
             Gid clock = 0, Gid last = 0) {
     feed.store_read(ReadReply{epoch, floor, std::move(programs), clock, last}, now);

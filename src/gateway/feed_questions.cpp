@@ -13,6 +13,7 @@ using history::StoreError;
 void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   Waiting waiting;
   waiting.serial = busy_ == Busy::reading ? serial_ : serial_ + 1;
+  waiting.asked_after = serial_;
   waiting.give_up_at = now + options_.patience;
   now_ = now;
   // Who comes from a node that knows more than this one may bring the first word of a new epoch.
@@ -29,7 +30,8 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
     const bool lacks_all = wants_all && !(reading && program.all_asked_serial == serial_);
     if (lacks_all) program.want_all = true;
     const bool unread = program.state == State::unread && !reading;
-    if (program.state != State::subscribing && (unread || lacks_all || doubtful)) {
+    const bool stale = is_stale(read.program, program, waiting);
+    if (program.state != State::subscribing && (unread || lacks_all || doubtful || stale)) {
       queue(read.program, program);
     }
     const bool live = program.state == State::live;
@@ -58,8 +60,15 @@ bool Feed::is_answerable(const Waiting& waiting) const {
   return std::ranges::all_of(waiting.what.reads, [&](const history::ReadRequest& read) {
     const Program& program = programs_.find(read.program)->second;
     if (program.state != State::live || program.read_serial < waiting.fresh_serial) return false;
+    if (is_stale(read.program, program, waiting)) return false;
     return read.after >= program.ring.start() || program.all_serial >= waiting.serial;
   });
+}
+
+/// That a program was broken counts only for questions from before the read that found it so: it
+/// may have been mended since, which nothing tells.
+bool Feed::is_stale(const std::string& name, const Program& program, const Waiting& waiting) const {
+  return program.read_serial <= waiting.asked_after && broken_.contains(name);
 }
 
 ReadReply Feed::answer(const Waiting& waiting) const {
@@ -98,14 +107,15 @@ void Feed::answer_next() {
   }
 }
 
-/// A ring that was good enough when it was asked for may have been lost since.
+/// A ring that was good enough when it was asked for may have been lost since, or its program found
+/// broken.
 void Feed::want_lacking(const Waiting& waiting) {
   for (const auto& read : waiting.what.reads) {
     Program& program = programs_.find(read.program)->second;
-    if (program.state != State::live || read.after >= program.ring.start()) continue;
-    if (program.all_serial >= waiting.serial) continue;
-    program.want_all = true;
-    queue(read.program, program);
+    if (program.state != State::live) continue;
+    const bool lacks_all = read.after < program.ring.start() && program.all_serial < waiting.serial;
+    if (lacks_all) program.want_all = true;
+    if (lacks_all || is_stale(read.program, program, waiting)) queue(read.program, program);
   }
 }
 

@@ -245,43 +245,81 @@ TEST_F(FeedTest, AnEventOfAnEpochThatWasLeftMakesItLookAtTheStoreAtOnce) {
 
 TEST_F(FeedTest, ABrokenProgramClosesItsMembersOnceAndIsToldUntilItIsWhole) {
   live({{"p", 8}, {"q", 8}});
-  Kept broken = top("p", 8);
-  broken.broken = true;
   for (int round = 0; round < 2; ++round) {
     now += options.check_interval;
     feed.tick(now);
     EXPECT_THAT(commands(), ElementsAre("read p q"));
-    read({broken, top("q", 8)});
+    read({broken("p", 8), top("q", 8)});
     const std::vector<std::string> closed = {"close p broken"};
     EXPECT_EQ(commands(), round == 0 ? closed : std::vector<std::string>());
   }
-  const auto is_broken = [this](const std::string& program) {
-    ask(7, {{program, 8}}, "e1", 8);
-    return std::get<Answered>(feed.next_command()).reply->programs.at(0).broken;
-  };
-  EXPECT_TRUE(is_broken("p"));
-  EXPECT_FALSE(is_broken("q"));
   EXPECT_THAT(feed.broken(), ElementsAre("p"));
+  ask(1, {{"q", 8}}, "e1", 8);
+  EXPECT_THAT(commands(), ElementsAre("answer 1 q:8[]")) << "nobody else waits for it";
+  ask(2, {{"p", 8}, {"q", 8}}, "e1", 8);
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  read({broken("p", 8)});
+  EXPECT_THAT(commands(), ElementsAre("answer 2 p:8[] broken q:8[]"));
   now += options.check_interval;
   feed.tick(now);
   commands();
   read({top("p", 8), top("q", 8)});
   EXPECT_THAT(commands(), IsEmpty());
-  EXPECT_FALSE(is_broken("p"));
+  EXPECT_THAT(feed.broken(), IsEmpty());
+  ask(3, {{"p", 8}}, "e1", 8);
+  EXPECT_THAT(commands(), ElementsAre("answer 3 p:8[]"));
+}
+
+TEST_F(FeedTest, ABrokenProgramIsForgottenWithoutMembersOrQuestions) {
+  const auto check = [this] {
+    now += options.check_interval;
+    feed.tick(now);
+    return commands();
+  };
+  live({{"p", 8}, {"q", 8}});
+  members.clear();
+  ask(1, {{"p", 9}}, "e1", 9);
+  commands();
+  read({broken("p", 8)});
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[] broken"));
+  EXPECT_THAT(check(), ElementsAre("read p"));
+  read({broken("p", 8)});
+  EXPECT_THAT(check(), ElementsAre("read p")) << "once an interval";
+  read({top("p", 8)});
+  EXPECT_THAT(feed.broken(), IsEmpty());
+  EXPECT_THAT(check(), IsEmpty());
+}
+
+TEST_F(FeedTest, ABrokenProgramIsForgottenThoughTheSubscriptionWasLostMeanwhile) {
+  ask(1, {{"p", after_everything}});
+  feed.subscribed("p");
+  commands();
+  read({broken("p", 8)});
+  commands();
+  feed.lost();
+  now += options.check_interval;
+  feed.tick(now);
+  EXPECT_THAT(commands(), IsEmpty()) << "not before it is subscribed";
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), IsEmpty());
+  now += options.check_interval;
+  feed.tick(now);
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  read({top("p", 8)});
   EXPECT_THAT(feed.broken(), IsEmpty());
 }
 
 TEST_F(FeedTest, AProgramThatIsLetGoOfIsNotBrokenAnyMore) {
-  Kept broken = top("p", 8);
-  broken.broken = true;
   ask(1, {{"p", after_everything}});
   feed.subscribed("p");
   commands();
-  read({broken});
-  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[]")) << "nobody to close";
+  read({broken("p", 8)});
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[] broken")) << "nobody to close";
   EXPECT_EQ(feed.broken().size(), 1U);
   now += options.check_interval;
   feed.tick(now);
+  commands();
+  read({broken("p", 8)});
   now += options.ring.age_max;
   feed.tick(now);
   EXPECT_THAT(commands(), ElementsAre("unsubscribe p"));

@@ -171,6 +171,41 @@ describe("a program whose appends Redis refuses", { skip: crierOnly }, () => {
   });
 });
 
+for (const workers of ["1", "3"]) {
+  test(`a program whose key was mended: a gap no longer than it lasted, ${workers} worker(s)`, { skip: crierOnly }, async () => {
+    const redis = await Redis.start();
+    const server = await startServer({ redisUrl: redis.url, workers });
+    const broken = async () => (await server.get("/readyz")).json.broken.programs;
+    const members = { alpha: "ada", beta: "cleo" }; // the second program is one that no worker knows yet
+    const verdict = async (program, lastEventId) => {
+      const client = await connect(server, { auth: { token: tokenFor(members[program]), lastEventId } });
+      const { programs } = await client.notice();
+      client.close();
+      return programs[program];
+    };
+    try {
+      for (const [program, type] of [["alpha", "LPUSH"], ["beta", "SET"]]) {
+        const key = `socket:events:program:${program}`;
+        const { id } = await server.publish(program, "before");
+        redis.command("DEL", key);
+        redis.command(type, key, "of another type");
+        for (let i = 0; i < 8; i += 1) assert.equal(await verdict(program, id), "gap", "it lasts");
+        assert.deepEqual(await broken(), [program]);
+        redis.command("DEL", key);
+        const mended = await server.publish(program, "after");
+        assert.ok(mended.id, "it has a number");
+        // Whatever worker they come to, also one that had found it broken and was not asked since.
+        for (let i = 0; i < 8; i += 1) assert.equal(await verdict(program, mended.id), "recovered", "mended");
+        await until(async () => (await broken()).length === 0, { within: 7_000 }); // a check comes every 5 s
+      }
+    } finally {
+      closeClients();
+      await server.stop();
+      await redis.kill();
+    }
+  });
+}
+
 describe("a start", { skip: crierOnly }, () => {
   let redis;
   before(async () => {
