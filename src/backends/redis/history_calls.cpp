@@ -218,7 +218,7 @@ void RedisHistory::on_batch(Batches::iterator batch, const redisReply* reply) {
     if (result) note(result->position.epoch, result->position.gid);
     if (result || result.error() != StoreError::unavailable) continue;
     outage_.failure("the key or the numbers of program " + batch->appends[i].request.program +
-                    " are not Crier's");
+                    " are not Crier's, or its channel is refused");
     result = Unexpected{failure};
   }
   schedule_batch();

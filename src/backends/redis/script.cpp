@@ -60,12 +60,20 @@ end
 // KEYS: 1 meta, 2 the batch, the programs, tokens.
 // ARGV: from 7 on how many programs, the field of each, 7 that follow below, for each program its
 // name in JSON and its channel, and for each event the number of its program, the place of its
-// token in KEYS or 0, and its body. Whatever can fail comes before the first write.
+// token in KEYS or 0, and its body.
 //
-// What one program's key or field makes impossible fails for its events alone.
+// Any command may be refused: rights are withdrawn while a gateway runs. What has happened is what
+// meta says: a member that no field counts is passed over, and HSET makes the events exist. None of
+// the commands after it may raise an error. A channel that is refused makes a hole in its program:
+// events that nobody heard are neither accepted nor sent later.
+//
+// What one program's key, field or channel makes impossible fails for its events alone.
 constexpr std::string_view append_only = R"lua(
 local before = redis.call('GET', KEYS[2])
 if before then return before end
+local function unset(key)
+  if redis.pcall('DEL', key) ~= 1 then redis.pcall('SET', key, '', 'PX', 1) end
+end
 local count, at = tonumber(ARGV[7]), 8 + ARGV[7]
 local events_max, bytes_max, batch_ttl, token_ttl, remembered, publish, batch = unpack(ARGV, at, at + 6)
 events_max, bytes_max = tonumber(events_max), tonumber(bytes_max)
@@ -98,7 +106,7 @@ if #KEYS > 2 + count then
   for i = 1, #results do tokens[KEYS[2 + count + i]] = results[i] end
 end
 
-local results, messages, news = {}, {}, {}
+local results, messages, news, events_at = {}, {}, {}, at
 local last_before, gid = last, nil
 local this_ms = clock - clock % 1000
 for i = 1, (#ARGV - at + 1) / 3 do
@@ -123,7 +131,7 @@ for i = 1, (#ARGV - at + 1) / 3 do
     program.prev = number
     added[#added + 1] = number
     added[#added + 1] = '{' .. numbers .. body .. '}'
-    messages[#messages + 1] = program.channel
+    messages[#messages + 1] = program
     messages[#messages + 1] = program.head .. numbers .. body .. '}'
     local result = epoch .. ' ' .. number .. ' ' .. seq .. ' ' .. prev .. ' ' .. batch
     results[i] = result
@@ -137,18 +145,23 @@ local result = table.concat(results, '\n')
 if not gid then return result end
 
 local ahead = math.max(math.ceil((gid - clock) / 1000), 0)
-local fields = {}
+local fields, why = {}, nil
 for i = 1, count do
   local program = programs[i]
   local key, kept, bytes = program.key, program.kept, program.bytes
-  if #program.added > 0 then
-    if program.stale then redis.call('DEL', key) end
-    redis.call('ZADD', key, unpack(program.added))
+  if #program.added > 0 and not why then
+    -- What the server refuses to all shows with the first of these, which raises its error.
+    local run = #fields == 0 and redis.call or redis.pcall
+    if program.stale then run('DEL', key) end
+    local added = run('ZADD', key, unpack(program.added))
+    program.stored = type(added) == 'number'
+    why = not program.stored and added or nil
     kept = kept + #program.added / 2
-    local gone, done = 0, false
+    local gone, done = 0, why
     while kept > 0 and not done do
       local surplus = math.min(math.max(kept - events_max, 0), 100)
-      local heads = redis.call('ZRANGE', key, gone, gone + surplus, 'WITHSCORES')
+      local heads = redis.pcall('ZRANGE', key, gone, gone + surplus, 'WITHSCORES')
+      why = heads.err and heads
       done = #heads == 0
       for n = 1, #heads, 2 do
         local head = heads[n]
@@ -157,33 +170,83 @@ for i = 1, count do
           break
         end
         local numbers = string.match(head, '^{"seq":%d+,"prev":%d+,"gid":%d+,"envelope":') or head
-        gone, kept, bytes = gone + 1, kept - 1, bytes - math.max(#head - #numbers - 1, 0)
+        gone, kept = gone + 1, kept - 1
+        bytes = math.max(bytes - math.max(#head - #numbers - 1, 0), 0)
       end
     end
-    if gone > 0 then redis.call('ZREMRANGEBYRANK', key, 0, gone - 1) end
-    redis.call('PEXPIRE', key, text(ARGV[6] + ahead))
+    local trimmed = gone > 0 and not why and redis.pcall('ZREMRANGEBYRANK', key, 0, gone - 1)
+    local expires = redis.pcall('PEXPIRE', key, text(ARGV[6] + ahead))
+    why = why or type(trimmed) == 'table' and trimmed or type(expires) == 'table' and expires or nil
     fields[#fields + 1] = ARGV[7 + i]
     fields[#fields + 1] = text(program.seq) .. ' ' .. program.prev .. ' ' .. text(bytes)
+    program.bytes = bytes
   end
 end
-redis.call('HSET', meta, 'last', text(gid), unpack(fields))
-redis.call('SET', KEYS[2], result, 'PX', text(batch_ttl + ahead))
-for i = 1, #news do redis.call('SET', news[i], tokens[news[i]], 'PX', text(token_ttl + ahead)) end
-for i = 1, #messages, 2 do redis.call(publish, messages[i], messages[i + 1]) end
+if not why then
+  local set = redis.pcall('SET', KEYS[2], result, 'PX', text(batch_ttl + ahead))
+  for i = 1, #news do
+    if not set.err then
+      set = redis.pcall('SET', news[i], tokens[news[i]], 'PX', text(token_ttl + ahead))
+    end
+  end
+  local counted = not set.err and redis.pcall('HSET', meta, 'last', text(gid), unpack(fields))
+  why = set.err and set or type(counted) == 'table' and counted or nil
+end
+if why then
+  unset(KEYS[2])
+  for i = 1, #news do unset(news[i]) end
+  for i = 1, count do
+    local program = programs[i]
+    if program.stored then redis.pcall('ZREMRANGEBYRANK', program.key, -#program.added / 2, -1) end
+  end
+  redis.pcall('HSET', meta, 'last', text(gid)) -- what is left in a set shares no number with another
+  return why
+end
+local refusal, told = nil, false
+for i = 1, #messages, 2 do
+  local program = messages[i]
+  local heard = program.refused or redis.pcall(publish, program.channel, messages[i + 1])
+  if type(heard) == 'table' then program.refused, refusal = heard, heard else told = true end
+end
+if refusal then
+  local holes = {}
+  for i = 1, count do
+    local program = programs[i]
+    if program.refused then
+      holes[#holes + 1] = ARGV[7 + i]
+      holes[#holes + 1] = text(program.seq + 1) .. ' ' .. text(gid + 1) .. ' ' .. text(program.bytes)
+    end
+  end
+  redis.pcall('HSET', meta, 'last', text(gid + 1), unpack(holes))
+  for i = 1, #results do
+    local place = events_at + 3 * (i - 1)
+    local token = KEYS[tonumber(ARGV[place + 1])]
+    if programs[tonumber(ARGV[place])].refused and string.find(results[i], batch, 1, true) then
+      results[i] = 'failed'
+      if token then unset(token) end
+    end
+  end
+  if not told then
+    unset(KEYS[2])
+    return refusal
+  end
+  result = table.concat(results, '\n')
+  redis.pcall('SET', KEYS[2], result, 'PX', text(batch_ttl + ahead))
+end
 
 if math.floor(gid / 1000000) ~= math.floor(last_before / 1000000) then
-  local from = string.match(redis.call('HGET', meta, 'scan') or '', '^%d+$') or '0'
+  local from = redis.pcall('HGET', meta, 'scan')
+  from = type(from) == 'string' and string.match(from, '^%d+$') or '0'
   local scan = redis.pcall('HSCAN', meta, from, 'COUNT', 100)
   local found = scan[2] or {}
   for i = 1, #found, 2 do
     local top = string.sub(found[i], 1, 8) == 'program:'
       and tonumber(string.match(found[i + 1], '^%d+ (%d+) %d+$'))
-    if top and top < clock - remembered * 1000 then
-      redis.call('HDEL', meta, found[i])
+    if top and top < clock - remembered * 1000 and redis.pcall('HDEL', meta, found[i]) == 1 then
       floor = math.max(floor, top)
     end
   end
-  redis.call('HSET', meta, 'scan', scan[1] or '0', 'floor', text(floor))
+  redis.pcall('HSET', meta, 'scan', scan[1] or '0', 'floor', text(floor))
 end
 return result
 )lua";

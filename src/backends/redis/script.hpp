@@ -57,7 +57,7 @@ std::vector<std::string> claim_arguments(const Names& names, const history::Rete
                                          const std::vector<std::string>& sids);
 
 /// One result a request, in their order; nothing if the reply is not of the script's shape. Errors:
-/// `token_taken`, and `unavailable` where the program's key or numbers are not Crier's.
+/// `token_taken`, and `unavailable` where the program's key, numbers or channel are not Crier's.
 std::optional<std::vector<AppendResult>> append_results(const redisReply& reply,
                                                         const AppendBatch& batch);
 /// Likewise. An entry of a set that is not an event of Crier, or is out of place, is passed over:
