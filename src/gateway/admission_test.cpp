@@ -176,7 +176,7 @@ TEST_F(AdmissionTest, AdmitsWithTheReplayAndTheFloor) {
 
 TEST_F(AdmissionTest, AWholePidIsRepeated) {
   const std::string pid = this->pid();
-  Command asked = after_look_up(",\"pid\":\"" + pid + "\",\"offset\":\"epoch.100\"", {"p"});
+  Command asked = after_look_up(",\"pid\":\"" + pid + "\"", {"p"});
   ASSERT_TRUE(std::holds_alternative<Claim>(asked));
   EXPECT_EQ(std::get<Claim>(asked).sid, "sid");
   asked = machine.claimed(history::Fence{7}, now);

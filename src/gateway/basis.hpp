@@ -19,17 +19,18 @@ struct Membership {
   friend bool operator==(const Membership&, const Membership&) = default;
 };
 
-/// A user's memberships at an admission: by name where there is room for that, else by their number
-/// and a digest.
+/// A user's memberships at an admission: by name where there is room for that, else by their
+/// number, a digest, and when the newest began.
 struct Memberships {
   history::Gid at = 0;            ///< The admission's snapshot of the history.
   std::vector<Membership> named;  ///< Sorted by program.
   std::uint32_t count = 0;        ///< Without names,
   std::string digest{};           ///< and as digest_of() makes it. Empty: they are named.
+  std::uint64_t newest = 0;       ///< Without names: the latest `since`.
   friend bool operator==(const Memberships&, const Memberships&) = default;
 };
 
-/// 16 bytes that stand for these memberships, which are sorted.
+/// 16 bytes that stand for the programs of these memberships, which are sorted.
 std::string digest_of(const std::vector<Membership>& memberships);
 
 /// The client gave no cursor: it begins here.

@@ -82,6 +82,10 @@ void take(Cursor& cursor, Pid pid, const std::optional<StatedId>& offset) {
   if (offset) cursor.received = offset->id;
   if (!heard) {
     cursor.replay_from = history::EventId{pid.here.epoch, pid.here.gid};
+    if (offset && offset->id.epoch == pid.here.epoch && offset->id.gid > pid.here.gid) {
+      cursor.gaps = std::move(pid.gaps);
+      cursor.gaps_unnamed = pid.gaps_unnamed;
+    }
     cursor.basis = *std::move(pid.earlier);
     return;
   }
@@ -98,8 +102,10 @@ bool take_pid(Cursor& cursor, const Auth& auth, std::string_view value, std::str
   if (!pid || pid->sid.empty()) return false;
   const auto member = stated(auth, "offset");
   const auto offset = member ? text_of(*member) : std::nullopt;
+  const auto id = offset ? parse_id(*offset) : std::nullopt;
+  if (member && !id) return false;  // what the client has cannot be said
   cursor.pid = *std::move(text);
-  take(cursor, *std::move(pid), offset ? parse_id(*offset) : std::nullopt);
+  take(cursor, *std::move(pid), id);
   return true;
 }
 

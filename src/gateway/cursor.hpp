@@ -1,7 +1,7 @@
 #pragma once
 
-// Where a client says that it stands. Exactly one statement counts: a valid pid, else
-// `lastEventId`, else `lastEventTimestamp`, else the position that the store keeps for the session.
+// Where a client says that it stands. The first statement that can be read counts: a pid with its
+// offset, `lastEventId`, `lastEventTimestamp`, the position that the store keeps for the session.
 // Absent, null, "" and 0 mean that nothing is stated; whatever else cannot be read is a statement
 // all the same, and answered with `reset`.
 
@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace crier::gateway {
 
@@ -20,6 +21,9 @@ struct Cursor {
   /// The replay of a pid whose verdicts were not heard began here: what comes after it is sent,
   /// whatever the verdict.
   std::optional<history::EventId> replay_from{};
+  /// What it has received since then may have holes in these programs, or, unnamed, in any.
+  std::vector<std::string> gaps{};
+  bool gaps_unnamed = false;
   /// The client has everything up to here.
   std::optional<history::EventId> received{};
 

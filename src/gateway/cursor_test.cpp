@@ -1,5 +1,6 @@
 #include "gateway/cursor.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace crier::gateway {
@@ -35,25 +36,43 @@ TEST_F(CursorTest, ThePositionOfACatchupIsAnOffsetToo) {
 }
 
 TEST_F(CursorTest, AnOffsetThatIsAbsentForeignOrOldMeansThePidsStart) {
-  for (const std::string offset : {"", ",\"offset\":\"other123.2000\"", ",\"offset\":\"hello\"",
-                                   ",\"offset\":7", ",\"offset\":\"epochABC.999\""}) {
+  for (const std::string offset :
+       {"", ",\"offset\":\"other123.2000\"", ",\"offset\":null", ",\"offset\":\"epochABC.999\""}) {
     const Cursor cursor = read(pid_of("u1") + offset);
     ASSERT_TRUE(std::holds_alternative<Snapshot>(cursor.basis)) << offset;
     EXPECT_EQ(std::get<Snapshot>(cursor.basis).gid, 1000U) << offset;
   }
 }
 
+TEST_F(CursorTest, WhatAReplayLackedCountsForWhoHasReceivedSomeOfIt) {
+  Pid pid{"sid", {"epochABC", 1000, {1500, {}}}, "n0nc", IdCursor{{"epochABC", 77}}, {"a"}};
+  const std::string text = "\"pid\":\"" + seal.seal(pid, "u1") + "\",\"offset\":\"epochABC.";
+  EXPECT_THAT(read(text + "1200\"").gaps, testing::ElementsAre("a"));
+  EXPECT_THAT(read(text + "1000\"").gaps, testing::IsEmpty());
+  EXPECT_THAT(read(text + "1500.n0nc\"").gaps, testing::IsEmpty()) << "it was heard";
+}
+
 TEST_F(CursorTest, WhateverCannotBeReadIsACursorAllTheSame) {
-  for (const std::string& members :
-       {pid_of("u2"), std::string("\"pid\":\"junk\",\"offset\":\"x\""), std::string("\"pid\":7"),
-        std::string("\"pid\":true"), std::string("\"lastEventId\":\"x\""),
-        std::string("\"lastEventId\":\"epochABC.1.abcde\""), std::string("\"lastEventId\":{}"),
-        std::string("\"lastEventId\":[1]"), std::string("\"lastEventTimestamp\":\"yesterday\""),
-        std::string("\"lastEventTimestamp\":-1"), std::string("\"lastEventTimestamp\":1e999"),
-        std::string("\"lastEventTimestamp\":true"), std::string("\"lastEventTimestamp\":\"12x\""),
-        std::string("\"lastEventTimestamp\":8640000000000001"),
-        std::string("\"lastEventTimestamp\":\"2026-11-24T06:49:00\""), std::string("\"session\":7"),
-        "\"session\":\"" + std::string(129, 's') + "\""}) {
+  for (const std::string& members : {pid_of("u2"),
+                                     pid_of("u1") + ",\"offset\":\"hello\"",
+                                     pid_of("u1") + ",\"offset\":7",
+                                     pid_of("u1") + ",\"offset\":\"epochABC.1.abcde\"",
+                                     std::string("\"pid\":\"junk\",\"offset\":\"x\""),
+                                     std::string("\"pid\":7"),
+                                     std::string("\"pid\":true"),
+                                     std::string("\"lastEventId\":\"x\""),
+                                     std::string("\"lastEventId\":\"epochABC.1.abcde\""),
+                                     std::string("\"lastEventId\":{}"),
+                                     std::string("\"lastEventId\":[1]"),
+                                     std::string("\"lastEventTimestamp\":\"yesterday\""),
+                                     std::string("\"lastEventTimestamp\":-1"),
+                                     std::string("\"lastEventTimestamp\":1e999"),
+                                     std::string("\"lastEventTimestamp\":true"),
+                                     std::string("\"lastEventTimestamp\":\"12x\""),
+                                     std::string("\"lastEventTimestamp\":8640000000000001"),
+                                     std::string("\"lastEventTimestamp\":\"2026-11-24T06:49:00\""),
+                                     std::string("\"session\":7"),
+                                     "\"session\":\"" + std::string(129, 's') + "\""}) {
     EXPECT_TRUE(is_unreadable(read(members))) << members;
   }
 }

@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace crier::gateway {
@@ -12,11 +13,11 @@ namespace {
 constexpr std::size_t code_bytes = 32;
 constexpr std::size_t digest_bytes = 16;
 constexpr std::size_t body_bytes_max = PidSeal::bytes_max / 4 * 3 - code_bytes;
-constexpr char version = 2;
+constexpr char version = 3;
 
-// Layout: version, sid, snapshot, nonce, then what kind of basis follows (0: none) and that basis;
-// code. Texts are preceded by their length in one byte; numbers take eight bytes unless another
-// count is given. All big-endian.
+// Layout: version, sid, snapshot, nonce, then what kind of basis follows (0: none), that basis and
+// the programs with gaps; code. Texts are preceded by their length in one byte; numbers take eight
+// bytes unless another count is given. All big-endian.
 
 enum class Kind : std::uint8_t { none, no_cursor, unreadable, snapshot, id, timestamp };
 
@@ -32,22 +33,30 @@ void put_text(std::string& out, std::string_view text) {
   out += text;
 }
 
-void put_digest(std::string& out, std::uint32_t count, std::string_view digest) {
+void put_digest(std::string& out, std::uint32_t count, std::uint64_t newest,
+                std::string_view digest) {
   put_number(out, 1, 1);
   put_number(out, count, 4);
+  put_number(out, newest);
   out += digest;
+}
+
+std::uint64_t newest_of(const std::vector<Membership>& memberships) {
+  const auto newest = std::ranges::max_element(memberships, {}, &Membership::since);
+  return newest == memberships.end() ? 0 : newest->since;
 }
 
 void put_memberships(std::string& out, const Memberships& memberships, bool by_name) {
   put_number(out, memberships.at);
   if (!memberships.digest.empty()) {
-    return put_digest(out, memberships.count, memberships.digest);
+    return put_digest(out, memberships.count, memberships.newest, memberships.digest);
   }
-  const auto count = static_cast<std::uint32_t>(memberships.named.size());
-  if (!by_name) return put_digest(out, count, digest_of(memberships.named));
+  const auto& named = memberships.named;
+  const auto count = static_cast<std::uint32_t>(named.size());
+  if (!by_name) return put_digest(out, count, newest_of(named), digest_of(named));
   put_number(out, 0, 1);
   put_number(out, count, 4);
-  for (const Membership& membership : memberships.named) {
+  for (const Membership& membership : named) {
     put_text(out, membership.program);
     put_number(out, membership.since);
   }
@@ -79,18 +88,34 @@ void put_basis(std::string& out, const Basis& basis, bool by_name) {
   }
 }
 
+void put_gaps(std::string& out, const Pid& pid, bool by_name) {
+  const bool unnamed = pid.gaps_unnamed || !by_name;
+  put_number(out, unnamed && (pid.gaps_unnamed || !pid.gaps.empty()) ? 1 : 0, 1);
+  put_number(out, unnamed ? 0 : pid.gaps.size(), 4);
+  if (unnamed) return;
+  for (const std::string& program : pid.gaps) put_text(out, program);
+}
+
+/// Which names are in a pid.
+struct Names {
+  bool here = false;
+  bool earlier = false;
+  bool gaps = false;
+};
+
 /// Names take at least so many bytes: a user of many programs need not try.
 bool may_fit(const Memberships& memberships) {
   return memberships.named.size() <= body_bytes_max / 10;
 }
 
-std::string body_of(const Pid& pid, bool names_here, bool names_earlier) {
+std::string body_of(const Pid& pid, const Names& names) {
   std::string out(1, version);
   put_text(out, pid.sid);
-  put_snapshot(out, pid.here, names_here);
+  put_snapshot(out, pid.here, names.here);
   put_text(out, pid.nonce);
   if (pid.earlier) {
-    put_basis(out, *pid.earlier, names_earlier);
+    put_basis(out, *pid.earlier, names.earlier);
+    put_gaps(out, pid, names.gaps);
   } else {
     put_kind(out, Kind::none);
   }
@@ -98,17 +123,19 @@ std::string body_of(const Pid& pid, bool names_here, bool names_earlier) {
 }
 
 std::string short_body_of(const Pid& pid) {
-  const bool may = may_fit(pid.here.memberships);
   const auto* earlier = pid.earlier ? std::get_if<Snapshot>(&*pid.earlier) : nullptr;
-  if (may && earlier != nullptr && may_fit(earlier->memberships)) {
-    std::string body = body_of(pid, true, true);
+  const bool may_here = may_fit(pid.here.memberships);
+  const bool may_earlier = earlier != nullptr && may_fit(earlier->memberships);
+  const bool may_gaps = pid.gaps.size() <= body_bytes_max / 10;
+  // In the order in which names are given up.
+  for (const Names& names : {Names{true, true, true}, Names{true, false, true},
+                             Names{true, false, false}, Names{false, false, true}}) {
+    if ((names.here && !may_here) || (names.earlier && !may_earlier)) continue;
+    if (names.gaps && !may_gaps) continue;
+    std::string body = body_of(pid, names);
     if (body.size() <= body_bytes_max) return body;
   }
-  if (may) {
-    std::string body = body_of(pid, true, false);
-    if (body.size() <= body_bytes_max) return body;
-  }
-  return body_of(pid, false, false);
+  return body_of(pid, {});
 }
 
 class Input {
@@ -127,6 +154,7 @@ class Input {
     const bool by_name = number(1) == 0;
     all.count = static_cast<std::uint32_t>(number(4));
     if (!by_name) {
+      all.newest = number();
       all.digest = std::string(take(digest_bytes));
       return all;
     }
@@ -164,6 +192,10 @@ class Input {
     ok_ = false;
     return std::nullopt;
   }
+  void gaps(Pid& pid) {
+    pid.gaps_unnamed = number(1) != 0;
+    for (std::uint64_t left = number(4); left > 0 && ok_; --left) pid.gaps.push_back(text());
+  }
   [[nodiscard]] bool whole() const { return ok_ && bytes_.empty(); }
 
  private:
@@ -182,18 +214,15 @@ class Input {
 };
 
 std::string derive(std::string_view secret) {
-  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 2");
+  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 3");
 }
 
 }  // namespace
 
 std::string digest_of(const std::vector<Membership>& memberships) {
-  static const access::Hmac hmac(access::Algorithm::hs256, "crier memberships 1");
+  static const access::Hmac hmac(access::Algorithm::hs256, "crier memberships 2");
   std::string all;
-  for (const Membership& membership : memberships) {
-    put_text(all, membership.program);
-    put_number(all, membership.since);
-  }
+  for (const Membership& membership : memberships) put_text(all, membership.program);
   return hmac.of(all).substr(0, digest_bytes);
 }
 
@@ -227,6 +256,7 @@ std::optional<Pid> PidSeal::open(std::string_view text, std::string_view user) c
   pid.here = input.snapshot();
   pid.nonce = input.text();
   pid.earlier = input.basis();
+  if (pid.earlier) input.gaps(pid);
   if (!input.whole()) return std::nullopt;
   return pid;
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace crier::gateway {
 
@@ -23,6 +24,10 @@ struct Pid {
   /// What the admission's verdicts were about, if they were other than `recovered`. It counts until
   /// the client shows that it has heard them.
   std::optional<Basis> earlier{};
+  /// Programs that were told `gap` then: what was sent of them has holes, which a client that did
+  /// not hear of it cannot name, though another node may have what was missing. With `earlier`.
+  std::vector<std::string> gaps{};
+  bool gaps_unnamed = false;  ///< There was no room for their names: it may be any.
   friend bool operator==(const Pid&, const Pid&) = default;
 };
 

@@ -1,5 +1,6 @@
 #include "gateway/pid.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 namespace crier::gateway {
@@ -86,6 +87,8 @@ TEST(Pid, HasAFixedSizeForAnyNumberOfPrograms) {
   EXPECT_TRUE(here.named.empty());
   EXPECT_EQ(here.count, 10'000U);
   EXPECT_EQ(here.digest, digest_of(pid.here.memberships.named));
+  EXPECT_EQ(here.newest,
+            std::ranges::max(pid.here.memberships.named, {}, &Membership::since).since);
   EXPECT_EQ(here.at, 10U);
   EXPECT_EQ(seal.open(seal.seal(*opened, "u1"), "u1"), opened) << "a digest is kept";
 }
@@ -104,11 +107,24 @@ TEST(Pid, LeavesOutTheNamesForWhichThereIsNoRoomThoseOfEarlierFirst) {
   EXPECT_EQ(names_of(5, 1), std::pair(std::size_t{0}, std::size_t{0}));
 }
 
+TEST(Pid, KeepsWhatHadGapsByNameOrWithoutOne) {
+  const PidSeal seal("secret");
+  Pid pid{"sid", {"epoch123", 7, {5, {{"p", 1}}}}, "n0nc", NoCursor{}, {"p", "q"}};
+  EXPECT_EQ(seal.open(seal.seal(pid, "u1"), "u1"), pid);
+  pid.gaps.assign(100, std::string(100, 'p'));
+  const auto opened = seal.open(seal.seal(pid, "u1"), "u1");
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->gaps.empty());
+  EXPECT_TRUE(opened->gaps_unnamed);
+  EXPECT_EQ(seal.open(seal.seal(*opened, "u1"), "u1"), opened);
+}
+
 TEST(Pid, ADigestTellsMembershipsApart) {
   const std::string digest = digest_of({{"a", 1}, {"b", 2}});
   EXPECT_EQ(digest.size(), 16U);
   EXPECT_EQ(digest, digest_of({{"a", 1}, {"b", 2}}));
-  EXPECT_NE(digest, digest_of({{"a", 1}, {"b", 3}}));
+  EXPECT_EQ(digest, digest_of({{"a", 1}, {"b", 3}})) << "of the programs alone";
+  EXPECT_NE(digest, digest_of({{"a", 1}, {"c", 2}}));
   EXPECT_NE(digest, digest_of({{"a", 1}}));
 }
 

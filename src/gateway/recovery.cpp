@@ -3,6 +3,7 @@
 #include "base/assert.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 namespace crier::gateway {
@@ -14,6 +15,7 @@ using history::Gid;
 using history::Kept;
 using history::ReadReply;
 using history::Verdict;
+using Verdicts = std::vector<std::pair<std::string, Verdict>>;
 
 Gid last_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000 + 999; }
 Gid first_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000; }
@@ -34,39 +36,54 @@ std::vector<Membership> memberships_of(const access::User& user) {
 /// Which of the user's memberships an earlier admission knew.
 class Known {
  public:
-  Known(const Memberships& then, const access::User& user)
-      : then_(then),
-        user_(user),
-        same_(!then.digest.empty() && then.count == user.programs.size() &&
-              then.digest == digest_of(memberships_of(user))) {}
+  Known(const Memberships& then, const access::User& user) : then_(then), user_(user) {
+    if (!then.digest.empty()) compare();
+  }
 
   [[nodiscard]] bool has(std::size_t index) const {
-    if (same_) return true;
-    // One that began before the admission was there, though two sources may differ in when.
-    const bool was_there = since_of(user_, index) <= then_.at;
-    if (!then_.digest.empty()) return was_there;
+    const std::uint64_t since = since_of(user_, index);
+    if (!then_.digest.empty()) return since <= newest_;
     const auto found =
         std::ranges::lower_bound(then_.named, user_.programs[index], {}, &Membership::program);
     if (found == then_.named.end() || found->program != user_.programs[index]) return false;
-    return was_there || found->since == since_of(user_, index);
+    // One that began before the admission was there, though two sources may differ in when.
+    return since <= then_.at || found->since == since;
   }
   /// Where a membership that it knew began: the admission's snapshot at the latest. Memberships
   /// have other clocks than the store's numbers.
   [[nodiscard]] Gid since(std::size_t index) const {
     return std::min(since_of(user_, index), then_.at);
   }
-  /// Whether some have ended that have no name.
-  [[nodiscard]] bool lost_unnamed() const {
-    if (same_ || then_.digest.empty()) return false;
-    std::uint32_t still = 0;
-    for (std::size_t i = 0; i < user_.programs.size(); ++i) still += has(i) ? 1 : 0;
-    return still < then_.count;
-  }
+  /// Whether which memberships have ended or begun cannot be said.
+  [[nodiscard]] bool is_unclear() const { return is_unclear_; }
 
  private:
+  /// Without names, what began after the newest membership of that time has begun since: by the
+  /// clock of memberships, or of the store where two sources differ. If what remains are the
+  /// programs of that time, that is certain. It is not if one has ended, or began earlier than it
+  /// was written down.
+  void compare() {
+    const std::uint64_t by_store = std::max(then_.newest, then_.at);
+    for (const std::uint64_t newest :
+         {std::numeric_limits<std::uint64_t>::max(), then_.newest, by_store}) {
+      if (!were(newest)) continue;
+      newest_ = std::min(newest, by_store);
+      return;
+    }
+    newest_ = by_store;
+    is_unclear_ = true;
+  }
+  /// Whether those that began by then were the user's programs.
+  [[nodiscard]] bool were(std::uint64_t newest) const {
+    std::vector<Membership> all = memberships_of(user_);
+    std::erase_if(all, [&](const Membership& each) { return each.since > newest; });
+    return all.size() == then_.count && digest_of(all) == then_.digest;
+  }
+
   const Memberships& then_;
   const access::User& user_;
-  bool same_;
+  std::uint64_t newest_ = 0;
+  bool is_unclear_ = false;
 };
 
 /// Whether events of the cursor's own millisecond have to be sent again: several share it, counting
@@ -139,22 +156,15 @@ class Judgement {
   }
 
   [[nodiscard]] bool is_ahead() const { return is_ahead_; }
-  [[nodiscard]] bool changed() const { return known_ && known_->lost_unnamed(); }
+  [[nodiscard]] bool changed() const { return known_ && known_->is_unclear(); }
   /// What these programs get later has a greater number.
   [[nodiscard]] Gid snapshot() const { return snapshot_; }
   /// From where on events are sent, but for each membership's own beginning; nothing: none are.
   [[nodiscard]] std::optional<Gid> sent_from() const { return position_; }
 
   [[nodiscard]] Verdict verdict(std::size_t index) const {
-    if (known_ && !known_->has(index)) return Verdict::joined;
-    if (is_reset_) return Verdict::reset;
-    if (std::holds_alternative<NoCursor>(cursor_.basis)) return Verdict::joined;
-    if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
-      return by_timestamp(time->milliseconds, index);
-    }
-    const Gid cursor = *gid_of(cursor_.basis);
-    if (!known_ && since_of(user_, index) > cursor) return Verdict::joined;
-    return judge(index, std::max(cursor, since(index)));
+    const Verdict verdict = by_basis(index);
+    return verdict == Verdict::recovered && had_gap(user_.programs[index]) ? Verdict::gap : verdict;
   }
 
   struct Sent {
@@ -177,6 +187,22 @@ class Judgement {
   }
 
  private:
+  [[nodiscard]] bool had_gap(const std::string& program) const {
+    return cursor_.gaps_unnamed || std::ranges::find(cursor_.gaps, program) != cursor_.gaps.end();
+  }
+
+  [[nodiscard]] Verdict by_basis(std::size_t index) const {
+    if (known_ && !known_->has(index)) return Verdict::joined;
+    if (is_reset_) return Verdict::reset;
+    if (std::holds_alternative<NoCursor>(cursor_.basis)) return Verdict::joined;
+    if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
+      return by_timestamp(time->milliseconds, index);
+    }
+    const Gid cursor = *gid_of(cursor_.basis);
+    if (!known_ && since_of(user_, index) > cursor) return Verdict::joined;
+    return judge(index, std::max(cursor, since(index)));
+  }
+
   [[nodiscard]] Gid since(std::size_t index) const {
     return known_ && known_->has(index) ? known_->since(index) : since_of(user_, index);
   }
@@ -258,12 +284,17 @@ void add_left(Recovery& recovery, const Cursor& cursor, const access::User& user
 
 /// What a client that presents the next pid is owed, and what it may not have heard.
 Pid next_pid(const Cursor& cursor, const access::User& user, const ReadReply& reply,
-             const Judgement& judgement, bool is_news) {
+             const Judgement& judgement, const Verdicts& verdicts, bool is_news) {
   Pid next;
   next.here.epoch = reply.epoch;
   next.here.gid = judgement.sent_from().value_or(judgement.snapshot());
   next.here.memberships = {judgement.snapshot(), memberships_of(user)};
-  if (is_news) next.earlier = cursor.basis;
+  if (!is_news) return next;
+  next.earlier = cursor.basis;
+  next.gaps_unnamed = cursor.gaps_unnamed;
+  for (const auto& [program, verdict] : verdicts) {
+    if (verdict == Verdict::gap) next.gaps.push_back(program);
+  }
   return next;
 }
 
@@ -340,9 +371,10 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
   std::ranges::sort(recovery.verdicts);
   const auto* then = std::get_if<Snapshot>(&cursor.basis);
   // A user without programs is whole, whatever the cursor.
-  recovery.recovered = whole && !cursor.pid.empty() && (then != nullptr || user.programs.empty());
+  recovery.recovered =
+      whole && !has_left && !cursor.pid.empty() && (then != nullptr || user.programs.empty());
   if (!recovery.recovered || !cursor.session.empty()) {
-    recovery.next = next_pid(cursor, user, reply, judgement, !whole || has_left);
+    recovery.next = next_pid(cursor, user, reply, judgement, recovery.verdicts, !whole || has_left);
   }
   return recovery;
 }

@@ -25,9 +25,9 @@ struct Recovery {
   std::size_t replayed = 0;  ///< How many events that are.
   /// A word on each program of the user's, and on those that the cursor knew by name; sorted.
   std::vector<std::pair<std::string, history::Verdict>> verdicts;
-  /// Memberships that the cursor could not name have ended.
+  /// Memberships have ended, or begun, that the cursor could not name.
   bool changed = false;
-  bool recovered = false;  ///< Every program is whole: the pid may be repeated.
+  bool recovered = false;  ///< Every program is whole and none has left: the pid is repeated.
   /// The cursor is above all that the store has numbered in its epoch: an end was lost.
   bool is_ahead = false;
   /// Without its sid and nonce: what to seal when the pid is not repeated, or to keep for a

@@ -1,5 +1,6 @@
 #include "gateway/recovery.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 namespace crier::gateway {
@@ -89,6 +90,7 @@ Cursor digest_cursor(Gid gid, const std::vector<Membership>& memberships, Gid at
   Cursor cursor = pid_cursor(gid, {}, at);
   auto& then = std::get<Snapshot>(cursor.basis).memberships;
   then.count = static_cast<std::uint32_t>(memberships.size());
+  for (const Membership& each : memberships) then.newest = std::max(then.newest, each.since);
   then.digest = digest_of(memberships);
   return cursor;
 }
@@ -306,7 +308,8 @@ TEST(RecoveryByPid, AProgramThatIsNoLongerTheUsersIsLeftAndOwedNothing) {
   EXPECT_EQ(recovery_question(cursor, who, 50).reads.size(), 1U);
   const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::left}}));
-  EXPECT_TRUE(recovery.recovered);
+  EXPECT_FALSE(recovery.recovered) << "the next pid does not name it any more";
+  EXPECT_EQ(recovery.next.here.memberships.named, (std::vector<Membership>{{"a", 1}}));
 }
 
 TEST(RecoveryByPid, AnotherEpochIsAReset) {
@@ -372,10 +375,53 @@ TEST(RecoveryByDigest, SaysThatSomethingHasEndedWhichItCannotName) {
   const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
   const auto one = sent(cursor, user({"a"}, {1}), {"e", 50, {kept("a", {}, 100)}}, 50);
   EXPECT_TRUE(one.changed);
-  EXPECT_TRUE(one.recovered) << "as with a name";
+  EXPECT_FALSE(one.recovered) << "as with a name";
   const auto other = sent(cursor, user({"a", "c"}, {1, 95}),
                           {"e", 50, {kept("a", {}, 100), kept("c", {}, 0)}}, 50);
   EXPECT_TRUE(other.changed) << "one has come and one has gone";
+}
+
+TEST(RecoveryByDigest, IsCertainOfWhatBeganAfterTheNewestThoughTheStoreHasNoNumberSince) {
+  // No event since the snapshot, 90, by whose clock all began later.
+  const auto cursor = digest_cursor(90, {{"a", 100}, {"b", 200}}, 90);
+  const auto recovery =
+      sent(cursor, user({"a", "b", "c"}, {100, 200, 300}),
+           {"e", 50, {kept("a", {}, 90), kept("b", {}, 0), kept("c", {}, 0)}}, 50);
+  EXPECT_EQ(
+      recovery.verdicts,
+      (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::recovered}, {"c", Verdict::joined}}));
+  EXPECT_FALSE(recovery.changed);
+}
+
+TEST(RecoveryByDigest, IsNotDeceivedByNumbersThatAreAheadOfTheClock) {
+  const auto cursor = digest_cursor(900, {{"a", 1}, {"b", 2}}, 900);
+  const auto recovery =
+      sent(cursor, user({"a", "b", "c"}, {1, 2, 500}),
+           {"e", 50, {kept("a", {}, 900), kept("b", {}, 0), kept("c", {}, 0)}}, 50);
+  EXPECT_EQ(recovery.verdicts.back(), (std::pair<std::string, Verdict>{"c", Verdict::joined}));
+  EXPECT_FALSE(recovery.changed);
+}
+
+TEST(RecoveryByDigest, SaysThatOneTookAnothersPlaceWithAnEarlierBeginning) {
+  const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
+  const auto recovery =
+      sent(cursor, user({"a", "c"}, {1, 1}), {"e", 50, {kept("a", {}, 100), kept("c", {}, 0)}}, 50);
+  EXPECT_TRUE(recovery.changed);
+  EXPECT_FALSE(recovery.recovered);
+  const auto more = sent(cursor, user({"a", "b", "c"}, {1, 2, 1}),
+                         {"e", 50, {kept("a", {}, 100), kept("b", {}, 0), kept("c", {}, 0)}}, 50);
+  EXPECT_TRUE(more.changed) << "nothing has ended";
+}
+
+TEST(RecoveryByDigest, TakesAnotherSourcesBeginningsForTheSameMemberships) {
+  const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
+  const auto recovery =
+      sent(cursor, user({"a", "b", "c"}, {80, 85, 95}),
+           {"e", 50, {kept("a", {}, 100), kept("b", {}, 0), kept("c", {}, 0)}}, 50);
+  EXPECT_EQ(
+      recovery.verdicts,
+      (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::recovered}, {"c", Verdict::joined}}));
+  EXPECT_FALSE(recovery.changed);
 }
 
 // A verdict that was not heard.
@@ -393,6 +439,26 @@ TEST(RecoveryUnheard, RepeatsTheVerdictAndSendsWhatIsNew) {
   EXPECT_EQ(gids(later), (std::vector<Gid>{300})) << "it has the others";
   EXPECT_EQ(later.next.earlier, Basis(earlier));
   EXPECT_EQ(later.next.here.gid, 250U);
+}
+
+TEST(RecoveryUnheard, AGapStaysOneThoughAnotherNodeHasWhatWasMissing) {
+  const Snapshot earlier{"e", 100, {90, {{"a", 1}, {"b", 1}}}};
+  const auto who = user({"a", "b"}, {1, 1});
+  // 150 is trimmed at the first node; the second one has it.
+  const auto first =
+      sent(unheard(earlier, 100), who, {"e", 50, {kept("a", {200}, 150), kept("b", {}, 100)}}, 50);
+  EXPECT_EQ(first.next.gaps, std::vector<std::string>{"a"});
+  Cursor cursor = unheard(earlier, 100, 200);
+  cursor.gaps = first.next.gaps;
+  const ReadReply whole{"e", 50, {kept("a", {150, 200, 300}, 100), kept("b", {}, 100)}};
+  const auto later = sent(cursor, who, whole, 50);
+  EXPECT_EQ(later.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::recovered}}));
+  EXPECT_EQ(gids(later), (std::vector<Gid>{300}));
+  EXPECT_EQ(later.next.gaps, std::vector<std::string>{"a"});
+  cursor.gaps.clear();
+  cursor.gaps_unnamed = true;
+  EXPECT_EQ(sent(cursor, who, whole, 50).verdicts,
+            (Verdicts{{"a", Verdict::gap}, {"b", Verdict::gap}}));
 }
 
 TEST(RecoveryUnheard, AFirstConnectIsJoinedAgainAndLosesNothing) {

@@ -87,6 +87,7 @@ describe("two nodes", { skip: crierOnly }, () => {
     test(`${via}: a client that saw nothing before its node is killed misses nothing either`, async () => {
       const ada = await new Client(await frontTo(0), { user: "ada", via, ...SLOW_RETURN }).connected();
       const prefix = `quiet-${via}-`;
+      await ada.notice(); // or it would be told again that it is new
       await nodes[0].stop("SIGKILL");
       await until(() => !ada.socket.connected);
       await publish(1, "alpha", ids(prefix, 1, 3));

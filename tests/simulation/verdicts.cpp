@@ -60,13 +60,13 @@ Checker::Verdicts Checker::read_verdicts(const Client& client, const View& view,
   for (const auto& [key, value] : programs.value_or(std::vector<json::Member>{})) {
     const std::string verdict = json::unquote(value).value_or("");
     verdicts[json::unquote(key).value_or("")] = verdict;
-    all = all && (verdict == "recovered" || verdict == "left");
+    all = all && verdict == "recovered";
     parts_.counts.add("verdict " + verdict);
   }
   if (view.recovered != (json::member(word, "recovered") == "true")) {
     violation(client, "the pid and catchup do not agree");
   }
-  if (only_left(verdicts)) return verdicts;
+  if (verdicts.empty()) return verdicts;
   if (view.cursor == CursorIs::pid && view.basis == CursorIs::pid && view.recovered != all) {
     violation(client, all ? "told, though all is recovered" : "recovered, though not all is");
   }
