@@ -152,7 +152,7 @@ describe("two nodes", { skip: crierOnly }, () => {
       await ben.received(`${prefix}4`);
       assert.deepEqual(ben.requestIds, ids(prefix, 1, 4));
       assert.deepEqual(ben.notices.at(-1).programs, { alpha: "recovered", beta: "recovered", gamma: "left" });
-      assert.equal(ben.socket.recovered, true, "all that is still the user's was recovered");
+      assert.equal(ben.socket.recovered, false, "one has left, and the next pid does not know it");
 
       crier("member", "add", "gamma", "ben", "--store", store);
       ben.socket.io.engine.close();

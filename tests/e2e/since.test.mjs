@@ -2,6 +2,7 @@
 // away owes all of that time, whatever was written of it meanwhile.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, afterEach, before, describe, test } from "node:test";
 import { closeClients, connect } from "./support/client.mjs";
 import { crier, crierOnly, PEOPLE, startServer, tokenFor, writePeople } from "./support/server.mjs";
@@ -110,7 +111,63 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
     await ben.received(`${round}-beta`);
     assert.deepEqual(ben.requestIds, [`${round}-seen`, `${round}-beta`]);
     assert.equal((await ben.notice()).programs.alpha, "left");
+    assert.equal((await ben.notice()).recovered, false);
+    ben.socket.io.engine.close();
+    ben.socket.connect();
+    await ben.connected(3);
+    await ben.notice(3);
+    assert.deepEqual(ben.notices.at(-1).programs, { beta: "recovered", gamma: "recovered" }, "it was told");
     add();
+  });
+});
+
+describe("memberships that are too many to be named in a pid", { skip: crierOnly }, () => {
+  const programs = Array.from({ length: 17 }, (_, i) => `${i}-${randomUUID()}`);
+  let server;
+  before(async () => {
+    server = await startServer({
+      people: {
+        users: [{ id: "big", name: "Big", role: "requester", active: true }],
+        members: programs.map((programId) => ({ programId, userId: "big", active: true })),
+      },
+    });
+  });
+  after(() => server?.stop());
+  afterEach(closeClients);
+
+  const member = (...command) => crier("member", ...command, "--store", server.store);
+  /** What `big` is told that was away while `change` happened. */
+  async function toldAfter(change) {
+    const big = await connect(server, { user: "big", reconnection: false });
+    await big.notice();
+    big.socket.io.engine.close();
+    await until(() => !big.socket.connected);
+    change();
+    big.socket.connect();
+    await big.connected(2);
+    return big.notice(2);
+  }
+
+  test("nothing has changed: all is recovered", async () => {
+    const told = await toldAfter(() => {});
+    assert.equal(told.recovered, true);
+    assert.equal(told.changed, undefined);
+  });
+
+  test("one began: it is joined, though nothing was published since", async () => {
+    const told = await toldAfter(() => member("add", "q1", "big"));
+    assert.equal(told.programs.q1, "joined");
+    assert.equal(Object.values(told.programs).filter((verdict) => verdict === "recovered").length, 17);
+    assert.equal(told.changed, undefined);
+  });
+
+  test("one ended and another one took its place with an early since: that something has changed is told", async () => {
+    const told = await toldAfter(() => {
+      member("remove", programs[1], "big");
+      member("add", "q2", "big", "--since", "2020-01-01");
+    });
+    assert.equal(told.recovered, false);
+    assert.equal(told.changed, true);
   });
 });
 
