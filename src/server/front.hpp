@@ -27,7 +27,7 @@ class Front {
     std::unique_ptr<access::MembershipSource> memberships;
     const access::Verifier& verifier;
     const gateway::PidSeal& seal;
-    const Owed& owed;
+    Owed& owed;
     std::function<WallTime()> wall_clock;
     Random random;
   };

@@ -38,8 +38,20 @@ std::string quoted(const std::vector<std::string>& programs) {
 }
 
 /// How many programs there are, and the first of them by name.
-std::string counted(std::size_t count, const std::vector<std::string>& first) {
-  return "{\"count\":" + std::to_string(count) + ",\"programs\":[" + quoted(first) + "]}";
+std::string counted(std::size_t count, const std::vector<std::string>& first,
+                    std::string_view more = {}) {
+  std::string text =
+      "{\"count\":" + std::to_string(count) + ",\"programs\":[" + quoted(first) + "]";
+  text += more;
+  return text + "}";
+}
+
+/// The same of those that are owed a marker, and what may be wrong with their record.
+std::string owed_text(const Owed& owed) {
+  std::string more;
+  if (!owed.is_kept()) more += ",\"kept\":false";
+  if (owed.is_unsure()) more += ",\"unreadable\":true";
+  return counted(owed.count(), owed.names(named_max), more);
 }
 
 std::vector<std::unique_ptr<Worker>> make_workers(const GatewayOptions& options,
@@ -343,7 +355,7 @@ HttpResponse Node::ready(const Survey& survey, bool stopping) const {
   body += word(gauges.history_up);
   body += ",\"broker\":";
   body += redis ? word(survey.hears) : "\"none\"";
-  body += ",\"owed\":" + counted(owed_.count(), owed_.names(named_max));
+  body += ",\"owed\":" + owed_text(owed_);
   body += ",\"broken\":" + counted(survey.broken.size(), {survey.broken.begin(), end});
   if (!survey.eviction.empty()) body += ",\"eviction\":" + json::quote(survey.eviction);
   body += ",\"stopping\":";

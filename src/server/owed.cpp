@@ -10,11 +10,19 @@ void Owed::take_over() {
   if (!record_) return;
   const std::lock_guard lock(mutex_);
   for (const auto& program : record_->take_over()) debts_[program].serial = ++serial_;
+  if (record_->was_unreadable()) {
+    unsure_.store(true, std::memory_order_release);
+    asked_.clear();
+  }
   count_.store(debts_.size(), std::memory_order_release);
 }
 
 void Owed::owe(const std::string& program) {
   const std::lock_guard lock(mutex_);
+  add(program);
+}
+
+void Owed::add(const std::string& program) {
   const auto [debt, is_new] = debts_.try_emplace(program);
   debt->second.serial = ++serial_;
   if (is_new && record_) record_->add(program);
@@ -24,6 +32,13 @@ void Owed::owe(const std::string& program) {
 bool Owed::owes(std::string_view program) const {
   if (!any()) return false;
   const std::lock_guard lock(mutex_);
+  return debts_.contains(program);
+}
+
+bool Owed::owes_to(const std::string& program) {
+  if (!may_owe()) return false;
+  const std::lock_guard lock(mutex_);
+  if (is_unsure() && asked_.insert(program).second) add(program);
   return debts_.contains(program);
 }
 
@@ -79,6 +94,11 @@ void Owed::save() {
   programs.reserve(debts_.size());
   for (const auto& [program, debt] : debts_) programs.push_back(program);
   record_->replace(programs);
+}
+
+bool Owed::is_kept() const {
+  const std::lock_guard lock(mutex_);
+  return !record_ || record_->is_kept();
 }
 
 std::string Owed::place() const {

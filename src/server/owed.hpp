@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ class OwedRecord {
   virtual void replace(const std::vector<std::string>& programs) = 0;
   /// For the log: where that is; empty: nowhere.
   [[nodiscard]] virtual std::string place() const = 0;
+  /// Whether what is owed now is there.
+  [[nodiscard]] virtual bool is_kept() const { return true; }
+  /// Whether the latest take_over() found what it could not read.
+  [[nodiscard]] virtual bool was_unreadable() const { return false; }
 };
 
 /// The programs that are owed a gap marker: an event of theirs may be with some members and not
@@ -51,6 +56,10 @@ class Owed {
   /// Before the event goes to anybody. Also while a marker is under way: that one does not count.
   void owe(const std::string& program);
   [[nodiscard]] bool owes(std::string_view program) const;
+  /// What somebody who is to be admitted is told. If it could not be read what was owed, whatever
+  /// is asked for may be, and is owed a marker from then on, once.
+  [[nodiscard]] bool owes_to(const std::string& program);
+  [[nodiscard]] bool may_owe() const { return any() || is_unsure(); }
   [[nodiscard]] bool any() const { return count_.load(std::memory_order_acquire) > 0; }
   [[nodiscard]] std::size_t count() const { return count_.load(std::memory_order_acquire); }
   /// The first of them, by name.
@@ -68,6 +77,10 @@ class Owed {
   [[nodiscard]] bool has_record() const { return record_ != nullptr; }
   /// Brings the record up to date with what was settled.
   void save();
+  /// Whether what is owed would outlive the process.
+  [[nodiscard]] bool is_kept() const;
+  /// Whether something was left that could not be read.
+  [[nodiscard]] bool is_unsure() const { return unsure_.load(std::memory_order_acquire); }
   /// Where the record is; empty: nowhere.
   [[nodiscard]] std::string place() const;
 
@@ -78,12 +91,16 @@ class Owed {
     State state = State::fresh;
   };
 
+  void add(const std::string& program);
+
   mutable std::mutex mutex_;
   std::unique_ptr<OwedRecord> record_;
   bool changed_ = false;  ///< Something was settled that the record has.
   std::map<std::string, Debt, std::less<>> debts_;
   std::uint64_t serial_ = 0;
   std::atomic<std::size_t> count_ = 0;  ///< Of debts_.
+  std::atomic<bool> unsure_ = false;
+  std::set<std::string, std::less<>> asked_;  ///< Since it is unsure.
 };
 
 }  // namespace crier::server

@@ -35,17 +35,29 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
-/// At most bytes_max of it.
-std::string read_all(int descriptor) {
-  std::string text;
+/// Whether that is all of it.
+bool read_all(int descriptor, std::string& text) {
   char chunk[64 * 1024];
   while (text.size() < bytes_max) {
     const auto count = ::pread(descriptor, chunk, sizeof chunk, static_cast<off_t>(text.size()));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
+    if (count <= 0) return count == 0;
     text.append(chunk, static_cast<std::size_t>(count));
   }
-  return text;
+  return false;
+}
+
+/// Whether the path leads to this file.
+bool is_at(const std::string& path, const struct stat& file) {
+  struct stat there{};
+  return ::lstat(path.c_str(), &there) == 0 && file.st_ino == there.st_ino &&
+         file.st_dev == there.st_dev;
+}
+
+/// Whether a line may begin so.
+bool begins_line(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
+  return text.starts_with('"') && std::ranges::none_of(text, is_control);
 }
 
 }  // namespace
@@ -56,7 +68,7 @@ OwedFile::OwedFile(std::string prefix, LogSink log)
     : prefix_(std::move(prefix)), log_(std::move(log)) {}
 
 OwedFile::~OwedFile() {
-  if (own_ && empty_) ::unlink(own_->path.c_str());
+  if (owed_.empty() && is_in_place()) ::unlink(own_->path.c_str());
 }
 
 OwedFile::Holding OwedFile::hold(const std::string& path, int flags) {
@@ -67,21 +79,34 @@ OwedFile::Holding OwedFile::hold(const std::string& path, int flags) {
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) return nullptr;
   // Another one may have put a new file in its place before the lock was had.
   struct stat mine{};
-  struct stat there{};
-  const bool still_there = ::fstat(descriptor, &mine) == 0 && ::stat(path.c_str(), &there) == 0 &&
-                           mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+  const bool regular = ::fstat(descriptor, &mine) == 0 && S_ISREG(mine.st_mode);
   errno = EWOULDBLOCK;
-  return still_there && S_ISREG(mine.st_mode) ? std::move(held) : nullptr;
+  return regular && is_at(path, mine) ? std::move(held) : nullptr;
 }
 
-void OwedFile::hold_own() {
+/// The first that nobody has. What is no file, such as a link, is passed over.
+void OwedFile::hold_own(int flags) {
   for (int number = 0; number < files_max; ++number) {
     const std::string path = prefix_ + "." + std::to_string(number);
-    own_ = hold(path, O_CREAT);
+    own_ = hold(path, O_CREAT | flags);
     if (own_) return;
-    if (errno != EWOULDBLOCK) return warn(path, errno);
+    const bool taken = errno == EWOULDBLOCK || errno == EEXIST || errno == EISDIR || errno == ELOOP;
+    if (!taken) return fail(path, errno);
   }
-  warn(prefix_ + ".*", EMFILE);
+  fail(prefix_ + ".*", EMFILE);
+}
+
+/// Whether the own file is still the one that the next process will find.
+bool OwedFile::is_in_place() const {
+  struct stat mine{};
+  return own_ && ::fstat(own_->descriptor, &mine) == 0 && is_at(own_->path, mine);
+}
+
+/// And holds what was written.
+bool OwedFile::is_sound() const {
+  struct stat mine{};
+  return !failed_ && is_in_place() && ::fstat(own_->descriptor, &mine) == 0 &&
+         static_cast<std::size_t>(mine.st_size) == size_;
 }
 
 /// The files of the prefix, but for the own one.
@@ -103,14 +128,19 @@ std::vector<std::string> OwedFile::others() const {
   return paths;
 }
 
-void OwedFile::read(const Held& file, std::vector<std::string>& programs) {
-  const std::string text = read_all(file.descriptor);
-  std::size_t strange = 0;
+std::vector<std::string> OwedFile::read(const Held& file) {
+  std::vector<std::string> programs;
+  std::string text;
+  std::size_t strange = read_all(file.descriptor, text) ? 0 : 1;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
-    // A line is written before its event goes out: one that was not written whole is of none.
-    if (end == std::string::npos) break;
-    auto program = json::unquote(std::string_view(text).substr(begin, end - begin));
+    const auto line = std::string_view(text).substr(begin, end - begin);
+    if (end == std::string::npos) {
+      // A line is written before its event goes out: one that was not written whole is of none.
+      if (!begins_line(line)) ++strange;
+      break;
+    }
+    auto program = json::unquote(line);
     begin = end + 1;
     if (program && is_name(*program)) {
       programs.push_back(*std::move(program));
@@ -118,63 +148,102 @@ void OwedFile::read(const Held& file, std::vector<std::string>& programs) {
       ++strange;
     }
   }
-  if (strange == 0 || !log_) return;
-  log_(LogLevel::warning, "lines that name no program were passed over",
-       {{"path", file.path}, {"lines", std::to_string(strange)}});
+  if (strange == 0) return programs;
+  unreadable_ = true;
+  if (log_) {
+    log_(
+        LogLevel::error,
+        "what programs are owed cannot be read: each one is owed a gap marker when it is asked for",
+        {{"path", file.path}, {"lines", std::to_string(strange)}});
+  }
+  return programs;
 }
 
 std::vector<std::string> OwedFile::take_over() {
   std::vector<std::string> programs;
-  const bool first = !std::exchange(begun_, true);
-  if (first) {
-    hold_own();
-    if (own_) read(*own_, programs);
-    empty_ = programs.empty();
-  } else if (!own_ || warned_) {
-    return programs;  // what cannot be written down would be found again and again
+  unreadable_ = false;
+  if (!std::exchange(begun_, true)) {
+    hold_own(0);
+    if (own_) programs = read(*own_);
+    owed_.insert(programs.begin(), programs.end());
+    if (own_) write_anew();  // without what is no line: the next one would be joined to it
+  } else {
+    if (!is_sound()) write_anew();
+    if (!is_kept()) return programs;  // what is not written down would be found again and again
   }
   for (const auto& path : others()) {
     const auto left = hold(path, 0);
     if (!left) continue;
-    std::vector<std::string> more;
-    read(*left, more);
+    const auto more = read(*left);
     for (const auto& program : more) add(program);
-    if (own_ && !warned_) ::unlink(path.c_str());
+    if (is_kept()) ::unlink(path.c_str());
     programs.insert(programs.end(), more.begin(), more.end());
   }
   return programs;
 }
 
 void OwedFile::add(const std::string& program) {
-  if (!own_) return;
-  empty_ = false;
-  if (!write_all(own_->descriptor, line_of(program))) warn(own_->path, errno);
+  const bool is_new = owed_.insert(program).second;
+  if (failed_ && owed_.size() < try_at_) return;
+  if (!is_sound()) return write_anew();
+  if (!is_new) return;
+  const std::string line = line_of(program);
+  if (write_all(own_->descriptor, line)) {
+    size_ += line.size();
+    return;
+  }
+  const int error = errno;
+  // What there is of it would be joined to the next line; it is written anew if that fails too.
+  static_cast<void>(::ftruncate(own_->descriptor, static_cast<off_t>(size_)) == 0);
+  fail(own_->path, error);
+}
+
+void OwedFile::replace(const std::vector<std::string>& programs) {
+  owed_ = {programs.begin(), programs.end()};
+  write_anew();
+}
+
+/// All that is owed, to a new file if somebody has removed the old one or put another in its place.
+void OwedFile::write_anew() {
+  if (!is_in_place()) hold_own(O_EXCL);
+  if (!own_ || !put_in_place()) return;
+  if (!std::exchange(failed_, false) || !log_) return;
+  log_(LogLevel::info, "what programs are owed is kept again", {{"path", own_->path}});
 }
 
 /// Another file takes the place of the old one at once: a process that is killed leaves either.
-void OwedFile::replace(const std::vector<std::string>& programs) {
-  if (!own_) return;
-  empty_ = programs.empty();
-  if (empty_) {
-    if (::ftruncate(own_->descriptor, 0) != 0) warn(own_->path, errno);
-    return;
+bool OwedFile::put_in_place() {
+  std::string text;
+  for (const auto& program : owed_) text += line_of(program);
+  size_ = text.size();
+  if (text.empty()) {
+    if (::ftruncate(own_->descriptor, 0) == 0) return true;
+    fail(own_->path, errno);
+    return false;
   }
   const std::string next = own_->path + ".next";
   const auto held = std::make_unique<Held>(
       own_->path,
       ::open(next.c_str(), O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
              file_mode));
-  std::string text;
-  for (const auto& program : programs) text += line_of(program);
   const bool written = held->descriptor >= 0 && ::flock(held->descriptor, LOCK_EX | LOCK_NB) == 0 &&
                        write_all(held->descriptor, text) &&
                        ::rename(next.c_str(), own_->path.c_str()) == 0;
-  if (!written) return warn(next, errno);
-  std::swap(own_->descriptor, held->descriptor);
+  if (written) {
+    std::swap(own_->descriptor, held->descriptor);
+    return true;
+  }
+  const int error = errno;
+  if (held->descriptor >= 0) ::unlink(next.c_str());
+  fail(next, error);
+  return false;
 }
 
-void OwedFile::warn(const std::string& path, int error) {
-  if (std::exchange(warned_, true) || !log_) return;
+/// It is told once, and tried again when a little more is owed: each trial writes all of it.
+void OwedFile::fail(const std::string& path, int error) {
+  constexpr std::size_t part = 64;
+  try_at_ = owed_.size() + owed_.size() / part;
+  if (std::exchange(failed_, true) || !log_) return;
   log_(LogLevel::warning, "what programs are owed would not outlive this process",
        {{"path", path}, {"why", std::generic_category().message(error)}});
 }

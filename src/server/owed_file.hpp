@@ -3,7 +3,10 @@
 #include "crier/log.hpp"
 #include "server/owed.hpp"
 
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,7 +15,8 @@ namespace crier::server {
 /// Keeps what is owed over the end of the process: a file with one program a line, as JSON strings.
 /// Processes of one machine that share the prefix have a file each, `prefix.0`, `prefix.1` …,
 /// locked for as long as they live; the others take over those that nobody holds. It survives a
-/// process that is killed, not a machine that loses its power.
+/// process that is killed, not a machine that loses its power. What cannot be written now is
+/// written when it can be: with the next add() or take_over().
 class OwedFile final : public OwedRecord {
  public:
   OwedFile(std::string prefix, LogSink log);
@@ -23,6 +27,8 @@ class OwedFile final : public OwedRecord {
   void add(const std::string& program) override;
   void replace(const std::vector<std::string>& programs) override;
   [[nodiscard]] std::string place() const override { return own_ ? own_->path : std::string(); }
+  [[nodiscard]] bool is_kept() const override { return own_ && !failed_; }
+  [[nodiscard]] bool was_unreadable() const override { return unreadable_; }
 
  private:
   /// An open file with its lock.
@@ -39,17 +45,24 @@ class OwedFile final : public OwedRecord {
 
   /// Null with errno: it cannot be opened, somebody else has it (EWOULDBLOCK), or it has gone.
   static Holding hold(const std::string& path, int flags);
-  void hold_own();
+  void hold_own(int flags);
+  [[nodiscard]] bool is_in_place() const;
+  [[nodiscard]] bool is_sound() const;
   [[nodiscard]] std::vector<std::string> others() const;
-  void read(const Held& file, std::vector<std::string>& programs);
-  void warn(const std::string& path, int error);
+  std::vector<std::string> read(const Held& file);
+  void write_anew();
+  [[nodiscard]] bool put_in_place();
+  void fail(const std::string& path, int error);
 
   std::string prefix_;
   LogSink log_;
   bool begun_ = false;
-  Holding own_;        ///< Null: nothing is kept.
-  bool empty_ = true;  ///< What own_ holds.
-  bool warned_ = false;
+  Holding own_;                              ///< Null: nothing is kept.
+  std::set<std::string, std::less<>> owed_;  ///< What own_ is to hold,
+  std::size_t size_ = 0;                     ///< and its size, unless it failed.
+  bool failed_ = false;                      ///< And that was told.
+  std::size_t try_at_ = 0;                   ///< So much has to be owed before add() tries again.
+  bool unreadable_ = false;
 };
 
 }  // namespace crier::server

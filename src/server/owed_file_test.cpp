@@ -1,18 +1,44 @@
 #include "server/owed_file.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <optional>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace crier::server {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
 using testing::IsEmpty;
+
+/// As long as it lives no file grows beyond so many bytes, as on a disk that is full.
+class Full {
+ public:
+  explicit Full(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit now{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~Full() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    static_cast<void>(std::signal(SIGXFSZ, handler_));
+  }
+  Full(const Full&) = delete;
+  Full& operator=(const Full&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
 
 class OwedFileTest : public testing::Test {
  protected:
@@ -96,9 +122,9 @@ TEST_F(OwedFileTest, ProcessesHaveAFileEachAndTakeOverOnlyWhatNobodyHolds) {
   kill(first, {"of the first", "and more"});
   kill(second, {"of the second"});
   auto fifth = open();
-  EXPECT_THAT(fifth->take_over(), ElementsAre("of the first", "and more", "of the second"));
+  EXPECT_THAT(fifth->take_over(), ElementsAre("and more", "of the first", "of the second"));
   EXPECT_THAT(files(), ElementsAre("crier.db.owed.0", "crier.db.owed.2"));
-  EXPECT_EQ(text_of("crier.db.owed.0"), "\"of the first\"\n\"and more\"\n\"of the second\"\n");
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"and more\"\n\"of the first\"\n\"of the second\"\n");
 }
 
 TEST_F(OwedFileTest, AProcessThatLivesTakesOverWhatAnotherOneLeaves) {
@@ -116,27 +142,164 @@ TEST_F(OwedFileTest, AProcessThatLivesTakesOverWhatAnotherOneLeaves) {
 }
 
 TEST_F(OwedFileTest, WhatCannotBeWrittenDownIsTakenOverOnce) {
-  std::filesystem::create_symlink("nowhere", folder + "/other.owed.0");
-  OwedFile file(folder + "/other.owed", {});
-  EXPECT_THAT(file.take_over(), IsEmpty());
-  write("other.owed.1", "\"p\"\n");
-  EXPECT_THAT(file.take_over(), IsEmpty());
-  EXPECT_EQ(text_of("other.owed.1"), "\"p\"\n") << "it stays for who can";
-  EXPECT_THAT(OwedFile(folder + "/other.owed", {}).take_over(), ElementsAre("p"));
+  auto file = open();
+  EXPECT_THAT(file->take_over(), IsEmpty());
+  write("crier.db.owed.1", "\"p\"\n");
+  {
+    const Full full(0);
+    EXPECT_THAT(file->take_over(), ElementsAre("p"));
+    EXPECT_THAT(file->take_over(), IsEmpty());
+  }
+  EXPECT_EQ(text_of("crier.db.owed.1"), "\"p\"\n") << "it stays for who can";
+  EXPECT_THAT(file->take_over(), ElementsAre("p"));
+  EXPECT_THAT(files(), ElementsAre("crier.db.owed.0"));
 }
 
 TEST_F(OwedFileTest, ALineThatWasNotWrittenWholeIsOfNoEvent) {
-  write("crier.db.owed.0", "\"p1\"\n\"p2");
-  EXPECT_THAT(open()->take_over(), ElementsAre("p1"));
-  write("crier.db.owed.0", "\"p1\"\n\"p2\"");
-  EXPECT_THAT(open()->take_over(), ElementsAre("p1"));
+  for (const char* text : {"\"p1\"\n\"p2", "\"p1\"\n\"p2\"", "\"p1\"\n\"p2\\"}) {
+    write("crier.db.owed.0", text);
+    auto file = open();
+    EXPECT_THAT(file->take_over(), ElementsAre("p1"));
+    EXPECT_FALSE(file->was_unreadable());
+  }
   EXPECT_THAT(log, IsEmpty());
 }
 
-TEST_F(OwedFileTest, LinesThatNameNoProgramArePassedOverWithOneWarning) {
+TEST_F(OwedFileTest, WhatIsLeftOfALineDoesNotSwallowTheNextOne) {
+  for (const std::string& left :
+       {std::string("\"alph"), std::string("\"alph\\"), std::string("rubbish\\"),
+        std::string(4096, '\0'), std::string("\"alpha\"\n\"be")}) {
+    for (const auto& name : files()) std::filesystem::remove(folder + "/" + name);
+    write("crier.db.owed.0", left);
+    auto file = open();
+    file->take_over();
+    file->replace({});
+    write("crier.db.owed.1", left);
+    file->take_over();
+    file->add("beta");
+    file.reset();
+    EXPECT_THAT(open()->take_over(), Contains("beta")) << left;
+    EXPECT_THAT(text_of("crier.db.owed.0"), EndsWith("\"beta\"\n")) << left;
+  }
+}
+
+TEST_F(OwedFileTest, AfterAShortWriteWhatIsOwedIsWrittenWithTheNextDebt) {
+  auto file = open();
+  file->take_over();
+  file->add("alpha");
+  {
+    const Full full(12);  // a line of "alpha" has 8 bytes
+    file->add("beta");
+    EXPECT_EQ(text_of("crier.db.owed.0"), "\"alpha\"\n") << "nothing of it is left";
+    EXPECT_FALSE(file->is_kept());
+    file->add("gamma");
+    EXPECT_FALSE(file->is_kept());
+    EXPECT_EQ(text_of("crier.db.owed.0"), "\"alpha\"\n");
+    EXPECT_THAT(files(), ElementsAre("crier.db.owed.0")) << "nor of a new file";
+  }
+  file->add("delta");
+  EXPECT_TRUE(file->is_kept());
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"alpha\"\n\"beta\"\n\"delta\"\n\"gamma\"\n");
+  file->add("eta");
+  file.reset();
+  EXPECT_THAT(open()->take_over(), ElementsAre("alpha", "beta", "delta", "gamma", "eta"));
+  EXPECT_THAT(log, ElementsAre("what programs are owed would not outlive this process",
+                               "what programs are owed is kept again"));
+}
+
+TEST_F(OwedFileTest, AfterAWriteThatFailedWhatIsOwedIsWrittenThoughNothingMoreIs) {
+  auto file = open();
+  file->take_over();
+  {
+    const Full full(0);
+    file->add("alpha");
+    EXPECT_FALSE(file->is_kept());
+  }
+  EXPECT_THAT(file->take_over(), IsEmpty());
+  EXPECT_TRUE(file->is_kept());
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"alpha\"\n");
+}
+
+TEST_F(OwedFileTest, AFileThatOthersTouchIsWrittenAnew) {
+  const std::string path = prefix() + ".0";
+  const std::vector<std::function<void()>> touches = {
+      [&] { std::filesystem::remove(path); },
+      [&] { std::filesystem::resize_file(path, 3); },
+      [&] { std::ofstream(path, std::ios::app) << "\"x"; },
+  };
+  for (const auto& touch : touches) {
+    auto file = open();
+    file->take_over();
+    file->replace({"alpha"});
+    touch();
+    file->add("beta");
+    EXPECT_EQ(text_of("crier.db.owed.0"), "\"alpha\"\n\"beta\"\n");
+    touch();
+    EXPECT_THAT(file->take_over(), IsEmpty());
+    EXPECT_EQ(text_of("crier.db.owed.0"), "\"alpha\"\n\"beta\"\n");
+    touch();
+    file->replace({});
+  }
+  EXPECT_THAT(log, IsEmpty());
+}
+
+TEST_F(OwedFileTest, AFileThatAnotherProcessPutInTheOldPlaceIsItsOwn) {
+  auto first = open();
+  first->take_over();
+  first->add("of the first");
+  std::filesystem::remove(prefix() + ".0");
+  auto second = open();
+  second->take_over();
+  second->add("of the second");
+  first->add("and more");
+  EXPECT_EQ(first->place(), prefix() + ".1");
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"of the second\"\n");
+  EXPECT_EQ(text_of("crier.db.owed.1"), "\"and more\"\n\"of the first\"\n");
+  std::filesystem::remove(prefix() + ".1");
+  write("crier.db.owed.1", "\"of another\"\n");
+  first->replace({});
+  first.reset();
+  EXPECT_EQ(text_of("crier.db.owed.1"), "\"of another\"\n") << "nor is it removed";
+}
+
+TEST_F(OwedFileTest, LinesThatNameNoProgramAreToldInOneError) {
   write("crier.db.owed.0", "foreign\n\n\"\"\n\"p1\"\n{\"p\":1}\n\"a\\u0007b\"\n\"p2\"\n");
-  EXPECT_THAT(open()->take_over(), ElementsAre("p1", "p2"));
-  EXPECT_THAT(log, ElementsAre("lines that name no program were passed over"));
+  auto file = open();
+  EXPECT_THAT(file->take_over(), ElementsAre("p1", "p2"));
+  EXPECT_TRUE(file->was_unreadable());
+  EXPECT_THAT(log, ElementsAre(HasSubstr("what programs are owed cannot be read")));
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"p1\"\n\"p2\"\n");
+  file->take_over();
+  EXPECT_FALSE(file->was_unreadable()) << "once";
+  write("crier.db.owed.1", std::string(4096, '\0'));
+  file->take_over();
+  EXPECT_TRUE(file->was_unreadable());
+}
+
+TEST_F(OwedFileTest, WhenItIsNotKnownWhatIsOwedEachProgramIsOnce) {
+  write("crier.db.owed.0", std::string(4096, '\0'));
+  Owed owed(open());
+  EXPECT_TRUE(owed.is_unsure());
+  EXPECT_FALSE(owed.any());
+  EXPECT_TRUE(owed.owes_to("p"));
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"p\"\n");
+  const auto markers = owed.take(10, Owed::Which::fresh);
+  ASSERT_EQ(markers.size(), 1U);
+  EXPECT_TRUE(owed.owes_to("p"));
+  owed.settled(markers.front());
+  EXPECT_FALSE(owed.owes_to("p"));
+  EXPECT_TRUE(owed.owes_to("q"));
+}
+
+TEST_F(OwedFileTest, WhatIsNoFileIsPassedOver) {
+  std::filesystem::create_directory(folder + "/crier.db.owed.0");
+  std::filesystem::create_symlink("nowhere", folder + "/crier.db.owed.1");
+  auto file = open();
+  EXPECT_THAT(file->take_over(), IsEmpty());
+  file->add("p");
+  EXPECT_TRUE(file->is_kept());
+  EXPECT_EQ(text_of("crier.db.owed.2"), "\"p\"\n");
+  EXPECT_THAT(log, IsEmpty());
 }
 
 TEST_F(OwedFileTest, FilesOfOtherNamesAreNobodys) {
@@ -155,14 +318,22 @@ TEST_F(OwedFileTest, FilesOfOtherNamesAreNobodys) {
   EXPECT_EQ(text_of("other.owed.0"), text);
 }
 
-TEST_F(OwedFileTest, WhatCannotBeWrittenIsToldOnce) {
+TEST_F(OwedFileTest, WhatCannotBeWrittenIsToldOnceUntilItCan) {
   folder += "/gone";
   auto file = open();
   EXPECT_THAT(file->take_over(), IsEmpty());
   file->add("p");
   file->replace({});
+  file->add("q");
   EXPECT_EQ(file->place(), "");
+  EXPECT_FALSE(file->is_kept());
   EXPECT_THAT(log, ElementsAre("what programs are owed would not outlive this process"));
+  std::filesystem::create_directory(folder);
+  file->take_over();
+  EXPECT_TRUE(file->is_kept());
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"q\"\n");
+  EXPECT_EQ(log.back(), "what programs are owed is kept again");
+  file.reset();
   folder.resize(folder.size() - 5);
 }
 

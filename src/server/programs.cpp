@@ -189,12 +189,12 @@ void Programs::read(Waiting asker, const Result<history::ReadReply, history::Sto
   Pending* pending = find(asker);
   if (pending == nullptr) return;
   pending->question = 0;
-  if (!reply || !parts_.owed.any()) {
+  if (!reply || !parts_.owed.may_owe()) {
     return perform(asker.session, pending->machine.history_read(reply, parts_.worker.now()));
   }
   history::ReadReply told = *reply;
   for (history::Kept& kept : told.programs) {
-    kept.broken = kept.broken || parts_.owed.owes(kept.program);
+    kept.broken = parts_.owed.owes_to(kept.program) || kept.broken;
   }
   perform(asker.session, pending->machine.history_read(std::move(told), parts_.worker.now()));
 }

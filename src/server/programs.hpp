@@ -31,7 +31,7 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
     Delivery& delivery;
     const access::Verifier& verifier;
     const gateway::PidSeal& seal;
-    const Owed& owed;
+    Owed& owed;
     std::function<WallTime()> wall_clock;
   };
   /// The parts outlive it.

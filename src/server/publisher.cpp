@@ -204,7 +204,10 @@ void Publisher::marker_ended(const Owed::Marker& marker, const Outcome& outcome)
 /// Sees to it that what is owed is tried again, and says when that begins and ends.
 void Publisher::note_owed() {
   const bool any = parts_.owed.any();
-  if (any && settle_at_ == never) settle_at_ = parts_.worker.now() + settle_interval;
+  // While it is unsure, whoever is admitted may add to it.
+  if (parts_.owed.may_owe() && settle_at_ == never) {
+    settle_at_ = parts_.worker.now() + settle_interval;
+  }
   if (any == told_owed_) return;
   told_owed_ = any;
   if (any) {
@@ -220,7 +223,7 @@ void Publisher::tick(TimePoint now) {
     take_over_at_ = now + take_over_interval;
     parts_.owed.take_over();
   }
-  settle_at_ = parts_.owed.any() ? now + settle_interval : never;
+  settle_at_ = parts_.owed.may_owe() ? now + settle_interval : never;
   settle();
 }
 

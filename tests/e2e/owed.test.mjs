@@ -2,9 +2,9 @@
 // at another node is told all the same. And what a node that starts tells, and when it lets clients in.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, closeClients, connect } from "./support/client.mjs";
 import { Redis } from "./support/redis.mjs";
@@ -117,6 +117,107 @@ for (const workers of ["1", "3"]) {
     }
   });
 }
+
+describe("the file of what is owed", { skip: crierOnly }, () => {
+  let redis;
+  let link;
+  let store;
+  before(async () => {
+    redis = await Redis.start({ keeps: true });
+    link = await wire(redis);
+  });
+  after(async () => {
+    link?.close();
+    await redis?.kill();
+  });
+  beforeEach(async () => {
+    const node = await start({});
+    ({ store } = node);
+    await node.stop();
+  });
+  afterEach(() => {
+    closeClients();
+    link.mend();
+  });
+
+  const start = (options) => startServer({ redisUrl: link.url, env: { CRIER_HISTORY_START_DEADLINE: "200ms", CRIER_HTTP_SHUTDOWN_TIMEOUT: "1s" }, ...options });
+  const owed = async (node) => (await node.get("/readyz")).json.owed;
+  const text = () => readFileSync(`${store}.owed.0`, "utf8");
+  async function cut(node) {
+    link.cut();
+    await until(async () => (await node.get("/readyz")).json.history === "down");
+  }
+  async function verdict(node, lastEventId) {
+    const client = await connect(node, { auth: { token: tokenFor("cleo"), lastEventId } });
+    const { beta } = (await client.notice()).programs;
+    client.close();
+    return beta;
+  }
+
+  for (const [what, left] of [["a part of a line", '"alph'], ["zeros", "\0".repeat(4096)], ["what ends in a backslash", '"alpha"\n"rubbish\\']]) {
+    test(`holds ${what} when a process takes it over: the next debt is read all the same`, async () => {
+      writeFileSync(`${store}.owed.0`, left);
+      const node = await start({ store });
+      const { id } = await node.publish("beta", "known");
+      await until(async () => (await owed(node)).count === 0);
+      await cut(node);
+      assert.equal((await node.publish("beta", "unnumbered")).recoverable, false);
+      assert.equal(text(), '"beta"\n');
+      node.signal("SIGKILL");
+      await node.ended();
+      link.mend();
+      const next = await start({ store });
+      assert.equal(await verdict(next, id), "gap");
+      assert.doesNotMatch(next.log, /cannot be read/);
+      await next.stop();
+    });
+  }
+
+  test("cannot be read: /readyz says so, and each program counts as owed once", async () => {
+    const before = await start({ store });
+    const { id } = await before.publish("beta", "before");
+    await before.stop();
+    writeFileSync(`${store}.owed.0`, "\0".repeat(4096));
+    const node = await start({ store });
+    assert.deepEqual(await owed(node), { count: 0, programs: [], unreadable: true });
+    assert.match(node.log, /level=error msg="what programs are owed cannot be read/);
+    assert.equal(await verdict(node, id), "gap");
+    await until(async () => (await owed(node)).count === 0);
+    assert.equal(await verdict(node, id), "gap", "the marker is there");
+    const { id: later } = await node.publish("beta", "later");
+    assert.equal(await verdict(node, later), "recovered");
+    await node.stop();
+  });
+
+  test("is removed, or cut off, while the node owes: the next debt brings it back", async () => {
+    const node = await start({ store });
+    await cut(node);
+    await node.publish("alpha", "1");
+    rmSync(`${store}.owed.0`);
+    await node.publish("beta", "2");
+    assert.equal(text(), '"alpha"\n"beta"\n');
+    writeFileSync(`${store}.owed.0`, "");
+    await node.publish("gamma", "3");
+    assert.equal(text(), '"alpha"\n"beta"\n"gamma"\n');
+    link.mend();
+    await node.stop();
+  });
+
+  test("cannot be written: /readyz says so until it can be", async () => {
+    const folder = `${dirname(store)}/later`;
+    const node = await start({ store, env: { CRIER_HISTORY_OWED_FILE: `${folder}/owed`, CRIER_HTTP_SHUTDOWN_TIMEOUT: "1s" } });
+    assert.deepEqual(await owed(node), { count: 0, programs: [], kept: false });
+    await cut(node);
+    await node.publish("alpha", "1");
+    assert.deepEqual(await owed(node), { count: 1, programs: ["alpha"], kept: false });
+    mkdirSync(folder);
+    await node.publish("beta", "2");
+    assert.deepEqual(await owed(node), { count: 2, programs: ["alpha", "beta"] });
+    assert.equal(readFileSync(`${folder}/owed.0`, "utf8"), '"alpha"\n"beta"\n');
+    link.mend();
+    await node.stop();
+  });
+});
 
 describe("a program whose appends Redis refuses", { skip: crierOnly }, () => {
   let redis;
