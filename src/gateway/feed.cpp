@@ -105,6 +105,8 @@ void Feed::take(const std::string& name, Program& program, Record record, std::u
   if (record.prev > program.ring.top()) {
     // What a read that began after it was heard does not know of was never published.
     if (program.read_serial > heard) return;
+    // Its last member may have gone with others' events beyond what is missing.
+    if (delivered_ > program.ring.top() && !has_members_(name)) say(MarkGap{name});
     stop();
     held_.push_back({{epoch_, name, std::move(record)}, heard});
     return;

@@ -324,6 +324,14 @@ TEST_F(FeedTest, NobodyIsToldOfAGapWhenTheLastMemberLeftDuringTheHole) {
   EXPECT_THAT(commands(), IsEmpty());
 }
 
+TEST_F(FeedTest, AHoleThatShowsWhenTheLastMemberHasLeftIsMarkedIfOtherProgramsWentBeyondIt) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  members.erase("p");
+  hear("p", 12, 10);
+  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "mark p", "read q>11"));
+}
+
 /// As many programs as do not fit into one slice, or into three.
 class FeedOfManyPrograms : public FeedTest {
  protected:
