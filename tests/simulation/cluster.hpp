@@ -82,6 +82,10 @@ class Cluster {
   void hit_link(FaultKind kind, Dice& dice);
   void rush(Dice& dice);
   void cut_admission(Dice& dice);
+  void hit_holes(FaultKind kind, Dice& dice);
+  void publish_others(const std::string& program, std::int64_t from_ms, std::int64_t to_ms);
+  void lose_late(Running& running, const std::string& program, Dice& dice);
+  void evict_unheard(Running& running, const std::string& program);
   void hit_members(FaultKind kind, Dice& dice);
   void calm_down();
   void check_owners();

@@ -48,6 +48,9 @@ void Cluster::hit(const Fault& fault) {
     case FaultKind::lose_message:
     case FaultKind::deafen:
       return hit_link(fault.kind, dice);
+    case FaultKind::late_bus:
+    case FaultKind::evict_unheard:
+      return hit_holes(fault.kind, dice);
     case FaultKind::grant:
     case FaultKind::revoke:
     case FaultKind::regrant:

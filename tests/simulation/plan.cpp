@@ -12,7 +12,7 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  std::uint64_t weight;  ///< How often among faults.
+  std::uint64_t weight;  ///< How often among faults; 0: draw_holes() has them.
 };
 
 constexpr std::array<Kind, fault_kinds> kinds = {{
@@ -27,7 +27,7 @@ constexpr std::array<Kind, fault_kinds> kinds = {{
     {"grant", 5},        {"revoke", 5},        {"regrant", 4},
     {"members_down", 2}, {"members_slow", 3},  {"lose_answer", 4},
     {"set_back", 2},     {"cut_admission", 8}, {"break_program", 2},
-    {"rush", 3},
+    {"rush", 3},         {"late_bus", 0},      {"evict_unheard", 0},
 }};
 
 FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
@@ -40,6 +40,16 @@ FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
     at -= weight;
   }
   return FaultKind::cut;
+}
+
+/// Of some runs: events that one node does not hear.
+void draw_holes(Dice dice, Plan& plan) {
+  if (dice.one_in(2)) return;
+  const auto first = static_cast<std::uint64_t>(FaultKind::late_bus);
+  for (std::uint64_t left = 1 + dice.below(4); left > 0; --left) {
+    const auto kind = static_cast<FaultKind>(first + dice.below(fault_kinds - first));
+    plan.faults.push_back({dice.between(3'000, plan.trouble_ms), kind, dice.next()});
+  }
 }
 
 GatewayOptions draw_options(Dice& dice) {
@@ -97,13 +107,16 @@ Plan plan(std::uint64_t seed) {
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
   // A run suffers from some kinds of faults only, or every one would be the same mixture.
   std::array<bool, fault_kinds> allowed{};
-  for (bool& kind : allowed) kind = dice.one_in(3);
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    allowed[i] = kinds[i].weight != 0 && dice.one_in(3);
+  }
   allowed[static_cast<std::size_t>(FaultKind::cut)] = true;
   const std::uint64_t count = dice.one_in(20) ? 0 : 3 + dice.below(38);
   for (std::uint64_t i = 0; i < count; ++i) {
     plan.faults.push_back(
         {dice.between(500, plan.trouble_ms), draw_kind(dice, allowed), dice.next()});
   }
+  draw_holes(Dice(seed).fork("holes"), plan);
   std::ranges::sort(plan.faults, {},
                     [](const Fault& fault) { return std::pair(fault.at_ms, fault.seed); });
   return plan;

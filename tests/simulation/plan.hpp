@@ -48,8 +48,10 @@ enum class FaultKind : std::uint8_t {
   cut_admission,  ///< The next connections that clients open break soon, after some bytes.
   break_program,  ///< The store can neither take nor give a program's events for a while.
   rush,           ///< Clients change networks; when they come back very much is published.
+  late_bus,       ///< One node does not hear an event, and hears late what shows it and follows it.
+  evict_unheard,  ///< The store drops an event that one node has not heard before that shows.
 };
-constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::rush) + 1;
+constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::evict_unheard) + 1;
 std::string_view to_string(FaultKind kind);
 
 struct Fault {

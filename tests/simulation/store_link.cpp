@@ -206,6 +206,9 @@ void StoreLink::back(Connection& connection, std::function<void()> at_node) {
   if (&connection == &subscriber_ && dice_.one_in(10)) {
     time += Duration(dice_.between(0, bus_delay_max_.count()));
   }
+  if (&connection == &subscriber_ && world_.now() < late_until_) {
+    time += Duration(dice_.between(0, late_most_.count()));
+  }
   connection.last_back = std::max(connection.last_back, world_.now() + time);
   world_.at(connection.last_back,
             [this, &connection, number = connection.number, at_node = std::move(at_node),

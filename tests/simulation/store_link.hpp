@@ -68,6 +68,13 @@ class StoreLink final : public history::HistoryStore {
   void lose_next(const std::string& program) { unheard_ = program; }
   /// When that last happened.
   [[nodiscard]] TimePoint lost_at() const { return lost_at_; }
+  /// What it hears takes up to `most` longer for so long.
+  void hear_late(Duration most, Duration time) {
+    late_most_ = most;
+    late_until_ = world_.now() + time;
+  }
+  /// To what it listens.
+  [[nodiscard]] const std::set<std::string>& heard() const { return heard_at_store_; }
   /// Nothing is heard, though the connection seems sound: it leads to a server that nobody writes
   /// to any more. It ends when that goes away.
   void deafen(Duration time);
@@ -131,6 +138,8 @@ class StoreLink final : public history::HistoryStore {
   Connection subscriber_;
   TimePoint cut_until_{};
   TimePoint deaf_until_{};
+  TimePoint late_until_{};
+  Duration late_most_{};
   TimePoint lost_at_ = TimePoint::min();
   std::string unheard_;  ///< The program whose next event is not heard; empty: none.
   Appends appends_;

@@ -1,0 +1,55 @@
+// Events that one node does not hear, with those of other programs around them.
+
+#include "cluster.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace crier::simulation {
+
+using std::chrono::milliseconds;
+
+void Cluster::hit_holes(FaultKind kind, Dice& dice) {
+  Running* running = pick(dice);
+  if (running == nullptr || running->link->heard().empty()) return;
+  const auto& heard = running->link->heard();
+  const auto at = static_cast<std::ptrdiff_t>(dice.below(heard.size()));
+  const std::string program = *std::next(heard.begin(), at);
+  store_trouble_ = std::max(store_trouble_, world_.now() + std::chrono::seconds(2));
+  if (kind == FaultKind::late_bus) return lose_late(*running, program, dice);
+  evict_unheard(*running, program);
+}
+
+/// One event of each other program, in this time from now.
+void Cluster::publish_others(const std::string& program, std::int64_t from_ms, std::int64_t to_ms) {
+  for (std::size_t p = 0; p < plan_.programs; ++p) {
+    const std::string other = "p" + std::to_string(p);
+    if (other == program) continue;
+    world_.after(milliseconds(dice_.between(from_ms, to_ms)), [this, other] { publish(other); });
+  }
+}
+
+/// The hole shows at once. It is read before others' events have come that are older than the
+/// answer to the probe.
+void Cluster::lose_late(Running& running, const std::string& program, Dice& dice) {
+  running.link->lose_next(program);
+  running.link->hear_late(milliseconds(dice.between(5, 200)), std::chrono::seconds(1));
+  for (int i = 0; i < 5; ++i) publish(program);
+  for (int i = 0; i < 5; ++i) publish_others(program, 31, 250);
+}
+
+/// Others' events go out beyond the one that is not heard, and when that shows it is not kept any
+/// more. A node that loses its connection between the two cannot know of the first, so this is soon
+/// over, and nothing is where workers fall behind.
+void Cluster::evict_unheard(Running& running, const std::string& program) {
+  if (plan_.bus_delay_us_max > 600 || plan_.options.workers > 1) return;
+  running.link->lose_next(program);
+  publish(program);
+  publish_others(program, 31, 40);
+  world_.after(milliseconds(72), [this, program] {
+    store_.evict_records(program);
+    for (int i = 0; i < 3; ++i) publish(program);
+  });
+}
+
+}  // namespace crier::simulation
