@@ -107,8 +107,12 @@ Cluster::Running* Cluster::pick(Dice& dice) {
   return nodes_[dice.below(nodes_.size())].get();
 }
 
-/// A load balancer that knows what has gone.
+/// A load balancer that knows what has gone, and has its favourites.
 std::uint16_t Cluster::route(Dice& dice) {
+  const bool favours =
+      world_.now() < guests_until_ &&
+      std::ranges::any_of(nodes_, [&](auto& node) { return node->node->port() == guests_port_; });
+  if (favours) return guests_port_;
   const Running* running = pick(dice);
   return running == nullptr ? 1 : running->node->port();
 }
@@ -174,7 +178,7 @@ void Cluster::publish_later() {
   });
 }
 
-void Cluster::publish(const std::string& program) {
+void Cluster::publish(const std::string& program, std::size_t longer) {
   auto publishing = std::make_shared<Publishing>();
   publishing->event = next_event_++;
   publishing->program = program;
@@ -183,6 +187,7 @@ void Cluster::publish(const std::string& program) {
   if (plan_.event_bytes_max != 0 && dice_.one_in(2)) {
     publishing->data = "\"long\":\"" + std::string(dice_.below(plan_.event_bytes_max), 'x') + "\"";
   }
+  if (longer != 0) publishing->data = "\"long\":\"" + std::string(longer, 'x') + "\"";
   counts_.add("published");
   attempt(publishing);
 }

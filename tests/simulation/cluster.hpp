@@ -69,7 +69,7 @@ class Cluster {
   [[nodiscard]] history::Gid since() const;
   void draw_cursor(std::size_t client, ClientOptions& options);
   void publish_later();
-  void publish(const std::string& program);
+  void publish(const std::string& program, std::size_t longer = 0);
   void attempt(const std::shared_ptr<Publishing>& publishing);
   void answered(const std::shared_ptr<Publishing>& publishing, const Result<Position>& result);
   void check_accepted(const Publishing& publishing, const Position& position);
@@ -86,6 +86,9 @@ class Cluster {
   void publish_others(const std::string& program, std::int64_t from_ms, std::int64_t to_ms);
   void lose_late(Running& running, const std::string& program, Dice& dice);
   void evict_unheard(Running& running, const std::string& program);
+  void flood(const std::string& program);
+  void read_late(Running& running, const std::string& program, Dice& dice);
+  void cut_half(Dice& dice);
   void hit_members(FaultKind kind, Dice& dice);
   void calm_down();
   void check_owners();
@@ -111,6 +114,8 @@ class Cluster {
   std::uint64_t answers_to_lose_ = 0;
   std::uint64_t rushes_ = 0;          ///< Still to come,
   std::uint64_t cut_admissions_ = 0;  ///< and these.
+  std::uint16_t guests_port_ = 0;     ///< Where clients are sent,
+  TimePoint guests_until_{};          ///< and so long.
   TimePoint store_trouble_{};
   std::map<std::string, TimePoint> shared_since_;  ///< Socket ids that two sockets have.
 };

@@ -50,6 +50,7 @@ void Cluster::hit(const Fault& fault) {
       return hit_link(fault.kind, dice);
     case FaultKind::late_bus:
     case FaultKind::evict_unheard:
+    case FaultKind::late_read:
       return hit_holes(fault.kind, dice);
     case FaultKind::grant:
     case FaultKind::revoke:
@@ -229,6 +230,7 @@ void Cluster::calm_down() {
   members_.fail_until(world_.now());
   members_.slow_until(world_.now());
   answers_to_lose_ = rushes_ = cut_admissions_ = 0;
+  guests_until_ = world_.now();
   for (const auto& wire : world_.network().open_wires()) wire->spare();
 }
 

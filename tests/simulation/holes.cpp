@@ -1,4 +1,4 @@
-// Events that one node does not hear, with those of other programs around them.
+// Events that one node does not hear, or not in time.
 
 #include "cluster.hpp"
 
@@ -17,6 +17,7 @@ void Cluster::hit_holes(FaultKind kind, Dice& dice) {
   const std::string program = *std::next(heard.begin(), at);
   store_trouble_ = std::max(store_trouble_, world_.now() + std::chrono::seconds(2));
   if (kind == FaultKind::late_bus) return lose_late(*running, program, dice);
+  if (kind == FaultKind::late_read) return read_late(*running, program, dice);
   evict_unheard(*running, program);
 }
 
@@ -50,6 +51,40 @@ void Cluster::evict_unheard(Running& running, const std::string& program) {
     store_.evict_records(program);
     for (int i = 0; i < 3; ++i) publish(program);
   });
+}
+
+/// More of one program than is kept where few bytes are.
+void Cluster::flood(const std::string& program) {
+  if (world_.now() >= guests_until_) return;
+  const std::size_t bytes = std::min<std::size_t>(plan_.options.history_bytes_max, 9'000);
+  for (int i = 0; i < 12; ++i) {
+    world_.after(milliseconds(dice_.between(0, 100)),
+                 [this, program, bytes] { publish(program, bytes / 4); });
+  }
+}
+
+/// Who lacks the first flood makes the node read all that is kept. The second is heard before that
+/// comes, and who lacks only a little from before it comes then.
+void Cluster::read_late(Running& running, const std::string& program, Dice& dice) {
+  guests_port_ = running.node->port();
+  guests_until_ = world_.now() + std::chrono::seconds(4);
+  cut_half(dice);
+  flood(program);
+  world_.after(milliseconds(dice.between(250, 350)), [this, program, seed = dice.next()] {
+    Dice later(seed);
+    cut_half(later);
+    for (int i = 0; i < 2; ++i) {
+      world_.after(milliseconds(10 + 10 * i), [this, program] { publish(program); });
+    }
+  });
+  running.link->read_late(milliseconds(dice.between(300, 1'500)),
+                          [this](const std::string& read) { flood(read); });
+}
+
+void Cluster::cut_half(Dice& dice) {
+  for (const auto& wire : world_.network().open_wires()) {
+    if (dice.one_in(2)) wire->cut(Cut::roam);
+  }
 }
 
 }  // namespace crier::simulation

@@ -50,8 +50,9 @@ enum class FaultKind : std::uint8_t {
   rush,           ///< Clients change networks; when they come back very much is published.
   late_bus,       ///< One node does not hear an event, and hears late what shows it and follows it.
   evict_unheard,  ///< The store drops an event that one node has not heard before that shows.
+  late_read,      ///< All of a program is read late, and is not the latest when it comes.
 };
-constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::evict_unheard) + 1;
+constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::late_read) + 1;
 std::string_view to_string(FaultKind kind);
 
 struct Fault {

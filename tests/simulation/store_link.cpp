@@ -209,6 +209,7 @@ void StoreLink::back(Connection& connection, std::function<void()> at_node) {
   if (&connection == &subscriber_ && world_.now() < late_until_) {
     time += Duration(dice_.between(0, late_most_.count()));
   }
+  if (&connection == &commands_) time += std::exchange(answer_late_, {});
   connection.last_back = std::max(connection.last_back, world_.now() + time);
   world_.at(connection.last_back,
             [this, &connection, number = connection.number, at_node = std::move(at_node),
@@ -346,6 +347,7 @@ void StoreLink::read(std::vector<history::ReadRequest> requests,
   if (!available()) return done(Unexpected{StoreError::unavailable});
   begin({[this, requests = std::move(requests), done](const Caller& context) {
            auto reply = store_.read(context, requests);
+           delay_read(requests);
            return [this, reply = std::move(reply), done] {
              note(reply.epoch, reply.last);
              for (const auto& kept : reply.programs) {
@@ -357,6 +359,14 @@ void StoreLink::read(std::vector<history::ReadRequest> requests,
            };
          },
          [done] { done(Unexpected{StoreError::unavailable}); }});
+}
+
+void StoreLink::delay_read(const std::vector<history::ReadRequest>& requests) {
+  if (!meanwhile_) return;
+  const auto whole = std::ranges::find(requests, 0U, &history::ReadRequest::after);
+  if (whole == requests.end()) return;
+  answer_late_ = read_late_;
+  std::exchange(meanwhile_, nullptr)(whole->program);
 }
 
 void StoreLink::claim(const std::string& sid,

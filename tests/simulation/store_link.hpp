@@ -73,6 +73,11 @@ class StoreLink final : public history::HistoryStore {
     late_most_ = most;
     late_until_ = world_.now() + time;
   }
+  /// The next read of all that a program has is answered late; `meanwhile` is called at the store.
+  void read_late(Duration late, std::function<void(const std::string& program)> meanwhile) {
+    read_late_ = late;
+    meanwhile_ = std::move(meanwhile);
+  }
   /// To what it listens.
   [[nodiscard]] const std::set<std::string>& heard() const { return heard_at_store_; }
   /// Nothing is heard, though the connection seems sound: it leads to a server that nobody writes
@@ -123,6 +128,7 @@ class StoreLink final : public history::HistoryStore {
   void time_out(Connection& connection, std::uint64_t call);
   void subscribe_at_store(const std::string& program);
   Caller caller();
+  void delay_read(const std::vector<history::ReadRequest>& requests);
   void note(const history::Epoch& epoch, history::Gid gid);
 
   net::Loop& loop_;
@@ -140,6 +146,9 @@ class StoreLink final : public history::HistoryStore {
   TimePoint deaf_until_{};
   TimePoint late_until_{};
   Duration late_most_{};
+  Duration read_late_{};
+  Duration answer_late_{};  ///< The answer that is about to leave the store.
+  std::function<void(const std::string&)> meanwhile_;
   TimePoint lost_at_ = TimePoint::min();
   std::string unheard_;  ///< The program whose next event is not heard; empty: none.
   Appends appends_;
