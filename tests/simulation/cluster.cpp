@@ -92,6 +92,7 @@ void Cluster::stop_node(std::size_t index) {
   Running* const stopping = victim.get();
   world_.trace(stopping->host->name, "shuts down");
   stopping->node->begin_stop();
+  checker_.died_unaware(stopping->link->lost_at());
   dead_.push_back(std::move(victim));
   counts_.add("nodes shut down");
   start_node();

@@ -47,7 +47,8 @@ void Cluster::evict_unheard(Running& running, const std::string& program) {
   running.link->lose_next(program);
   publish(program);
   publish_others(program, 31, 40);
-  world_.after(milliseconds(72), [this, program] {
+  world_.after(milliseconds(72), [this, program, link = running.link] {
+    if (!link->listens()) return;
     store_.evict_records(program);
     for (int i = 0; i < 3; ++i) publish(program);
   });

@@ -190,8 +190,10 @@ void StoreLink::round_trip(Connection& connection,
       std::max({connection.last_there, world_.now() + delay(), store_.answers_from()});
   world_.at(connection.last_there,
             [this, &connection, number = connection.number, at_store = std::move(at_store),
-             mark = std::weak_ptr<bool>(alive_)]() mutable {
+             server = store_.run_id(), mark = std::weak_ptr<bool>(alive_)]() mutable {
               if (mark.expired() || number != connection.number || connection.silent) return;
+              // Also of a node that has died since nothing outlives the server.
+              if (server != store_.run_id()) return;
               // It may have begun to hang while this was under way.
               if (world_.now() < store_.answers_from()) {
                 return round_trip(connection, std::move(at_store));

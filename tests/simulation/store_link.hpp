@@ -78,6 +78,9 @@ class StoreLink final : public history::HistoryStore {
     read_late_ = late;
     meanwhile_ = std::move(meanwhile);
   }
+  [[nodiscard]] bool listens() const {
+    return subscriber_.up && !subscriber_.silent && world_.now() >= deaf_until_;
+  }
   /// To what it listens.
   [[nodiscard]] const std::set<std::string>& heard() const { return heard_at_store_; }
   /// Nothing is heard, though the connection seems sound: it leads to a server that nobody writes
