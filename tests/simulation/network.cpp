@@ -14,7 +14,7 @@ constexpr int other(int end) { return 1 - end; }
 }  // namespace
 
 Wire::Wire(World& world, Dice dice, Duration latency)
-    : world_(world), dice_(dice), latency_(latency) {
+    : world_(world), dice_(dice), latency_(latency), usual_latency_(latency) {
   // Small ones make short writes and backlogs, but over a long way nothing would get through them;
   // most are as large as a kernel's.
   capacity_ = dice_.one_in(4) && latency < std::chrono::milliseconds(20)
@@ -193,6 +193,7 @@ void Wire::cut_after(int end, std::size_t bytes, Cut how) {
 
 void Wire::spare() {
   for (Side& side : sides_) side.cut_after = SIZE_MAX;
+  latency_ = usual_latency_;
 }
 
 void Wire::kill(int end, bool silent) {

@@ -59,7 +59,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void cut(Cut how);
   /// Cuts when `bytes` more have arrived at `end`.
   void cut_after(int end, std::size_t bytes, Cut how);
-  /// No cut that has not come yet comes.
+  /// No cut that has not come yet comes, and nothing takes longer than it should.
   void spare();
   /// The process at `end` has died without a word (`silent`) or its system closes for it.
   void kill(int end, bool silent);
@@ -102,6 +102,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
   World& world_;
   Dice dice_;
   Duration latency_;
+  Duration usual_latency_;
   std::size_t capacity_;
   std::array<Side, 2> sides_;
   bool cut_ = false;
