@@ -141,9 +141,10 @@ void Cluster::begin_load() {
     auto dice = std::make_shared<Dice>(world_.dice().fork("route", i));
     clients_.push_back(std::make_unique<Client>(
         world_, name_of("client", i), options,
-        [this, dice] {
+        [this, dice, i] {
           if (rushes_ > 0) rush(*dice);
           if (cut_admissions_ > 0) cut_admission(*dice);
+          if (late_answers_ > 0 && clients_[i]->pid()) late_answers(*dice);
           return route(*dice);
         },
         checker_));

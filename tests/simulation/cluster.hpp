@@ -89,7 +89,10 @@ class Cluster {
   void flood(const std::string& program);
   void read_late(Running& running, const std::string& program, Dice& dice);
   void cut_half(Dice& dice);
+  void late_answers(Dice& dice);
   void hit_members(FaultKind kind, Dice& dice);
+  void change(FaultKind kind, const std::string& user, const std::string& program, Dice dice);
+  void come_again(const std::string& user, Dice& dice);
   void calm_down();
   void check_owners();
   void check_end();
@@ -113,7 +116,8 @@ class Cluster {
   bool loading_ = false;
   std::uint64_t answers_to_lose_ = 0;
   std::uint64_t rushes_ = 0;          ///< Still to come,
-  std::uint64_t cut_admissions_ = 0;  ///< and these.
+  std::uint64_t cut_admissions_ = 0;  ///< these,
+  std::uint64_t late_answers_ = 0;    ///< and these.
   std::uint16_t guests_port_ = 0;     ///< Where clients are sent,
   TimePoint guests_until_{};          ///< and so long.
   TimePoint store_trouble_{};

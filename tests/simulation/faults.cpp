@@ -39,6 +39,9 @@ void Cluster::hit(const Fault& fault) {
     case FaultKind::cut_admission:
       cut_admissions_ += 1 + dice.below(4);
       return;
+    case FaultKind::late_answers:
+      late_answers_ += 1 + dice.below(3);
+      return;
     case FaultKind::lose_answer:
       answers_to_lose_ += 1 + dice.below(5);
       return;
@@ -114,6 +117,22 @@ void Cluster::cut_admission(Dice& dice) {
   world_.after(milliseconds_between(dice, 1, 300), [this, how, bytes] {
     const auto wires = world_.network().open_wires();
     if (!wires.empty()) wires.back()->cut_after(0, bytes, how);
+  });
+}
+
+/// A client is about to claim its pid: it changes networks at once, and claims it again before the
+/// first claim, which its old session still waits for, is answered.
+void Cluster::late_answers(Dice& dice) {
+  --late_answers_;
+  const TimePoint until = world_.now() + milliseconds_between(dice, 300, 1'000);
+  store_trouble_ = std::max(store_trouble_, world_.now());
+  for (const auto& running : nodes_) running->link->answer_late(until);
+  const auto before = world_.network().open_wires();
+  const std::uint64_t newest = before.empty() ? 0 : before.back()->number;
+  world_.after(milliseconds_between(dice, 20, 400), [this, newest] {
+    for (const auto& wire : world_.network().open_wires()) {
+      if (wire->number > newest) wire->cut(Cut::roam);
+    }
   });
 }
 
@@ -207,13 +226,27 @@ void Cluster::hit_members(FaultKind kind, Dice& dice) {
   const TimePoint until = world_.now() + milliseconds_between(dice, 200, 9'000);
   if (kind == FaultKind::members_down) return members_.fail_until(until);
   if (kind == FaultKind::members_slow) return members_.slow_until(until);
+  if (dice.one_in(2)) return change(kind, user, program, dice);
+  // While those who came before are still being looked up.
+  come_again(user, dice);
+  const Duration delay = milliseconds_between(dice, 300, 1'500);
+  members_.slow_until(world_.now() + delay + std::chrono::seconds(1));
+  world_.after(delay, [this, kind, user, program, dice] { change(kind, user, program, dice); });
+}
+
+/// Of a membership; whoever heard of it elsewhere comes again to see.
+void Cluster::change(FaultKind kind, const std::string& user, const std::string& program,
+                     Dice dice) {
   if (kind != FaultKind::grant) members_.revoke(user, program);
   if (kind == FaultKind::grant) members_.grant(user, program);
   if (kind == FaultKind::regrant) {
     world_.after(milliseconds_between(dice, 0, 3'000),
                  [this, user, program] { members_.grant(user, program); });
   }
-  // Whoever heard of it elsewhere comes again to see.
+  come_again(user, dice);
+}
+
+void Cluster::come_again(const std::string& user, Dice& dice) {
   for (const auto& client : clients_) {
     if (client->options().user != user || dice.one_in(3)) continue;
     const Duration delay = milliseconds_between(dice, 0, 400);
@@ -229,7 +262,7 @@ void Cluster::calm_down() {
   world_.trace("fault", "no more");
   members_.fail_until(world_.now());
   members_.slow_until(world_.now());
-  answers_to_lose_ = rushes_ = cut_admissions_ = 0;
+  answers_to_lose_ = rushes_ = cut_admissions_ = late_answers_ = 0;
   guests_until_ = world_.now();
   for (const auto& wire : world_.network().open_wires()) wire->spare();
 }

@@ -12,7 +12,7 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  std::uint64_t weight;  ///< How often among faults; 0: draw_holes() has them.
+  std::uint64_t weight;  ///< How often among faults; 0: as draw_holes() and add_seldom() say.
 };
 
 constexpr std::array<Kind, fault_kinds> kinds = {{
@@ -28,8 +28,18 @@ constexpr std::array<Kind, fault_kinds> kinds = {{
     {"members_down", 2}, {"members_slow", 3},  {"lose_answer", 4},
     {"set_back", 2},     {"cut_admission", 8}, {"break_program", 2},
     {"rush", 3},         {"late_bus", 0},      {"evict_unheard", 0},
-    {"late_read", 0},
+    {"late_read", 0},    {"late_answers", 0},
 }};
+
+/// What some runs suffer from beside all else; it moves none of that.
+void add_seldom(Plan& plan) {
+  Dice dice = Dice(plan.seed).fork("seldom");
+  if (!dice.one_in(3)) return;
+  for (std::uint64_t left = 1 + dice.below(3); left > 0; --left) {
+    plan.faults.push_back(
+        {dice.between(500, plan.trouble_ms), FaultKind::late_answers, dice.next()});
+  }
+}
 
 FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
   std::uint64_t total = 0;
@@ -121,6 +131,7 @@ Plan plan(std::uint64_t seed) {
         {dice.between(500, plan.trouble_ms), draw_kind(dice, allowed), dice.next()});
   }
   draw_holes(Dice(seed).fork("holes"), plan);
+  add_seldom(plan);
   std::ranges::sort(plan.faults, {},
                     [](const Fault& fault) { return std::pair(fault.at_ms, fault.seed); });
   return plan;

@@ -6,6 +6,7 @@
 #include "crier/gateway.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -51,8 +52,9 @@ enum class FaultKind : std::uint8_t {
   late_bus,       ///< One node does not hear an event, and hears late what shows it and follows it.
   evict_unheard,  ///< The store drops an event that one node has not heard before that shows.
   late_read,      ///< All of a program is read late, and is not the latest when it comes.
+  late_answers,   ///< A client that claims its pid is cut, and claims again before it is answered.
 };
-constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::late_read) + 1;
+constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::late_answers) + 1;
 std::string_view to_string(FaultKind kind);
 
 struct Fault {

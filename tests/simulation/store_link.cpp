@@ -205,6 +205,10 @@ void StoreLink::round_trip(Connection& connection,
 void StoreLink::back(Connection& connection, std::function<void()> at_node) {
   if (connection.silent) return;
   Duration time = delay();
+  // Not so late that the call fails.
+  if (&connection == &commands_ && world_.now() < answers_late_until_) {
+    time += std::chrono::milliseconds(dice_.between(1'200, 1'900));
+  }
   if (&connection == &subscriber_ && dice_.one_in(10)) {
     time += Duration(dice_.between(0, bus_delay_max_.count()));
   }

@@ -83,6 +83,8 @@ class StoreLink final : public history::HistoryStore {
   }
   /// To what it listens.
   [[nodiscard]] const std::set<std::string>& heard() const { return heard_at_store_; }
+  /// What is called until then is answered more than a second late.
+  void answer_late(TimePoint until) { answers_late_until_ = until; }
   /// Nothing is heard, though the connection seems sound: it leads to a server that nobody writes
   /// to any more. It ends when that goes away.
   void deafen(Duration time);
@@ -152,6 +154,7 @@ class StoreLink final : public history::HistoryStore {
   Duration read_late_{};
   Duration answer_late_{};  ///< The answer that is about to leave the store.
   std::function<void(const std::string&)> meanwhile_;
+  TimePoint answers_late_until_{};
   TimePoint lost_at_ = TimePoint::min();
   std::string unheard_;  ///< The program whose next event is not heard; empty: none.
   Appends appends_;
