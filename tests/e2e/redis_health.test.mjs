@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { closeClients, connect } from "./support/client.mjs";
 import { Redis } from "./support/redis.mjs";
-import { crierOnly, startServer } from "./support/server.mjs";
+import { crierOnly, startServer, tokenFor } from "./support/server.mjs";
 
 for (const workers of [1, 2]) {
   describe(`a Redis in poor health, ${workers} worker(s)`, { skip: crierOnly }, () => {
@@ -25,6 +25,33 @@ for (const workers of [1, 2]) {
       assert.match(server.log, /volatile-lru/);
       const offset = /^crier_history_clock_offset_seconds (-?[\d.]+)$/m.exec((await server.get("/metrics")).text);
       assert.ok(Math.abs(Number(offset[1])) < 1, offset[0]);
+    });
+
+    test("a program whose field makes no sense is the only one that suffers, and a number of all is replaced", async () => {
+      redis = await Redis.start();
+      server = await startServer({ redisUrl: redis.url, workers });
+      await server.publish("alpha", "a0");
+      for (const field of ["999999999999999999999 5 0", "5 99999999999999999 0", "5 8000000000000000 0"]) {
+        redis.command("HSET", "socket:events:meta", "program:beta", field);
+        assert.equal((await server.publish("beta", field)).recoverable, false);
+        assert.notEqual((await server.publish("alpha", field)).id, null);
+        const client = await connect(server, { user: "ben" });
+        await client.notice();
+        await server.publish("alpha", `${field}, live`);
+        await client.received(`${field}, live`);
+        assert.equal(client.connections, 1);
+        client.close();
+      }
+      redis.command("HDEL", "socket:events:meta", "program:beta");
+      for (const [field, value] of [["last", "abc"], ["last", "9007199254740993"], ["epoch", ""], ["floor", "-5"]]) {
+        const { id } = await server.publish("alpha", `before ${field} ${value}`);
+        redis.command("HSET", "socket:events:meta", field, value);
+        const next = await server.publish("alpha", `after ${field} ${value}`);
+        assert.notEqual(next.id.slice(0, 8), id.slice(0, 8));
+        const client = await connect(server, { auth: { token: tokenFor("ben"), lastEventId: id } });
+        assert.equal((await client.notice()).programs.alpha, "reset");
+      }
+      assert.doesNotMatch(server.log, /makes no sense/);
     });
 
     test("members of a program whose key is something else are told of a gap", async () => {

@@ -28,6 +28,10 @@ constexpr history::Gid gid_end = history::Gid{1} << 53U;  // a score holds no gr
 // that was given out after this epoch began and is not here, or an epoch that they have left.
 // Numbers up to the floor are no such sign: the epoch began because of them, or after them.
 //
+// What others wrote into meta must not stop everything: an epoch or a number that makes no sense
+// counts as none, and a program's field that makes none is that program's own trouble. Room is left
+// below 2^53 for the numbers that follow.
+//
 // ARGV: 1 run_id, 2 spare epoch, 3 greatest number seen by the caller, 4 the epoch that it saw
 // last, and after a space each those that it has left, 5 the greatest number seen of the first of
 // these, 6 ttl in ms, 7 how many fields of meta are wanted, and their names
@@ -43,8 +47,13 @@ local replication = redis.call('INFO', 'replication')
 local replid = string.match(replication, 'master_replid:(%w+)') or 'none'
 local set_back = known[5] ~= replid and not (known[5] and string.find(replication, 'master_replid2:0+%s'))
 local epoch, last, floor = known[2], tonumber(known[3] or 0), tonumber(known[4] or 0)
+if not (last and last >= 0 and last < 9e15) then epoch, last = false, 0 end
+if not (floor and floor >= 0 and floor < 9e15) then epoch, floor = false, 0 end
 local seen = tonumber(ARGV[3])
-local place = epoch and string.find(ARGV[4], epoch, 1, true)
+local place = epoch and #epoch == 8 and string.find(ARGV[4], epoch, 1, true)
+if not place and epoch and not string.find(epoch, '^[%w_%-]+$') or epoch and #epoch ~= 8 then
+  epoch = false
+end
 if known[1] ~= ARGV[1] or set_back or not epoch or seen > last and seen > floor
   or place and (place > 1 or last < tonumber(ARGV[5])) then
   epoch = ARGV[2]
@@ -54,6 +63,12 @@ if known[1] ~= ARGV[1] or set_back or not epoch or seen > last and seen > floor
     'floor', text(floor))
 elseif known[5] ~= replid then
   redis.call('HSET', meta, 'replid', replid)
+end
+local greatest = math.max(clock + 1000000, last, floor)
+local function numbers_of(state)
+  local seq, top, bytes = string.match(state, '^(%d+) ([1-9]%d*) (%d+)$')
+  if seq and #seq < 16 and tonumber(top) <= greatest and #bytes < 16 then return seq, top, bytes end
+  return nil, nil, nil
 end
 )lua";
 
@@ -90,7 +105,7 @@ for i = 1, count do
     if not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
     program.failed = true
   elseif state then
-    program.seq, program.prev, program.bytes = string.match(state, '^(%d+) (%d+) (%d+)$')
+    program.seq, program.prev, program.bytes = numbers_of(state)
     program.failed = not program.seq
   elseif kept > 0 then
     program.stale = true -- its numbers are lost
@@ -123,7 +138,7 @@ for i = 1, (#ARGV - at + 1) / 3 do
     if next_ms <= this_ms then gid = clock
     elseif next_ms < clock + 1000000 then gid = next_ms
     else gid = last + 1 end
-    gid = math.max(gid, floor + 1)
+    gid = math.max(gid, floor + 1, program.prev + 1)
     last = gid
     program.seq, program.bytes = program.seq + 1, program.bytes + #body
     local number, seq, prev, added = text(gid), text(program.seq), program.prev, program.added
@@ -240,8 +255,9 @@ if math.floor(gid / 1000000) ~= math.floor(last_before / 1000000) then
   local scan = redis.pcall('HSCAN', meta, from, 'COUNT', 100)
   local found = scan[2] or {}
   for i = 1, #found, 2 do
-    local top = string.sub(found[i], 1, 8) == 'program:'
-      and tonumber(string.match(found[i + 1], '^%d+ (%d+) %d+$'))
+    local _, top = nil, nil
+    if string.sub(found[i], 1, 8) == 'program:' then _, top = numbers_of(found[i + 1]) end
+    top = tonumber(top)
     if top and top < clock - remembered * 1000 and redis.pcall('HDEL', meta, found[i]) == 1 then
       floor = math.max(floor, top)
     end
@@ -259,7 +275,7 @@ for i = 2, #KEYS do
   local at = 3 * i + 2
   local after, newest_max = tonumber(ARGV[at + 1]), ARGV[at + 2]
   local state = redis.call('HGET', meta, 'program:' .. ARGV[at])
-  local top = state and string.match(state, '^%d+ (%d+) %d+$') or '0'
+  local top = state and select(2, numbers_of(state)) or '0'
   local members = {}
   local broken = type(redis.pcall('ZCARD', KEYS[i])) == 'table' or state and top == '0'
   if not broken and tonumber(top) > after then
