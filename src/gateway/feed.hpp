@@ -202,6 +202,7 @@ class Feed {
   void add_mixed();
   void read_again(const std::vector<history::ReadRequest>& reads);
   void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known);
+  [[nodiscard]] history::Gid known_of(const Question& what) const;
   void note_broken(const std::string& name, bool broken);
   void begin(Program& program, history::Kept kept);
   void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known);

@@ -7,8 +7,19 @@
 
 namespace crier::gateway {
 
+using history::Gid;
 using history::ReadReply;
 using history::StoreError;
+
+/// The greatest number that is known here of the programs that are asked for.
+Gid Feed::known_of(const Question& what) const {
+  Gid known = floor_;
+  for (const auto& read : what.reads) {
+    const auto found = programs_.find(read.program);
+    if (found != programs_.end()) known = std::max(known, found->second.ring.top());
+  }
+  return known;
+}
 
 void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   Waiting waiting;
@@ -18,7 +29,9 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   now_ = now;
   // Who comes from a node that knows more than this one may bring the first word of a new epoch.
   const bool other_epoch = !what.epoch.empty() && what.epoch != epoch_;
-  const bool doubtful = !epoch_.empty() && (other_epoch || what.cursor > seen_);
+  // One that knows more than is known here of its own programs has been where more was heard.
+  const Gid known = what.epoch.empty() ? seen_ : known_of(what);
+  const bool doubtful = !epoch_.empty() && (other_epoch || what.cursor > known);
   if (doubtful) waiting.fresh_serial = serial_ + 1;
   for (const auto& read : what.reads) {
     Program& program = want(read.program);

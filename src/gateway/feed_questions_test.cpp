@@ -12,6 +12,16 @@ TEST_F(FeedTest, OfNoProgramsIsAnsweredAtOnce) {
   EXPECT_THAT(commands(), ElementsAre("answer 1"));
 }
 
+TEST_F(FeedTest, WhoKnowsMoreOfItsProgramsThanIsKnownHereIsAnsweredByTheStore) {
+  live({{"p", 8}, {"q", 20}});
+  ask(1, {{"p", 8}}, "e1", 8);
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[]"));
+  ask(2, {{"p", 15}}, "e1", 15);  // an event of p that was not heard, before the last of q
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  ask(3, {{"q", 20}}, "e1", 20);
+  EXPECT_THAT(commands(), ElementsAre("answer 3 q:20[]"));
+}
+
 TEST_F(FeedTest, ABrokenProgramIsReadForThoseWhoAskAndOnceForAllOfThem) {
   ask(1, {{"p", after_everything}});
   feed.subscribed("p");
