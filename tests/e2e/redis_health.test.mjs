@@ -5,6 +5,7 @@ import { afterEach, describe, test } from "node:test";
 import { closeClients, connect } from "./support/client.mjs";
 import { Redis } from "./support/redis.mjs";
 import { crierOnly, startServer, tokenFor } from "./support/server.mjs";
+import { until } from "./support/until.mjs";
 
 for (const workers of [1, 2]) {
   describe(`a Redis in poor health, ${workers} worker(s)`, { skip: crierOnly }, () => {
@@ -52,6 +53,23 @@ for (const workers of [1, 2]) {
         assert.equal((await client.notice()).programs.alpha, "reset");
       }
       assert.doesNotMatch(server.log, /makes no sense/);
+    });
+
+    test("/readyz is 503 while the key of all numbers is something else", async () => {
+      redis = await Redis.start();
+      server = await startServer({ redisUrl: redis.url, workers, env: { CRIER_STORE_DEADLINE: "1s" } });
+      const status = async () => (await server.get("/readyz")).status;
+      for (const damage of [["LPUSH", "x"], ["SET", "x"]]) {
+        const { id } = await server.publish("alpha", "before");
+        redis.command("DEL", "socket:events:meta");
+        redis.command(damage[0], "socket:events:meta", damage[1]);
+        assert.equal((await server.publish("alpha", "during")).recoverable, false);
+        await until(async () => (await status()) === 503, { what: () => "/readyz to be 503" });
+        redis.command("DEL", "socket:events:meta");
+        await until(async () => (await status()) === 200, { what: () => "/readyz to be 200" });
+        const client = await connect(server, { auth: { token: tokenFor("ben"), lastEventId: id } });
+        assert.equal((await client.notice()).programs.alpha, "reset");
+      }
     });
 
     test("members of a program whose key is something else are told of a gap", async () => {

@@ -120,7 +120,7 @@ TEST_F(RedisHistoryRefusal, SaysUnknownWhenARetryFails) {
   wait_next_connection();
   make_available();
   wait_calls(1);
-  answer("-WRONGTYPE no\r\n");
+  answer("-ERR no\r\n");
   wait([&] { return outcomes.size() == 1; });
   EXPECT_EQ(outcomes[0].error(), StoreError::unknown);
   EXPECT_TRUE(store->available());

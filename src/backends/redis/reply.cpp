@@ -9,11 +9,12 @@
 namespace crier::redis {
 namespace {
 
-/// Errors that say that the server, not the call, is the trouble.
-constexpr std::array<std::string_view, 15> refusals = {
-    "LOADING",   "READONLY",   "OOM",   "NOAUTH",     "NOPERM",
-    "MISCONF",   "MASTERDOWN", "BUSY",  "NOREPLICAS", "CLUSTERDOWN",
-    "WRONGPASS", "UNKILLABLE", "MOVED", "ASK",        "TRYAGAIN"};
+/// Errors that say that the server, not the call, is the trouble. The scripts deal with a key of
+/// one program that has another type: what comes as WRONGTYPE is about the key that all need.
+constexpr std::array<std::string_view, 16> refusals = {
+    "LOADING",    "READONLY", "OOM",        "NOAUTH",      "NOPERM",    "MISCONF",
+    "MASTERDOWN", "BUSY",     "NOREPLICAS", "CLUSTERDOWN", "WRONGPASS", "UNKILLABLE",
+    "MOVED",      "ASK",      "TRYAGAIN",   "WRONGTYPE"};
 
 }  // namespace
 

@@ -1,11 +1,13 @@
 // What others wrote into the hash of numbers: it stops neither what it does not concern, nor
 // anything for ever.
 
+#include "backends/redis/history.hpp"
 #include "backends/redis/script.hpp"
 #include "backends/redis/test_server.hpp"
 
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -148,6 +150,33 @@ TEST_F(RedisServerDamage, ForgetsNoProgramByAFieldThatMakesNoSense) {
   ASSERT_TRUE(append("p").has_value());
   EXPECT_EQ(meta("program:odd"), "999999999999999999999 5 0");
   EXPECT_EQ(meta("scan"), "0");
+}
+
+TEST_F(RedisServerDamage, AStoreIsNotAvailableWhileTheKeyHasAnotherType) {
+  net::Loop loop;
+  Options options{.retry_min = milliseconds(5), .retry_max = milliseconds(40)};
+  options.url = server().url();
+  const auto store = open_history(loop, options, {}, Random::secure(), {}).value();
+  for (const bool reads : {false, true}) {
+    ASSERT_TRUE(turn_until(loop, [&] { return store->available(); }));
+    server().command({"DEL", "socket:events:meta"});
+    server().command({"LPUSH", "socket:events:meta", "x"});
+    std::optional<history::StoreError> error;
+    const auto take = [&](const auto& result) { error = result.error(); };
+    if (reads) {
+      store->read({{"p", 0, 0}}, take);
+    } else {
+      store->append(request("p"), take);
+    }
+    ASSERT_TRUE(turn_until(loop, [&] { return error.has_value(); }));
+    EXPECT_EQ(*error, history::StoreError::unavailable);
+    EXPECT_FALSE(store->available());
+    EXPECT_FALSE(turn_until(
+        loop, [&] { return store->available(); }, milliseconds(200)))
+        << "a new connection finds it, too";
+    server().command({"DEL", "socket:events:meta"});
+  }
+  EXPECT_TRUE(turn_until(loop, [&] { return store->available(); }));
 }
 
 }  // namespace
