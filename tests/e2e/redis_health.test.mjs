@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
-import { closeClients, connect } from "./support/client.mjs";
+import { Client, closeClients, connect } from "./support/client.mjs";
 import { Redis } from "./support/redis.mjs";
 import { crierOnly, startServer, tokenFor } from "./support/server.mjs";
 import { until } from "./support/until.mjs";
@@ -69,6 +69,28 @@ for (const workers of [1, 2]) {
         await until(async () => (await status()) === 200, { what: () => "/readyz to be 200" });
         const client = await connect(server, { auth: { token: tokenFor("ben"), lastEventId: id } });
         assert.equal((await client.notice()).programs.alpha, "reset");
+      }
+    });
+
+    test("one that takes no writes counts as away, and who has a cursor is told when it takes them again", async () => {
+      redis = await Redis.start();
+      server = await startServer({ redisUrl: redis.url, workers, env: { CRIER_STORE_DEADLINE: "1s" } });
+      const status = async () => (await server.get("/readyz")).status;
+      for (const [setting, bad, good] of [["maxmemory", "1", "0"], ["min-replicas-to-write", "1", "0"]]) {
+        const stays = await connect(server, { user: "ada" });
+        await stays.notice();
+        const { id } = await server.publish("alpha", `before ${setting}`);
+        redis.command("CONFIG", "SET", setting, bad);
+        assert.equal((await server.publish("alpha", `during ${setting}`)).recoverable, false);
+        await stays.received(`during ${setting}`);
+        await until(async () => (await status()) === 503, { what: () => "/readyz to be 503" });
+        const client = new Client(server, { auth: { token: tokenFor("ben"), lastEventId: id } });
+        await until(() => client.closes.length + client.errors.length > 0, { what: () => "the client to wait in vain" });
+        assert.equal(client.connections, 0);
+        redis.command("CONFIG", "SET", setting, good);
+        await client.connected();
+        assert.equal((await client.notice()).programs.alpha, "gap");
+        await until(async () => (await status()) === 200, { what: () => "/readyz to be 200" });
       }
     });
 
