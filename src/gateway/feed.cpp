@@ -105,8 +105,8 @@ void Feed::take(const std::string& name, Program& program, Record record, std::u
   if (record.prev > program.ring.top()) {
     // What a read that began after it was heard does not know of was never published.
     if (program.read_serial > heard) return;
-    // Its last member may have gone with others' events beyond what is missing.
-    if (delivered_ > program.ring.top() && !has_members_(name)) say(MarkGap{name});
+    // Its last member may have gone, or go, with others' events beyond what is missing.
+    program.passed = delivered_ > program.ring.top();
     stop();
     held_.push_back({{epoch_, name, std::move(record)}, heard});
     return;
@@ -129,7 +129,7 @@ void Feed::lost() {
   }
   for (auto& [name, program] : programs_) {
     program.state = State::subscribing;
-    if (!has_members_(name)) forget_ring(program);
+    if (!has_members_(name) && !program.passed) forget_ring(program);
   }
   stopped_ = true;
   stale_ = true;
@@ -142,7 +142,7 @@ void Feed::stop() {
   if (std::exchange(stopped_, true)) return;
   stale_ = true;
   for (auto& [name, program] : programs_) {
-    if (!has_members_(name)) forget_ring(program);
+    if (!has_members_(name) && !program.passed) forget_ring(program);
     if (program.state != State::subscribing) program.state = State::unread;
     if (program.state == State::unread && (program.known || program.questions > 0)) {
       queue(name, program);
@@ -285,16 +285,18 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   }
   if (program.state != State::unread) return;
   program.state = State::read;
-  // Whose last member has gone since the hole has nobody who could have missed anything, though
+  // Whose last member has gone since a loss has nobody who could have missed anything, though
   // others may have gone on meanwhile.
   const bool members = has_members_(name);
-  if (program.known && members) return resume(name, program, std::move(kept), absent_are_known);
+  if (program.known && (members || program.passed))
+    return resume(name, program, std::move(kept), absent_are_known);
   if (members) say(CloseMembers{name, "unknown"});
   begin(program, std::move(kept));
 }
 
 /// Of a program of which nothing was known.
 void Feed::begin(Program& program, Kept kept) {
+  program.passed = false;
   program.ring.begin(std::move(kept), now_);
   program.ring.trim(options_.ring, now_);
   program.known = true;
@@ -320,6 +322,7 @@ void Feed::resume(const std::string& name, Program& program, Kept kept, bool abs
     tell_of_gap(name, "delivered beyond a hole");
     return begin(program, std::move(kept));
   }
+  program.passed = false;
   for (auto at = first; at != kept.records.end(); ++at) {
     held_.push_back({{epoch_, name, std::move(*at)}, UINT64_MAX});
   }
@@ -484,6 +487,7 @@ TimePoint Feed::deadline() const {
 }
 
 void Feed::forget_ring(Program& program) {
+  program.passed = false;
   program.ring.clear();
   program.known = false;
 }

@@ -153,6 +153,7 @@ class Feed {
     bool known = false;   ///< The ring means something.
     bool queued = false;  ///< In to_read_.
     bool want_all = false;
+    bool passed = false;  ///< When its hole showed, others' events had gone out beyond its top.
     std::uint32_t questions = 0;
     std::uint32_t event_questions = 0;   ///< Of these, how many ask for more than the top.
     std::uint64_t asked_serial = 0;      ///< Of the latest read that asks, or asked, for it,

@@ -329,7 +329,28 @@ TEST_F(FeedTest, AHoleThatShowsWhenTheLastMemberHasLeftIsMarkedIfOtherProgramsWe
   hear("q", 11, 7);
   members.erase("p");
   hear("p", 12, 10);
-  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "mark p", "read q>11"));
+  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "read p>8 q>11"));
+  read({kept("p", {10, 12}, 8), top("q", 11)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p delivered beyond a hole"));
+}
+
+TEST_F(FeedTest, AHoleIsMarkedThoughTheLastMemberLeavesBeforeItIsRead) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  hear("p", 12, 10);
+  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "read p>8 q>11"));
+  members.erase("p");
+  read({kept("p", {10, 12}, 8), top("q", 11)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p delivered beyond a hole"));
+}
+
+TEST_F(FeedTest, AHoleBeyondWhichNothingWentOutIsNotMarkedWhenNobodyIsLeft) {
+  live({{"p", 8}, {"q", 7}});
+  hear("p", 12, 10);
+  EXPECT_THAT(commands(), ElementsAre("read p>8 q>7"));
+  members.erase("p");
+  read({kept("p", {10, 12}, 8), top("q", 7)});
+  EXPECT_THAT(commands(), IsEmpty());
 }
 
 /// As many programs as do not fit into one slice, or into three.
