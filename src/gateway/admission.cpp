@@ -25,6 +25,7 @@ Admission::Admission(const AdmissionOptions& options, const access::Verifier& ve
     : options_(&options), verifier_(&verifier), seal_(&seal) {}
 
 Command Admission::start(std::string_view auth, WallTime wall, TimePoint now) {
+  began_ = now;
   const auto token = parse_token(auth);
   if (!token) {
     return Refuse{refusal::authentication_required, "token_missing",
@@ -108,6 +109,10 @@ Command Admission::history_read(const Result<history::ReadReply, history::StoreE
   if (admit.recovery.is_ahead && cursor_.received && !std::exchange(witnessed_, true)) {
     return Witness{*cursor_.received};
   }
+  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - began_);
+  const auto since_look_up = static_cast<history::Gid>(elapsed.count());
+  admit.recovery.next.here.memberships.as_of =
+      answer->clock - std::min(answer->clock, since_look_up);
   admit.user = std::move(user_);
   admit.claimed = cursor_.sid;
   admit.fence = fence_;

@@ -117,6 +117,7 @@ class Admission {
   const AdmissionOptions* options_;
   const access::Verifier* verifier_;
   const PidSeal* seal_;
+  TimePoint began_{};
   TimePoint give_up_at_ = never;
   Cursor stated_;  ///< As the client gave it.
   Cursor cursor_;  ///< With what the store keeps of its session.

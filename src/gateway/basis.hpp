@@ -6,6 +6,7 @@
 #include "history/numbers.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -27,6 +28,8 @@ struct Memberships {
   std::uint32_t count = 0;        ///< Without names,
   std::string digest{};           ///< and as digest_of() makes it. Empty: they are named.
   std::uint64_t newest = 0;       ///< Without names: the latest `since`.
+  /// They were looked up after this, by the store's clock: perhaps long before the snapshot.
+  std::uint64_t as_of = std::numeric_limits<std::uint64_t>::max();
   friend bool operator==(const Memberships&, const Memberships&) = default;
 };
 

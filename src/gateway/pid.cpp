@@ -48,6 +48,7 @@ std::uint64_t newest_of(const std::vector<Membership>& memberships) {
 
 void put_memberships(std::string& out, const Memberships& memberships, bool by_name) {
   put_number(out, memberships.at);
+  put_number(out, memberships.as_of);
   if (!memberships.digest.empty()) {
     return put_digest(out, memberships.count, memberships.newest, memberships.digest);
   }
@@ -151,6 +152,7 @@ class Input {
   Memberships memberships() {
     Memberships all;
     all.at = number();
+    all.as_of = number();
     const bool by_name = number(1) == 0;
     all.count = static_cast<std::uint32_t>(number(4));
     if (!by_name) {

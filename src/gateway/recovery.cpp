@@ -47,7 +47,7 @@ class Known {
         std::ranges::lower_bound(then_.named, user_.programs[index], {}, &Membership::program);
     if (found == then_.named.end() || found->program != user_.programs[index]) return false;
     // One that began before the admission was there, though two sources may differ in when.
-    return since <= then_.at || found->since == since;
+    return since <= began_by() || found->since == since;
   }
   /// Where a membership that it knew began: the admission's snapshot at the latest. Memberships
   /// have other clocks than the store's numbers.
@@ -58,12 +58,15 @@ class Known {
   [[nodiscard]] bool is_unclear() const { return is_unclear_; }
 
  private:
+  /// What began up to then was there when the memberships were looked up.
+  [[nodiscard]] std::uint64_t began_by() const { return std::min(then_.at, then_.as_of); }
+
   /// Without names, what began after the newest membership of that time has begun since: by the
   /// clock of memberships, or of the store where two sources differ. If what remains are the
   /// programs of that time, that is certain. It is not if one has ended, or began earlier than it
   /// was written down.
   void compare() {
-    const std::uint64_t by_store = std::max(then_.newest, then_.at);
+    const std::uint64_t by_store = std::max(then_.newest, began_by());
     for (const std::uint64_t newest :
          {std::numeric_limits<std::uint64_t>::max(), then_.newest, by_store}) {
       if (!were(newest)) continue;

@@ -351,6 +351,17 @@ TEST(RecoveryByPid, OfAUserWithoutProgramsIsRecovered) {
       << "nor for its epoch";
 }
 
+TEST(RecoveryByPid, AMembershipThatBeganAnewBetweenTheLookUpAndTheSnapshotIsJoined) {
+  Cursor cursor = pid_cursor(100, {{"a", 1}}, 90);
+  std::get<Snapshot>(cursor.basis).memberships.as_of = 70;
+  const ReadReply reply{"e", 50, {kept("a", {}, 100)}};
+  EXPECT_EQ(recover(cursor, user({"a"}, {80}), reply, 50).verdicts,
+            (Verdicts{{"a", Verdict::joined}}));
+  EXPECT_EQ(recover(cursor, user({"a"}, {60}), reply, 50).verdicts,
+            (Verdicts{{"a", Verdict::recovered}}))
+      << "another source's word for the same";
+}
+
 // A pid without names.
 
 TEST(RecoveryByDigest, KnowsAllProgramsWhenNothingHasChanged) {
