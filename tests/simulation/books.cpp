@@ -9,6 +9,13 @@
 
 namespace crier::simulation {
 
+namespace {
+
+/// How long after its cause an epoch may begin.
+constexpr Duration epoch_lag_max = std::chrono::seconds(15);
+
+}  // namespace
+
 EventNumber event_number(std::string_view envelope) {
   const auto id = json::member(envelope, "requestId");
   EventNumber number = 0;
@@ -57,7 +64,11 @@ void Books::set_back() {
 }
 
 void Books::epoch_begun(const history::Epoch& epoch) {
-  if (!std::exchange(epoch_has_cause_, false)) violation_("an epoch begins without a cause");
+  // A node that knows of greater numbers than the one that came first begins another one.
+  const bool has_cause = std::exchange(epoch_has_cause_, false);
+  if (!has_cause && world_.now() - epoch_cause_ > epoch_lag_max) {
+    violation_("an epoch begins without a cause");
+  }
   epochs_.push_back(world_.now());
   epoch_ = epoch;
 }

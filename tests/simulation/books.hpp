@@ -46,7 +46,10 @@ class Books final : public StoreWitness {
     breaks_[program].emplace_back(world_.now(), until);
   }
   /// Something has happened to the store after which a new epoch has a cause.
-  void may_begin_epoch() { epoch_has_cause_ = true; }
+  void may_begin_epoch() {
+    epoch_has_cause_ = true;
+    epoch_cause_ = world_.now();
+  }
   void trimmed(const std::string& program, history::Gid gid) override;
 
   [[nodiscard]] const std::vector<Entry>& of(const std::string& program) const;
@@ -77,6 +80,7 @@ class Books final : public StoreWitness {
   TimePoint last_loss_{};
   std::size_t markers_ = 0;
   bool epoch_has_cause_ = true;  ///< The first one has.
+  TimePoint epoch_cause_{};      ///< The latest.
 };
 
 /// The number in the envelope's requestId; 0 if there is none.

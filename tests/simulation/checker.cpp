@@ -151,7 +151,7 @@ bool Checker::repeats(Client& client, View& view, const history::EventId& id, Ev
   } else if (first_here && knows_no_position(view)) {
     parts_.counts.add(view.cursor == CursorIs::session ? "repeats for a session"
                                                        : "repeats without a cursor");
-  } else if (first_here && view.cursor != CursorIs::pid && view.unheard.contains(event)) {
+  } else if (first_here && view.basis != CursorIs::pid && view.unheard.contains(event)) {
     parts_.counts.add("repeats of a replay that was cut");
   } else {
     violation(client, "n" + std::to_string(event) + " twice");

@@ -88,6 +88,8 @@ class Cluster {
   void evict_unheard(Running& running, const std::string& program);
   void flood(const std::string& program);
   void read_late(Running& running, const std::string& program, Dice& dice);
+  void hear_late(Running& running, Dice& dice);
+  void come_to(Running& running, std::int64_t after_ms, Dice& dice);
   void cut_half(Dice& dice);
   void late_answers(Dice& dice);
   void hit_members(FaultKind kind, Dice& dice);

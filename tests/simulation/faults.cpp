@@ -54,6 +54,7 @@ void Cluster::hit(const Fault& fault) {
     case FaultKind::late_bus:
     case FaultKind::evict_unheard:
     case FaultKind::late_read:
+    case FaultKind::late_node:
       return hit_holes(fault.kind, dice);
     case FaultKind::grant:
     case FaultKind::revoke:

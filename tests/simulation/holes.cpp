@@ -18,6 +18,7 @@ void Cluster::hit_holes(FaultKind kind, Dice& dice) {
   store_trouble_ = std::max(store_trouble_, world_.now() + std::chrono::seconds(2));
   if (kind == FaultKind::late_bus) return lose_late(*running, program, dice);
   if (kind == FaultKind::late_read) return read_late(*running, program, dice);
+  if (kind == FaultKind::late_node) return hear_late(*running, dice);
   evict_unheard(*running, program);
 }
 
@@ -80,6 +81,32 @@ void Cluster::read_late(Running& running, const std::string& program, Dice& dice
   });
   running.link->read_late(milliseconds(dice.between(300, 1'500)),
                           [this](const std::string& read) { flood(read); });
+}
+
+/// Clients that have events which this node is still to hear.
+void Cluster::hear_late(Running& running, Dice& dice) {
+  store_trouble_ = std::max(store_trouble_, world_.now() + std::chrono::seconds(9));
+  running.link->hear_late(std::chrono::seconds(4), std::chrono::seconds(5));
+  for (int i = 0; i < 25; ++i) {
+    world_.after(milliseconds(100 * i), [this, program = dice.below(plan_.programs)] {
+      publish("p" + std::to_string(program));
+    });
+  }
+  come_to(running, 500, dice);
+}
+
+/// Clients are cut off, and come back to this node.
+void Cluster::come_to(Running& running, std::int64_t after_ms, Dice& dice) {
+  world_.after(milliseconds(after_ms), [this, port = running.node->port()] {
+    guests_port_ = port;
+    guests_until_ = world_.now() + std::chrono::seconds(4);
+  });
+  for (const std::int64_t at : {after_ms, after_ms + 1'000}) {
+    world_.after(milliseconds(at), [this, seed = dice.next()] {
+      Dice later(seed);
+      cut_half(later);
+    });
+  }
 }
 
 void Cluster::cut_half(Dice& dice) {

@@ -28,7 +28,7 @@ constexpr std::array<Kind, fault_kinds> kinds = {{
     {"members_down", 2}, {"members_slow", 3},  {"lose_answer", 4},
     {"set_back", 2},     {"cut_admission", 8}, {"break_program", 2},
     {"rush", 3},         {"late_bus", 0},      {"evict_unheard", 0},
-    {"late_read", 0},    {"late_answers", 0},
+    {"late_read", 0},    {"late_node", 0},     {"late_answers", 0},
 }};
 
 /// What some runs suffer from beside all else; it moves none of that.
@@ -57,11 +57,12 @@ FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
 void draw_holes(Dice dice, Plan& plan) {
   if (dice.one_in(2)) return;
   const auto first = static_cast<std::uint64_t>(FaultKind::late_bus);
+  const auto end = static_cast<std::uint64_t>(FaultKind::late_node) + 1;
   if (plan.event_bytes_max == 0 && dice.one_in(2)) {
     plan.options.history_bytes_max = static_cast<std::size_t>(dice.between(3'000, 9'000));
   }
   for (std::uint64_t left = 1 + dice.below(4); left > 0; --left) {
-    const auto kind = static_cast<FaultKind>(first + dice.below(fault_kinds - first));
+    const auto kind = static_cast<FaultKind>(first + dice.below(end - first));
     plan.faults.push_back({dice.between(3'000, plan.trouble_ms), kind, dice.next()});
   }
 }

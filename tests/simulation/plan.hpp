@@ -52,6 +52,7 @@ enum class FaultKind : std::uint8_t {
   late_bus,       ///< One node does not hear an event, and hears late what shows it and follows it.
   evict_unheard,  ///< The store drops an event that one node has not heard before that shows.
   late_read,      ///< All of a program is read late, and is not the latest when it comes.
+  late_node,      ///< One node hears all late, and clients come to it from where more was heard.
   late_answers,   ///< A client that claims its pid is cut, and claims again before it is answered.
 };
 constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::late_answers) + 1;
@@ -74,7 +75,7 @@ struct Plan {
   std::int64_t latency_us_max = 20'000;
   std::int64_t bus_delay_us_max = 600;  ///< Of what is heard from the store, now and then.
   std::int64_t trouble_ms = 45'000;     ///< Then the faults end,
-  std::int64_t calm_ms = 45'000;        ///< and so long after that all must be well.
+  std::int64_t calm_ms = 50'000;        ///< and so long after that all must be well.
   bool exact_since = true;              ///< Of memberships.
   GatewayOptions options;
   std::chrono::milliseconds check_interval{2'000};
