@@ -42,9 +42,11 @@ void Cluster::lose_late(Running& running, const std::string& program, Dice& dice
 
 /// Others' events go out beyond the one that is not heard, and when that shows it is not kept any
 /// more. A node that loses its connection between the two cannot know of the first, so this is soon
-/// over, and nothing is where workers fall behind.
+/// over, and nothing is where workers fall behind, or the store answers late.
 void Cluster::evict_unheard(Running& running, const std::string& program) {
   if (plan_.bus_delay_us_max > 600 || plan_.options.workers > 1) return;
+  const auto is_late = [](const Fault& fault) { return fault.kind == FaultKind::late_answers; };
+  if (std::ranges::any_of(plan_.faults, is_late)) return;
   running.link->lose_next(program);
   publish(program);
   publish_others(program, 31, 40);

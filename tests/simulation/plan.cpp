@@ -105,6 +105,10 @@ Plan plan(std::uint64_t seed) {
   plan.options = draw_options(dice);
   // Silence may be noticed twice in a row: by the heartbeat, and when it comes back.
   if (plan.options.ping_interval > std::chrono::seconds(5)) plan.calm_ms = 90'000;
+  // A window at a time takes that long a way: it is not to be published faster than it is read.
+  if (plan.options.backlog_bytes_max < 65'536 && plan.latency_us_max > 20'000) {
+    plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 150);
+  }
   Dice workers = Dice(seed).fork("workers");
   plan.options.workers = workers.one_in(3) ? 3 : 1;
   if (workers.one_in(2)) plan.options.worker_backlog_bytes_max = 1'000;  // soon behind
