@@ -79,10 +79,15 @@ void check_value(std::string_view value) {
   }
 }
 
-/// Beside a good pid nothing else counts, and an offset moves it forward at most.
+/// Beside a good pid nothing else counts, and an offset moves it forward at most. One that cannot
+/// be read takes its worth away, and is none as an id.
 void check_beside_pid(std::string_view value) {
   const Cursor cursor = read("{\"pid\":\"" + good_pid() + "\",\"offset\":" + std::string(value) +
                              ",\"lastEventId\":" + std::string(value) + "}");
+  if (is<gateway::UnreadableCursor>(cursor)) {
+    require(!says_nothing(value) && cursor.pid.empty() && cursor.sid.empty());
+    return;
+  }
   require(cursor.pid == good_pid() && cursor.sid == "sid");
   if (is<gateway::NoCursor>(cursor)) {  // Its verdicts have not been heard.
     require(cursor.replay_from == (history::EventId{"epochABC", 1000}));
