@@ -29,7 +29,14 @@ function settingsOf(example) {
 }
 
 /** Variables that are not the daemon's. */
-const OTHERS = new Set(["CRIER_PROTOCOL_SUITES", "CRIER_SOCKET_IO_CLIENT_CPP", "CRIER_MODULES", "CRIER_ASSERT", "CRIER_BIN"]);
+const OTHERS = new Set([
+  "CRIER_PROTOCOL_SUITES",
+  "CRIER_SOCKET_IO_CLIENT_CPP",
+  "CRIER_MODULES",
+  "CRIER_ASSERT",
+  "CRIER_BIN",
+  "CRIER_BEFORE",
+]);
 
 /** What a document says that the settings do not: `[section] key` also where a line ends between them. */
 function mistakesOf(text, { sections, variables }) {
