@@ -67,7 +67,8 @@ struct GatewayOptions {
   std::chrono::milliseconds history_ttl{300'000};    ///< 1 s … 24 h
   std::uint32_t history_events_max = 1'000;          ///< A program.
   std::size_t history_bytes_max = 16 * 1024 * 1024;  ///< A program; bodies only.
-  /// Of what is unsent for all clients that are sent what they missed; more of them take turns.
+  /// Bytes queued but not yet sent, over all clients that are being replayed what they missed.
+  /// Beyond it clients wait for their turn.
   std::size_t history_replay_bytes_max = 64 * 1024 * 1024;
   std::uint32_t replay_timestamp_max = 50;  ///< Events a program, by lastEventTimestamp.
   OutagePolicy outage_policy = OutagePolicy::deliver;

@@ -76,7 +76,7 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
     );
   });
 
-  test("is removed and added: it joins anew, and is sent what came after that", async () => {
+  test("is removed and added: it joins again, and is sent what came after that", async () => {
     assert.deepEqual(
       await awayWhile(() => {
         remove();
@@ -86,7 +86,7 @@ describe("a membership, while its client is away,", { skip: crierOnly }, () => {
     );
   });
 
-  test("is ended and begun again by imports: it joins anew, and is sent what came after that", async () => {
+  test("is ended and begun again by imports: it joins again, and is sent what came after that", async () => {
     const ended = { users: [], members: [{ programId: "alpha", userId: "ben", active: false }] };
     assert.deepEqual(
       await awayWhile(() => {

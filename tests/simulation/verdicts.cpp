@@ -184,7 +184,9 @@ void Checker::check_verdict(const Client& client, const View& view, const std::s
   if (!client.pid() || view.basis == CursorIs::none) {
     if (verdict != "joined") wrong("without a cursor");
   } else if (view.basis == CursorIs::unreadable) {
-    if (verdict != "reset") wrong("by a cursor that nobody can read");
+    // One that gave it while it had no programs is new to those that it has now.
+    const bool is_new = verdict == "joined" && joined_has_cause(client, view, program);
+    if (verdict != "reset" && !is_new) wrong("by a cursor that nobody can read");
     if (view.cursor == CursorIs::unreadable && view.replayed != 0) wrong("and sent what came when");
   } else if (verdict == "recovered") {
     check_recovered(client, view, program);

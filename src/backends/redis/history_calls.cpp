@@ -274,7 +274,7 @@ void RedisHistory::fail(Batches::iterator batch, StoreError error) {
   finish(batch, std::vector<AppendResult>(batch->appends.size(), Unexpected{error}));
 }
 
-/// Of batches that are no longer in the list.
+/// Answers the calls of batches that were taken off the list.
 void RedisHistory::fail(Batches batches, StoreError error) {
   const std::weak_ptr<bool> mark = alive_;
   for (const Batch& batch : batches) {
