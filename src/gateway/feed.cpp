@@ -87,9 +87,7 @@ void Feed::published(Published event, TimePoint now) {
     renew(event.epoch);
   }
   Program& program = at->second;
-  // Of a program that is yet to be read from its beginning the read will bring it.
-  const bool reading = busy_ != Busy::no && program.asked_serial == serial_;
-  if (program.state == State::unread && !program.known && !reading) return pump();
+  if (is_yet_to_be_read(program)) return pump();
   if (stopped_ || program.state != State::live) {
     held_.push_back({std::move(event), serial_});
   } else {
@@ -97,6 +95,12 @@ void Feed::published(Published event, TimePoint now) {
     release_if_read();
   }
   pump();
+}
+
+/// Whether a read from its beginning, which has not begun, will bring all that is heard of it now.
+bool Feed::is_yet_to_be_read(const Program& program) const {
+  const bool reading = busy_ != Busy::no && program.asked_serial == serial_;
+  return program.state == State::unread && !program.known && !reading;
 }
 
 /// One more event of a program that is live.
@@ -173,6 +177,21 @@ void Feed::renew(const history::Epoch& epoch) {
 
 void Feed::pump() {
   if (busy_ != Busy::no || retry_at_ != never) return;
+  collect_reads();
+  if (reading_.empty() && stopped_) {
+    // Members may have gone since it stopped, so that no read is going to end it.
+    release_if_read();
+    answer_questions();
+    collect_reads();
+  }
+  if (reading_.empty()) return;
+  ++serial_;
+  busy_ = Busy::reading;
+  stale_ = false;
+  say(ReadStore{reading_});
+}
+
+void Feed::collect_reads() {
   whole_reads_ = 0;
   add_mixed();
   while (!to_read_.empty() && whole_reads_ < whole_reads_max && reading_.size() < top_reads_max) {
@@ -182,11 +201,6 @@ void Feed::pump() {
     if (at == programs_.end() || !std::exchange(at->second.queued, false)) continue;
     if (at->second.state != State::subscribing) add_read(name, at->second);
   }
-  if (reading_.empty()) return;
-  ++serial_;
-  busy_ = Busy::reading;
-  stale_ = false;
-  say(ReadStore{reading_});
 }
 
 /// Adds to the next read what the program lacks, at least its top.
@@ -311,7 +325,7 @@ void Feed::resume(const std::string& name, Program& program, Kept kept, bool abs
   const bool forgotten = kept.top == 0 || (some && first->prev == 0);
   if (!whole || (forgotten && !absent_is_known)) {
     // Events of other programs may have gone out beyond the first that is missing here.
-    if (skipped_) {
+    if (skipped_ || program.passed) {
       tell_of_gap(name, "gap");
     } else {
       say(CloseMembers{name, "gap"});
@@ -382,6 +396,7 @@ void Feed::replay_heard() {
   for (auto& heard : all) {
     const auto at = programs_.find(heard.event.program);
     if (at == programs_.end() || heard.event.epoch != epoch_) continue;
+    if (is_yet_to_be_read(at->second)) continue;
     if (stopped_ || at->second.state != State::live) {
       held_.push_back(std::move(heard));
     } else {

@@ -194,11 +194,15 @@ class Feed {
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
            Result<history::ReadReply, history::StoreError> reply);
 
+
+  [[nodiscard]] bool is_yet_to_be_read(const Program& program) const;
   void take(const std::string& name, Program& program, history::Record record, std::uint64_t heard);
   void stop();
   void renew(const history::Epoch& epoch);
 
   void pump();
+  void collect_reads();
+
   void add_read(const std::string& name, Program& program);
   void add_mixed();
   void read_again(const std::vector<history::ReadRequest>& reads);
@@ -207,7 +211,6 @@ class Feed {
   void note_broken(const std::string& name, bool broken);
   void begin(Program& program, history::Kept kept);
   void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known);
-  void settle();
   void replay_heard();
   void release_if_read();
 

@@ -353,6 +353,39 @@ TEST_F(FeedTest, AHoleBeyondWhichNothingWentOutIsNotMarkedWhenNobodyIsLeft) {
   EXPECT_THAT(commands(), IsEmpty());
 }
 
+TEST_F(FeedTest, AHoleThatOthersHavePassedIsMarkedThoughTheStoreHasTrimmedItMeanwhile) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  members.clear();
+  hear("p", 12, 10);
+  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "read p>8"));
+  read({kept("p", {14}, 12)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p gap"));
+}
+
+TEST_F(FeedTest, AHoleThatShowsWhenAReadEndsHoldsNobodyBackIfNoMembersAreLeft) {
+  live({{"p", 8}});
+  hear("p", 9, 8, "e2");
+  EXPECT_THAT(commands(), ElementsAre("close  reset", "read p"));
+  members.erase("p");
+  hear("p", 12, 11, "e2");
+  read({top("p", 9)}, "e2");
+  EXPECT_THAT(commands(), IsEmpty());
+  EXPECT_FALSE(feed.stopped());
+  EXPECT_EQ(feed.held_count(), 0U);
+  ask(1, {});
+  EXPECT_THAT(commands(), ElementsAre("answer 1"));
+}
+
+TEST_F(FeedTest, WhoHasNoProgramsIsAnsweredWhenTheLastMemberLeavesWhileNothingIsHeard) {
+  live({{"p", 8}});
+  feed.lost();
+  EXPECT_TRUE(feed.stopped());
+  members.erase("p");
+  ask(1, {});
+  EXPECT_THAT(commands(), ElementsAre("answer 1"));
+}
+
 /// As many programs as do not fit into one slice, or into three.
 class FeedOfManyPrograms : public FeedTest {
  protected:
