@@ -48,6 +48,7 @@ FeedCommand Feed::next_command() {
 Feed::Program& Feed::want(const std::string& name) {
   const auto [at, is_new] = programs_.try_emplace(name);
   at->second.idle_since = never;
+  at->second.compared = at->second.alone_when_asked = false;
   if (is_new) say(Subscribe{name});
   return at->second;
 }
@@ -109,8 +110,6 @@ void Feed::take(const std::string& name, Program& program, Record record, std::u
   if (record.prev > program.ring.top()) {
     // What a read that began after it was heard does not know of was never published.
     if (program.read_serial > heard) return;
-    // Its last member may have gone, or go, with others' events beyond what is missing.
-    program.passed = delivered_ > program.ring.top();
     stop();
     held_.push_back({{epoch_, name, std::move(record)}, heard});
     return;
@@ -133,7 +132,7 @@ void Feed::lost() {
   }
   for (auto& [name, program] : programs_) {
     program.state = State::subscribing;
-    if (!has_members_(name) && !program.passed) forget_ring(program);
+    note_passed(name, program);
   }
   stopped_ = true;
   stale_ = true;
@@ -142,16 +141,23 @@ void Feed::lost() {
 
 /// There is a hole: no program goes on before all have been read.
 void Feed::stop() {
-  skipped_ = true;
   if (std::exchange(stopped_, true)) return;
   stale_ = true;
   for (auto& [name, program] : programs_) {
-    if (!has_members_(name) && !program.passed) forget_ring(program);
+    note_passed(name, program);
     if (program.state != State::subscribing) program.state = State::unread;
     if (program.state == State::unread && (program.known || program.questions > 0)) {
       queue(name, program);
     }
   }
+}
+
+/// Something may be missing above a program's top. Who is a member, or left before the store was
+/// asked once more, has a cursor that others' events have taken beyond it.
+void Feed::note_passed(const std::string& name, Program& program) {
+  if (!program.known) return;
+  if (!program.compared && delivered_ > program.ring.top()) program.passed_to = delivered_;
+  if (program.passed_to == 0 && !has_members_(name)) forget_ring(program);
 }
 
 /// The store has begun anew: nothing that is known counts.
@@ -162,7 +168,7 @@ void Feed::renew(const history::Epoch& epoch) {
   floor_ = clock_ = last_ = 0;
   seen_ = delivered_ = 0;
   stale_ = true;
-  stopped_ = skipped_ = false;
+  stopped_ = false;
   std::erase_if(held_, [&](const Heard& heard) { return heard.event.epoch != epoch; });
   say(CloseMembers{{}, "reset"});
   for (auto& [name, program] : programs_) {
@@ -214,6 +220,7 @@ void Feed::add_read(const std::string& name, Program& program) {
   if (std::exchange(program.want_all, false) || lost_all) read.after = 0;
   if (read.after != after_everything) ++whole_reads_;
   program.asked_serial = serial_ + 1;
+  program.alone_when_asked = !has_members_(name) && program.questions == 0;
   if (read.after == 0) program.all_asked_serial = serial_ + 1;
   reading_.push_back(std::move(read));
 }
@@ -302,7 +309,7 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   // Whose last member has gone since a loss has nobody who could have missed anything, though
   // others may have gone on meanwhile.
   const bool members = has_members_(name);
-  if (program.known && (members || program.passed))
+  if (program.known && (members || program.passed_to != 0))
     return resume(name, program, std::move(kept), absent_are_known);
   if (members) say(CloseMembers{name, "unknown"});
   begin(program, std::move(kept));
@@ -310,7 +317,7 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
 
 /// Of a program of which nothing was known.
 void Feed::begin(Program& program, Kept kept) {
-  program.passed = false;
+  program.passed_to = 0;
   program.ring.begin(std::move(kept), now_);
   program.ring.trim(options_.ring, now_);
   program.known = true;
@@ -324,19 +331,18 @@ void Feed::resume(const std::string& name, Program& program, Kept kept, bool abs
   // One that the store had forgotten counts from the beginning again.
   const bool forgotten = kept.top == 0 || (some && first->prev == 0);
   if (!whole || (forgotten && !absent_is_known)) {
-    // Events of other programs may have gone out beyond the first that is missing here.
-    if (skipped_ || program.passed) {
+    if (program.passed_to != 0) {
       tell_of_gap(name, "gap");
     } else {
       say(CloseMembers{name, "gap"});
     }
     return begin(program, std::move(kept));
   }
-  if (some && first->gid <= delivered_) {
+  if (some && first->gid <= program.passed_to) {
     tell_of_gap(name, "delivered beyond a hole");
     return begin(program, std::move(kept));
   }
-  program.passed = false;
+  program.passed_to = 0;
   for (auto at = first; at != kept.records.end(); ++at) {
     held_.push_back({{epoch_, name, std::move(*at)}, UINT64_MAX});
   }
@@ -365,6 +371,7 @@ void Feed::probed(bool heard) {
     program.read_serial = serial_;
     if (read.after == 0) program.all_serial = serial_;
     if (program.state == State::read) program.state = State::live;
+    program.compared = program.alone_when_asked;
   }
   // Only now is everything heard that was published before these.
   for (const auto& [name, top] : tops) seen_ = std::max(seen_, top);
@@ -413,7 +420,7 @@ void Feed::release_if_read() {
     });
   };
   while (stopped_ && is_read()) {
-    stopped_ = skipped_ = false;
+    stopped_ = false;
     replay_heard();
   }
 }
@@ -443,8 +450,9 @@ void Feed::check(const std::string& name, Program& program) {
   program.ring.trim(options_.ring, now_);
   // Of one that was broken nothing else may ever say that it is whole again.
   if (program.state != State::subscribing && broken_.contains(name)) return queue(name, program);
+  if (has_members_(name)) program.compared = false;
   if (!options_.compares || stopped_ || program.state != State::live) return;
-  if (has_members_(name)) queue(name, program);
+  if (!program.compared) queue(name, program);  // once more after its last member has left
 }
 
 /// All that the store had when it was read has been heard, or is not going to be.
@@ -502,7 +510,7 @@ TimePoint Feed::deadline() const {
 }
 
 void Feed::forget_ring(Program& program) {
-  program.passed = false;
+  program.passed_to = 0;
   program.ring.clear();
   program.known = false;
 }

@@ -153,7 +153,11 @@ class Feed {
     bool known = false;   ///< The ring means something.
     bool queued = false;  ///< In to_read_.
     bool want_all = false;
-    bool passed = false;  ///< When its hole showed, others' events had gone out beyond its top.
+    bool alone_when_asked = false;  ///< Nobody was a member when the latest read of it began.
+    bool compared = false;          ///< With the store, since the last member left.
+    /// While something may be missing above its top: up to here others' events have taken the
+    /// cursors of its members, and of those who were. 0: nobody's beyond the top.
+    history::Gid passed_to = 0;
     std::uint32_t questions = 0;
     std::uint32_t event_questions = 0;   ///< Of these, how many ask for more than the top.
     std::uint64_t asked_serial = 0;      ///< Of the latest read that asks, or asked, for it,
@@ -194,10 +198,10 @@ class Feed {
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
            Result<history::ReadReply, history::StoreError> reply);
 
-
   [[nodiscard]] bool is_yet_to_be_read(const Program& program) const;
   void take(const std::string& name, Program& program, history::Record record, std::uint64_t heard);
   void stop();
+  void note_passed(const std::string& name, Program& program);
   void renew(const history::Epoch& epoch);
 
   void pump();
@@ -238,7 +242,6 @@ class Feed {
   history::Gid seen_ = 0;       ///< The greatest number known here,
   history::Gid delivered_ = 0;  ///< and the greatest that was delivered.
   bool stopped_ = false;
-  bool skipped_ = false;  ///< A hole was found in the middle of what is heard.
   std::vector<Heard> held_;
 
   std::deque<std::string> to_read_;

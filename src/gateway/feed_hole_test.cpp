@@ -363,6 +363,60 @@ TEST_F(FeedTest, AHoleThatOthersHavePassedIsMarkedThoughTheStoreHasTrimmedItMean
   EXPECT_THAT(commands(), ElementsAre("mark p", "close p gap"));
 }
 
+TEST_F(FeedTest, WhatWasLostBeforeTheSubscriptionWasIsMarkedThoughTheLastMemberHasLeftMeanwhile) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  commands();
+  feed.lost();
+  members.erase("p");
+  feed.lost();
+  feed.subscribed("q");
+  EXPECT_THAT(commands(), ElementsAre("read q>11"));
+  read({top("q", 11)});
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), ElementsAre("read p>8"));
+  read({kept("p", {12}, 10)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p gap"));
+}
+
+TEST_F(FeedTest, WhatWasLostBeforeTheLastMemberLeftIsMarkedThoughTheSubscriptionWasLostAfterwards) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  members.erase("p");
+  feed.lost();
+  feed.subscribed("p");
+  feed.subscribed("q");
+  EXPECT_THAT(commands(), ElementsAre("deliver q 11", "read p>8"));
+  read({kept("p", {10}, 8)});
+  EXPECT_THAT(commands(), ElementsAre("read q>11", "mark p", "close p delivered beyond a hole"));
+}
+
+TEST_F(FeedTest, ComparesAProgramOnceMoreWhenItsLastMemberHasLeft) {
+  live({{"p", 8}, {"q", 7}});
+  hear("q", 11, 7);
+  members.erase("p");
+  commands();
+  now += options.check_interval;
+  feed.tick(now);
+  EXPECT_THAT(commands(), ElementsAre("read p q"));
+  read({top("p", 10), top("q", 11)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p deaf", "listen again"));
+}
+
+TEST_F(FeedTest, WhatIsLostAfterThatIsMissedByNobody) {
+  live({{"p", 8}, {"q", 7}});
+  members.erase("p");
+  now += options.check_interval;
+  feed.tick(now);
+  commands();
+  read({top("p", 8), top("q", 7)});
+  hear("q", 11, 7);
+  commands();
+  feed.lost();
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), IsEmpty());
+}
+
 TEST_F(FeedTest, AHoleThatShowsWhenAReadEndsHoldsNobodyBackIfNoMembersAreLeft) {
   live({{"p", 8}});
   hear("p", 9, 8, "e2");

@@ -171,6 +171,11 @@ TEST_F(FeedTest, LetsGoOfAProgramAfterLingering) {
   members.clear();
   now += options.check_interval;
   feed.tick(now);
+  EXPECT_THAT(commands(), ElementsAre("read p")) << "once more";
+  read({top("p", 8)});
+  EXPECT_THAT(commands(), IsEmpty());
+  now += options.check_interval;
+  feed.tick(now);
   EXPECT_THAT(commands(), IsEmpty());
   now += options.ring.age_max;
   feed.tick(now);
@@ -282,8 +287,9 @@ TEST_F(FeedTest, ABrokenProgramIsForgottenWithoutMembersOrQuestions) {
   commands();
   read({broken("p", 8)});
   EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[] broken"));
-  EXPECT_THAT(check(), ElementsAre("read p"));
-  read({broken("p", 8)});
+  EXPECT_THAT(check(), ElementsAre("read p q"));
+  read({broken("p", 8), top("q", 8)});
+  EXPECT_THAT(commands(), IsEmpty());
   EXPECT_THAT(check(), ElementsAre("read p")) << "once an interval";
   read({top("p", 8)});
   EXPECT_THAT(feed.broken(), IsEmpty());
