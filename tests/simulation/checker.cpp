@@ -205,28 +205,33 @@ void Checker::unnumbered(Client& client, View& view, const std::string& program,
   }
 }
 
-/// The first of the program's entries before `end` that is owed and has not come.
-std::optional<std::size_t> Checker::missing(const View& view, const std::string& program,
-                                            std::size_t end) const {
+/// Those of the program's entries before `end` that are owed and have not come.
+std::vector<std::size_t> Checker::missing(const View& view, const std::string& program,
+                                          std::size_t end) const {
+  std::vector<std::size_t> all;
   const auto found = view.segments.find(program);
   const bool known = found != view.segments.end();
   const TimePoint owed_from = known ? found->second.owed_from : view.connected_at;
   const auto& entries = parts_.books.of(program);
   for (std::size_t i = known && found->second.last ? *found->second.last + 1 : 0; i < end; ++i) {
     if (entries[i].time <= owed_from || unaware_.contains(entries[i].time)) continue;
-    if (entries[i].event == 0 || !view.seen.contains(entries[i].event)) return i;
+    if (entries[i].event == 0 || !view.seen.contains(entries[i].event)) all.push_back(i);
   }
-  return std::nullopt;
+  return all;
 }
 
 /// What is between the last entry that was handled and this one, and owed, is lost.
 void Checker::take(const Client& client, View& view, const Received& received) {
   Segment& segment =
-      view.segments.try_emplace(received.program, Segment{view.connected_at, {}, view.sent})
+      view.segments.try_emplace(received.program, Segment{view.connected_at, {}, view.sent, {}})
           .first->second;
-  if (const auto lost = missing(view, received.program, received.entry)) {
-    const auto& entries = parts_.books.of(received.program);
-    violation(client, name_of(entries[*lost]) + " of " + received.program + " is missing before " +
+  const auto& entries = parts_.books.of(received.program);
+  for (const std::size_t lost : missing(view, received.program, received.entry)) {
+    if (unheard_.contains(entries[lost].time)) {
+      segment.untold.insert(lost);
+      continue;
+    }
+    violation(client, name_of(entries[lost]) + " of " + received.program + " is missing before " +
                           name_of(entries[received.entry]));
   }
   segment.last = std::max(segment.last.value_or(0), received.entry);
@@ -266,8 +271,12 @@ void Checker::check_whole(const Client& client) {
     });
     if (!member) continue;
     const auto& entries = parts_.books.of(program);
-    if (const auto lost = missing(view, program, entries.size())) {
-      violation(client, name_of(entries[*lost]) + " of " + program + " never came");
+    for (const std::size_t lost : missing(view, program, entries.size())) {
+      violation(client, name_of(entries[lost]) + " of " + program + " never came");
+    }
+    for (const std::size_t lost : view.segments[program].untold) {
+      if (unaware_.contains(entries[lost].time)) continue;
+      violation(client, name_of(entries[lost]) + " of " + program + " was lost and nobody said so");
     }
   }
 }

@@ -63,6 +63,9 @@ class Checker final : public Application {
 
   /// Its publisher tried again: the first attempt may have been stored.
   void repeated(EventNumber event) { repeated_.insert(event); }
+  /// What is published now is lost on its way to a node, which is not told. It finds out, and then
+  /// tells those who lack it: in the end, but not before they go on.
+  void lost_unheard() { unheard_.insert(parts_.world.now()); }
   /// A node died that had not heard what was published at this time, and may not have known it.
   void died_unaware(TimePoint lost_at) { unaware_.insert(lost_at); }
   void accepted_unnumbered(Unnumbered event) { accepted_.push_back(std::move(event)); }
@@ -83,6 +86,7 @@ class Checker final : public Application {
     TimePoint owed_from{};            ///< Every event from here on is owed.
     std::optional<std::size_t> last;  ///< The latest entry that was handled.
     TimePoint admitted_from{};        ///< When the admission that it is known by began …
+    std::set<std::size_t> untold;     ///< Entries that were lost unheard, and it has gone beyond.
   };
   struct Received {
     std::string program;
@@ -122,8 +126,8 @@ class Checker final : public Application {
   [[nodiscard]] static bool knows_no_position(const View& view);
   bool repeats(Client& client, View& view, const history::EventId& id, EventNumber event);
   void take(const Client& client, View& view, const Received& received);
-  [[nodiscard]] std::optional<std::size_t> missing(const View& view, const std::string& program,
-                                                   std::size_t end) const;
+  [[nodiscard]] std::vector<std::size_t> missing(const View& view, const std::string& program,
+                                                 std::size_t end) const;
   void check_membership(const Client& client, const View& view, const Received& received);
   void check_unnumbered(const Client& client, const View& view);
   [[nodiscard]] bool lacks(const Client& client, const View& view, const Unnumbered& event) const;
@@ -156,6 +160,7 @@ class Checker final : public Application {
   Parts parts_;
   std::map<std::string, View> views_;
   std::set<EventNumber> repeated_;
+  std::set<TimePoint> unheard_;
   std::set<TimePoint> unaware_;
   std::set<EventNumber> unnumbered_;
   std::vector<Unnumbered> accepted_;

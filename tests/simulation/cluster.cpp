@@ -10,6 +10,9 @@ namespace crier::simulation {
 
 namespace {
 
+/// How long a node may not know that it has lost something.
+constexpr Duration knows_after = std::chrono::seconds(15);
+
 std::string name_of(std::string_view what, std::uint64_t number) {
   return std::string(what) + std::to_string(number);
 }
@@ -79,10 +82,25 @@ void Cluster::kill_node(std::size_t index, bool silent, Duration down) {
   world_.network().kill(*victim->host, silent);
   store_.remove(*victim->link);
   // A node that lives on compares its tops with the store's, and marks what it has passed over.
-  checker_.died_unaware(victim->link->lost_at());
+  died_unaware(*victim);
   dead_.push_back(std::move(victim));
   counts_.add("nodes killed");
   world_.after(down, [this] { start_node(); });
+}
+
+/// It may not have known yet what it had not heard.
+void Cluster::died_unaware(const Running& running) {
+  for (const TimePoint lost_at : running.lost_at) {
+    if (world_.now() - lost_at < knows_after) checker_.died_unaware(lost_at);
+  }
+}
+
+/// The next event of the program does not get to the node.
+void Cluster::lose(Running& running, const std::string& program) {
+  running.link->lose_next(program, [this, &running] {
+    running.lost_at.push_back(world_.now());
+    checker_.lost_unheard();
+  });
 }
 
 /// The load balancer knows at once; the process goes when its shutdown has had its time.
@@ -92,7 +110,7 @@ void Cluster::stop_node(std::size_t index) {
   Running* const stopping = victim.get();
   world_.trace(stopping->host->name, "shuts down");
   stopping->node->begin_stop();
-  checker_.died_unaware(stopping->link->lost_at());
+  died_unaware(*stopping);
   dead_.push_back(std::move(victim));
   counts_.add("nodes shut down");
   start_node();

@@ -43,6 +43,7 @@ class Cluster {
     Host* host = nullptr;
     StoreLink* link = nullptr;
     Duration clock_step{};
+    std::vector<TimePoint> lost_at;  ///< When messages to it were lost.
     std::unique_ptr<Node> node;
   };
   struct Publishing {
@@ -85,6 +86,9 @@ class Cluster {
   void hit_holes(FaultKind kind, Dice& dice);
   void publish_others(const std::string& program, std::int64_t from_ms, std::int64_t to_ms);
   void lose_late(Running& running, const std::string& program, Dice& dice);
+  void lose(Running& running, const std::string& program);
+  void lose_end(Running& running, const std::string& program, Dice& dice);
+  void died_unaware(const Running& running);
   void evict_unheard(Running& running, const std::string& program);
   void flood(const std::string& program);
   void read_late(Running& running, const std::string& program, Dice& dice);

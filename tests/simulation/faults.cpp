@@ -53,6 +53,7 @@ void Cluster::hit(const Fault& fault) {
       return hit_link(fault.kind, dice);
     case FaultKind::late_bus:
     case FaultKind::evict_unheard:
+    case FaultKind::unheard_end:
     case FaultKind::late_read:
     case FaultKind::late_node:
       return hit_holes(fault.kind, dice);
@@ -206,7 +207,7 @@ void Cluster::hit_link(FaultKind kind, Dice& dice) {
   const std::string program = "p" + std::to_string(dice.below(plan_.programs));
   switch (kind) {
     case FaultKind::lose_message:
-      running->link->lose_next(program);
+      lose(*running, program);
       // The next one shows the hole at once, before anything of another program comes.
       for (int i = 0; i < 5; ++i) publish(program);
       return;

@@ -19,6 +19,7 @@ void Cluster::hit_holes(FaultKind kind, Dice& dice) {
   if (kind == FaultKind::late_bus) return lose_late(*running, program, dice);
   if (kind == FaultKind::late_read) return read_late(*running, program, dice);
   if (kind == FaultKind::late_node) return hear_late(*running, dice);
+  if (kind == FaultKind::unheard_end) return lose_end(*running, program, dice);
   evict_unheard(*running, program);
 }
 
@@ -34,20 +35,25 @@ void Cluster::publish_others(const std::string& program, std::int64_t from_ms, s
 /// The hole shows at once. It is read before others' events have come that are older than the
 /// answer to the probe.
 void Cluster::lose_late(Running& running, const std::string& program, Dice& dice) {
-  running.link->lose_next(program);
+  lose(running, program);
   running.link->hear_late(milliseconds(dice.between(5, 200)), std::chrono::seconds(1));
   for (int i = 0; i < 5; ++i) publish(program);
   for (int i = 0; i < 5; ++i) publish_others(program, 31, 250);
 }
 
+/// Nothing shows it but a look at the store, and others' events go out beyond it. Some clients come
+/// to this node meanwhile, and some leave it.
+void Cluster::lose_end(Running& running, const std::string& program, Dice& dice) {
+  lose(running, program);
+  publish(program);
+  publish_others(program, 1, 40);
+  come_to(dice.one_in(2) ? running : *nodes_[dice.below(nodes_.size())], 50, dice);
+}
+
 /// Others' events go out beyond the one that is not heard, and when that shows it is not kept any
-/// more. A node that loses its connection between the two cannot know of the first, so this is soon
-/// over, and nothing is where workers fall behind, or the store answers late.
+/// more.
 void Cluster::evict_unheard(Running& running, const std::string& program) {
-  if (plan_.bus_delay_us_max > 600 || plan_.options.workers > 1) return;
-  const auto is_late = [](const Fault& fault) { return fault.kind == FaultKind::late_answers; };
-  if (std::ranges::any_of(plan_.faults, is_late)) return;
-  running.link->lose_next(program);
+  lose(running, program);
   publish(program);
   publish_others(program, 31, 40);
   world_.after(milliseconds(72), [this, program, link = running.link] {

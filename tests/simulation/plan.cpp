@@ -28,7 +28,8 @@ constexpr std::array<Kind, fault_kinds> kinds = {{
     {"members_down", 2}, {"members_slow", 3},  {"lose_answer", 4},
     {"set_back", 2},     {"cut_admission", 8}, {"break_program", 2},
     {"rush", 3},         {"late_bus", 0},      {"evict_unheard", 0},
-    {"late_read", 0},    {"late_node", 0},     {"late_answers", 0},
+    {"unheard_end", 0},  {"late_read", 0},     {"late_node", 0},
+    {"late_answers", 0},
 }};
 
 /// What some runs suffer from beside all else; it moves none of that.
@@ -119,7 +120,7 @@ Plan plan(std::uint64_t seed) {
     // No more than the narrowest way to a client can take, and time to take what has waited.
     plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 500);
     plan.latency_us_max = 20'000;
-    plan.calm_ms += 60'000;
+    plan.calm_ms += 120'000;
     if (sizes.one_in(2)) plan.options.history_bytes_max = 20 * plan.event_bytes_max;
   }
   plan.exact_since = Dice(seed).fork("since").one_in(2);

@@ -51,6 +51,7 @@ enum class FaultKind : std::uint8_t {
   rush,           ///< Clients change networks; when they come back very much is published.
   late_bus,       ///< One node does not hear an event, and hears late what shows it and follows it.
   evict_unheard,  ///< The store drops an event that one node has not heard before that shows.
+  unheard_end,    ///< One node does not hear an event, and nothing shows it.
   late_read,      ///< All of a program is read late, and is not the latest when it comes.
   late_node,      ///< One node hears all late, and clients come to it from where more was heard.
   late_answers,   ///< A client that claims its pid is cut, and claims again before it is answered.

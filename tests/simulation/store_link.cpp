@@ -452,8 +452,8 @@ void StoreLink::unsubscribe(const std::string& program) {
 void StoreLink::hear(history::Published event) {
   if (!heard_at_store_.contains(event.program) || world_.now() < deaf_until_) return;
   if (event.program == unheard_) {
-    lost_at_ = world_.now();
-    return unheard_.clear();
+    unheard_.clear();
+    return lost_();
   }
   back(subscriber_, [this, event = std::move(event)] {
     note(event.epoch, event.record.gid);

@@ -64,10 +64,11 @@ class StoreLink final : public history::HistoryStore {
   /// The command connection breaks: what was answered may not have been heard.
   void drop_commands() { break_connection(commands_, false); }
   void drop_subscriber() { break_connection(subscriber_, false); }
-  /// The next event of the program is not heard.
-  void lose_next(const std::string& program) { unheard_ = program; }
-  /// When that last happened.
-  [[nodiscard]] TimePoint lost_at() const { return lost_at_; }
+  /// The next event of the program is not heard; `lost` is called then.
+  void lose_next(const std::string& program, std::function<void()> lost) {
+    unheard_ = program;
+    lost_ = std::move(lost);
+  }
   /// What it hears takes up to `most` longer for so long.
   void hear_late(Duration most, Duration time) {
     late_most_ = most;
@@ -155,8 +156,8 @@ class StoreLink final : public history::HistoryStore {
   Duration answer_late_{};  ///< The answer that is about to leave the store.
   std::function<void(const std::string&)> meanwhile_;
   TimePoint answers_late_until_{};
-  TimePoint lost_at_ = TimePoint::min();
   std::string unheard_;  ///< The program whose next event is not heard; empty: none.
+  std::function<void()> lost_;
   Appends appends_;
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t next_call_ = 1;

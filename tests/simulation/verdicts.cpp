@@ -232,7 +232,7 @@ void Checker::settle(const Client& client, View& view, const Verdicts& verdicts)
     if (verdict == "recovered" && found != known.end()) {
       view.segments[program] = found->second;
     } else {
-      view.segments[program] = {view.connected_at, {}, view.sent};
+      view.segments[program] = {view.connected_at, {}, view.sent, {}};
     }
   }
   view.pid_from = view.sent;
