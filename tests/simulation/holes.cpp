@@ -42,12 +42,22 @@ void Cluster::lose_late(Running& running, const std::string& program, Dice& dice
 }
 
 /// Nothing shows it but a look at the store, and others' events go out beyond it. Some clients come
-/// to this node meanwhile, and some leave it.
+/// to this node meanwhile, or all leave it for another and its subscriptions are lost.
 void Cluster::lose_end(Running& running, const std::string& program, Dice& dice) {
   lose(running, program);
   publish(program);
   publish_others(program, 1, 40);
-  come_to(dice.one_in(2) ? running : *nodes_[dice.below(nodes_.size())], 50, dice);
+  if (dice.one_in(2)) return come_to(running, 50, dice);
+  Running& other = *nodes_[dice.below(nodes_.size())];
+  world_.after(milliseconds(50), [this, &running, port = other.node->port()] {
+    guests_port_ = port;
+    guests_until_ = world_.now() + std::chrono::seconds(4);
+    for (const auto& wire : world_.network().open_wires()) {
+      if (wire->host == running.host) wire->cut(Cut::reset);
+    }
+  });
+  world_.after(milliseconds(dice.between(60, 400)),
+               [link = running.link] { link->drop_subscriber(); });
 }
 
 /// Others' events go out beyond the one that is not heard, and when that shows it is not kept any
