@@ -156,7 +156,9 @@ void Feed::stop() {
 /// asked once more, has a cursor that others' events have taken beyond it.
 void Feed::note_passed(const std::string& name, Program& program) {
   if (!program.known) return;
-  if (!program.compared && delivered_ > program.ring.top()) program.passed_to = delivered_;
+  if (options_.compares && !program.compared && delivered_ > program.ring.top()) {
+    program.passed_to = delivered_;
+  }
   if (program.passed_to == 0 && !has_members_(name)) forget_ring(program);
 }
 
@@ -306,8 +308,7 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   }
   if (program.state != State::unread) return;
   program.state = State::read;
-  // Whose last member has gone since a loss has nobody who could have missed anything, though
-  // others may have gone on meanwhile.
+  // Otherwise nobody could have missed anything, though others may have gone on meanwhile.
   const bool members = has_members_(name);
   if (program.known && (members || program.passed_to != 0))
     return resume(name, program, std::move(kept), absent_are_known);

@@ -206,7 +206,6 @@ class Feed {
 
   void pump();
   void collect_reads();
-
   void add_read(const std::string& name, Program& program);
   void add_mixed();
   void read_again(const std::vector<history::ReadRequest>& reads);
