@@ -34,12 +34,11 @@ void Checker::connecting(Client& client, std::string_view auth) {
   View& view = views_[client.name()];
   const CursorKind kind = client.options().cursor;
   view.sent = parts_.world.now();
-  if (kind == CursorKind::unreadable) {
+  const bool has_pid = json::member(auth, "pid").has_value();
+  if (kind == CursorKind::unreadable || (kind == CursorKind::future && !has_pid)) {
     view.cursor = CursorIs::unreadable;
-  } else if (json::member(auth, "pid")) {
+  } else if (has_pid) {
     view.cursor = CursorIs::pid;
-  } else if (kind == CursorKind::future) {
-    view.cursor = CursorIs::unreadable;
   } else if (json::member(auth, "lastEventId")) {
     view.cursor = CursorIs::id;
     view.cursor_id = client.stored_id;

@@ -72,6 +72,23 @@ Faults list(std::string_view text) {
   return faults;
 }
 
+bool set(Arguments& arguments, std::string_view option, std::string_view value) {
+  if (option == "--seeds") {
+    arguments.count = number(value);
+  } else if (option == "--first") {
+    arguments.first = number(value);
+  } else if (option == "--seed") {
+    arguments.seed = number(value);
+  } else if (option == "--without") {
+    arguments.without.insert(std::string(value));
+  } else if (option == "--faults") {
+    arguments.faults = list(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 bool parse(int count, char** words, Arguments& arguments) {
   for (int i = 1; i < count; ++i) {
     const std::string_view word = words[i];
@@ -79,19 +96,7 @@ bool parse(int count, char** words, Arguments& arguments) {
       arguments.trace = true;
     } else if (word == "--brief") {
       arguments.brief = true;
-    } else if (i + 1 == count) {
-      return false;
-    } else if (word == "--seeds") {
-      arguments.count = number(words[++i]);
-    } else if (word == "--first") {
-      arguments.first = number(words[++i]);
-    } else if (word == "--seed") {
-      arguments.seed = number(words[++i]);
-    } else if (word == "--without") {
-      arguments.without.insert(words[++i]);
-    } else if (word == "--faults") {
-      arguments.faults = list(words[++i]);
-    } else {
+    } else if (i + 1 == count || !set(arguments, word, words[++i])) {
       return false;
     }
   }

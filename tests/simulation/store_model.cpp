@@ -74,7 +74,7 @@ std::optional<history::Appended> StoreModel::append(const Caller& caller,
   if (!program.known) program = {true, 0, 0, {}, 0};
   const Gid gid = std::max(history::next_gid(data_.last, clock()), data_.floor + 1);
   data_.last = gid;
-  const history::Appended result{
+  history::Appended result{
       {data_.epoch, gid, ++program.seq}, std::exchange(program.top, gid), false};
   const Record record{gid, program.seq, result.prev, request.body};
   program.records.push_back(record);

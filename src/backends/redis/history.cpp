@@ -50,8 +50,9 @@ RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
 void RedisHistory::on_connected() {
   ask({"INFO", "server"}, [this](const redisReply& reply) {
     auto run_id = run_id_of(reply);
-    if (run_id) on_run_id(*std::move(run_id));
-    return run_id.has_value();
+    if (!run_id) return false;
+    on_run_id(*std::move(run_id));
+    return true;
   });
   ask_time();
   ask_eviction();
