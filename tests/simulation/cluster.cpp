@@ -127,11 +127,14 @@ Cluster::Running* Cluster::pick(Dice& dice) {
 }
 
 /// A load balancer that knows what has gone, and has its favourites.
-std::uint16_t Cluster::route(Dice& dice) {
-  const bool favours =
-      world_.now() < guests_until_ &&
-      std::ranges::any_of(nodes_, [&](auto& node) { return node->node->port() == guests_port_; });
-  if (favours) return guests_port_;
+std::uint16_t Cluster::route(std::size_t client, Dice& dice) {
+  if (world_.now() < away_until_) return 1;
+  const auto listens = [this](std::uint16_t port) {
+    return std::ranges::any_of(nodes_, [&](auto& node) { return node->node->port() == port; });
+  };
+  const auto stays = stays_.find(client);
+  if (stays != stays_.end() && listens(stays->second)) return stays->second;
+  if (world_.now() < guests_until_ && listens(guests_port_)) return guests_port_;
   const Running* running = pick(dice);
   return running == nullptr ? 1 : running->node->port();
 }
@@ -163,7 +166,7 @@ void Cluster::begin_load() {
           if (rushes_ > 0) rush(*dice);
           if (cut_admissions_ > 0) cut_admission(*dice);
           if (late_answers_ > 0 && clients_[i]->pid()) late_answers(*dice);
-          return route(*dice);
+          return route(i, *dice);
         },
         checker_));
     world_.after(std::chrono::milliseconds(dice_.between(0, 4'000)),

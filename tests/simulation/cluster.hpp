@@ -63,7 +63,7 @@ class Cluster {
   void start_node();
   void kill_node(std::size_t index, bool silent, Duration down);
   void stop_node(std::size_t index);
-  [[nodiscard]] std::uint16_t route(Dice& dice);
+  [[nodiscard]] std::uint16_t route(std::size_t client, Dice& dice);
   Running* pick(Dice& dice);
 
   void begin_load();
@@ -71,6 +71,7 @@ class Cluster {
   void draw_cursor(std::size_t client, ClientOptions& options);
   void publish_later();
   void publish(const std::string& program, std::size_t longer = 0);
+  void publish_after(const std::string& program, std::int64_t after_ms);
   void attempt(const std::shared_ptr<Publishing>& publishing);
   void answered(const std::shared_ptr<Publishing>& publishing, const Result<Position>& result);
   void check_accepted(const Publishing& publishing, const Position& position);
@@ -96,6 +97,19 @@ class Cluster {
   void come_to(Running& running, std::int64_t after_ms, Dice& dice);
   void cut_half(Dice& dice);
   void late_answers(Dice& dice);
+  void hit_absence(Dice& dice);
+  void hit_threads(FaultKind kind, Dice& dice);
+  void stand_still(const Running& running, std::size_t thread, Duration time);
+  void claim_unheard(Running& running, Dice& dice);
+  void want_again(Running& running, Dice& dice);
+  Client* pick_modest(Dice& dice) const;
+  void part(const Running& running, const Running& other, const std::string& user,
+            const std::string& program);
+  void stand_behind(const Running& running);
+  void miss_before_subscribed(const Running& running, const std::string& program);
+  [[nodiscard]] const Running* other_than(const Running& running) const;
+  void send_guests(std::uint16_t port, Duration time);
+  void cut_all(Cut how, const Host* host);
   void hit_members(FaultKind kind, Dice& dice);
   void change(FaultKind kind, const std::string& user, const std::string& program, Dice dice);
   void come_again(const std::string& user, Dice& dice);
@@ -121,11 +135,13 @@ class Cluster {
   std::uint64_t next_host_ = 0;
   bool loading_ = false;
   std::uint64_t answers_to_lose_ = 0;
-  std::uint64_t rushes_ = 0;          ///< Still to come,
-  std::uint64_t cut_admissions_ = 0;  ///< these,
-  std::uint64_t late_answers_ = 0;    ///< and these.
-  std::uint16_t guests_port_ = 0;     ///< Where clients are sent,
-  TimePoint guests_until_{};          ///< and so long.
+  std::uint64_t rushes_ = 0;                    ///< Still to come,
+  std::uint64_t cut_admissions_ = 0;            ///< these,
+  std::uint64_t late_answers_ = 0;              ///< and these.
+  std::uint16_t guests_port_ = 0;               ///< Where clients are sent,
+  TimePoint guests_until_{};                    ///< and so long.
+  std::map<std::size_t, std::uint16_t> stays_;  ///< Of clients: where they are sent whatever else.
+  TimePoint away_until_{};                      ///< No client gets anywhere before.
   TimePoint store_trouble_{};
   std::map<std::string, TimePoint> shared_since_;  ///< Socket ids that two sockets have.
 };

@@ -57,6 +57,11 @@ void Cluster::hit(const Fault& fault) {
     case FaultKind::late_read:
     case FaultKind::late_node:
       return hit_holes(fault.kind, dice);
+    case FaultKind::absence:
+      return hit_absence(dice);
+    case FaultKind::still_worker:
+    case FaultKind::still_home:
+      return hit_threads(fault.kind, dice);
     case FaultKind::grant:
     case FaultKind::revoke:
     case FaultKind::regrant:
@@ -259,13 +264,31 @@ void Cluster::come_again(const std::string& user, Dice& dice) {
   }
 }
 
+/// Clients come back by their pids to other memberships than they left.
+void Cluster::hit_absence(Dice& dice) {
+  const std::int64_t away_ms = dice.between(800, 4'000);
+  away_until_ = world_.now() + std::chrono::milliseconds(away_ms);
+  cut_all(dice.one_in(2) ? Cut::reset : Cut::roam, nullptr);
+  const std::string program = "p" + std::to_string(dice.below(plan_.programs));
+  for (std::size_t u = 0; u < plan_.users; ++u) {
+    const std::string user = "u" + std::to_string(u);
+    if (dice.one_in(4)) continue;
+    world_.after(std::chrono::milliseconds(200),
+                 [this, user, program] { members_.revoke(user, program); });
+    world_.after(std::chrono::milliseconds(700),
+                 [this, user, program] { members_.grant(user, program); });
+  }
+  for (int i = 0; i < 3; ++i) publish_after(program, dice.between(250, 750));
+}
+
 /// No more faults, and nothing of them goes on.
 void Cluster::calm_down() {
   world_.trace("fault", "no more");
   members_.fail_until(world_.now());
   members_.slow_until(world_.now());
   answers_to_lose_ = rushes_ = cut_admissions_ = late_answers_ = 0;
-  guests_until_ = world_.now();
+  guests_until_ = away_until_ = world_.now();
+  stays_.clear();
   for (const auto& wire : world_.network().open_wires()) wire->spare();
 }
 

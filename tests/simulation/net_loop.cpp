@@ -12,7 +12,14 @@ using simulation::World;
 LoopState::LoopState()
     : world(World::current()),
       host(world.current_host()),
-      dice_(world.dice().fork("loop", host.index)) {}
+      dice_(world.dice().fork("loop", host.index)),
+      thread_(host.threads.size()) {
+  host.threads.emplace_back();
+}
+
+TimePoint LoopState::frozen_until() const {
+  return std::max(host.frozen_until, host.threads[thread_]);
+}
 
 void LoopState::enqueue(std::function<void()> handler) {
   if (host.dead || closed_) return;
@@ -23,7 +30,7 @@ void LoopState::enqueue(std::function<void()> handler) {
 void LoopState::schedule() {
   if (std::exchange(scheduled_, true)) return;
   const Duration lag(dice_.between(1, dice_.one_in(50) ? 5'000 : 60));
-  world.at(std::max(world.now() + lag, host.frozen_until), [weak = weak_from_this()] {
+  world.at(std::max(world.now() + lag, frozen_until()), [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->turn();
   });
 }
@@ -31,7 +38,7 @@ void LoopState::schedule() {
 void LoopState::turn() {
   if (host.dead || closed_) return;
   scheduled_ = false;
-  if (world.now() < host.frozen_until) return schedule();
+  if (world.now() < frozen_until()) return schedule();
   constexpr std::size_t handlers_a_turn_max = 256;
   std::size_t count = std::min(ready_.size(), handlers_a_turn_max);
   for (; count > 0 && !stopping && !closed_ && !host.dead; --count) {

@@ -28,11 +28,13 @@ class LoopState : public std::enable_shared_from_this<LoopState> {
   bool stopping = false;
 
  private:
+  [[nodiscard]] TimePoint frozen_until() const;
   void schedule();
   void turn();
   void end_turn();
 
   simulation::Dice dice_;
+  std::size_t thread_;
   std::deque<std::function<void()>> ready_;
   bool scheduled_ = false;
   bool closed_ = false;

@@ -12,7 +12,7 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  std::uint64_t weight;  ///< How often among faults; 0: as draw_holes() and add_seldom() say.
+  std::uint64_t weight;  ///< How often among faults; 0: as another draws them.
 };
 
 constexpr std::array<Kind, fault_kinds> kinds = {{
@@ -29,7 +29,8 @@ constexpr std::array<Kind, fault_kinds> kinds = {{
     {"set_back", 2},     {"cut_admission", 8}, {"break_program", 2},
     {"rush", 3},         {"late_bus", 0},      {"evict_unheard", 0},
     {"unheard_end", 0},  {"late_read", 0},     {"late_node", 0},
-    {"late_answers", 0},
+    {"late_answers", 0}, {"absence", 0},       {"still_worker", 0},
+    {"still_home", 0},
 }};
 
 /// What some runs suffer from beside all else; it moves none of that.
@@ -39,6 +40,51 @@ void add_seldom(Plan& plan) {
   for (std::uint64_t left = 1 + dice.below(3); left > 0; --left) {
     plan.faults.push_back(
         {dice.between(500, plan.trouble_ms), FaultKind::late_answers, dice.next()});
+  }
+}
+
+/// Of some runs: nobody is there while memberships change. Moves nothing else.
+void add_absences(Dice dice, Plan& plan) {
+  if (!dice.one_in(6)) return;
+  for (std::uint64_t left = 1 + dice.below(3); left > 0; --left) {
+    plan.faults.push_back(
+        {dice.between(4'000, plan.trouble_ms - 5'000), FaultKind::absence, dice.next()});
+  }
+}
+
+/// No fault in this time.
+void leave_out(Plan& plan, std::int64_t from_ms, std::int64_t to_ms) {
+  std::erase_if(plan.faults,
+                [&](const Fault& fault) { return fault.at_ms >= from_ms && fault.at_ms < to_ms; });
+}
+
+/// Of some runs with several workers: threads that stand still.
+void draw_threads(Dice dice, Plan& plan) {
+  if (plan.options.workers == 1 || dice.one_in(2)) return;
+  const FaultKind kind = dice.one_in(2) ? FaultKind::still_worker : FaultKind::still_home;
+  plan.options.worker_backlog_bytes_max = 1'000;
+  if (kind == FaultKind::still_worker && plan.options.ping_interval < std::chrono::seconds(5)) {
+    // Whose claim was not heard is there for long.
+    plan.options.ping_interval = plan.options.ping_timeout = std::chrono::seconds(12);
+    plan.calm_ms += 40'000;
+  }
+  if (kind == FaultKind::still_home) {
+    // Soon let go of, and looked at often.
+    plan.options.history_ttl = std::chrono::seconds(6);
+    plan.check_interval = std::chrono::milliseconds(500);
+    plan.nodes = std::max<std::size_t>(plan.nodes, 2);
+    plan.options.workers = 2;  // who comes again gets to the same one often
+    plan.users = std::max<std::size_t>(plan.users, 2);
+    plan.programs = std::max<std::size_t>(plan.programs, 2);
+    plan.latency_us_max = 20'000;
+    plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 400);
+  }
+  for (std::uint64_t count = 1 + dice.below(3), i = 0; i < count; ++i) {
+    const auto from = static_cast<std::int64_t>(4'000 + 12'000 * i);
+    const Fault fault{dice.between(from, from + 1'500), kind, dice.next()};
+    // One takes long, and hardly anything may come between.
+    if (kind == FaultKind::still_home) leave_out(plan, fault.at_ms, fault.at_ms + 12'000);
+    plan.faults.push_back(fault);
   }
 }
 
@@ -138,6 +184,8 @@ Plan plan(std::uint64_t seed) {
   }
   draw_holes(Dice(seed).fork("holes"), plan);
   add_seldom(plan);
+  add_absences(Dice(seed).fork("absences"), plan);
+  draw_threads(Dice(seed).fork("threads"), plan);
   std::ranges::sort(plan.faults, {},
                     [](const Fault& fault) { return std::pair(fault.at_ms, fault.seed); });
   return plan;

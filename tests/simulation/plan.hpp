@@ -55,8 +55,11 @@ enum class FaultKind : std::uint8_t {
   late_read,      ///< All of a program is read late, and is not the latest when it comes.
   late_node,      ///< One node hears all late, and clients come to it from where more was heard.
   late_answers,   ///< A client that claims its pid is cut, and claims again before it is answered.
+  absence,        ///< Nobody gets anywhere for a while; memberships end, and begin anew, meanwhile.
+  still_worker,   ///< One worker stands still; pids of its clients are claimed elsewhere meanwhile.
+  still_home,  ///< A node's home stands still; programs are let go of, and wanted again, meanwhile.
 };
-constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::late_answers) + 1;
+constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::still_home) + 1;
 std::string_view to_string(FaultKind kind);
 
 struct Fault {

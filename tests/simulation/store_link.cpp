@@ -428,6 +428,9 @@ void StoreLink::subscribe(const std::string& program) {
 }
 
 void StoreLink::subscribe_at_store(const std::string& program) {
+  if (world_.now() < subscribes_late_until_) {
+    subscriber_.last_there = std::max(subscriber_.last_there, world_.now() + subscribe_late_);
+  }
   round_trip(subscriber_, [this, program, number = wanted_.at(program).number] {
     heard_at_store_.insert(program);
     return [this, program, number] {

@@ -79,6 +79,11 @@ class StoreLink final : public history::HistoryStore {
     read_late_ = late;
     meanwhile_ = std::move(meanwhile);
   }
+  /// What it subscribes to until then is at the store so much later.
+  void subscribe_late(Duration late, TimePoint until) {
+    subscribe_late_ = late;
+    subscribes_late_until_ = until;
+  }
   [[nodiscard]] bool listens() const {
     return subscriber_.up && !subscriber_.silent && world_.now() >= deaf_until_;
   }
@@ -152,6 +157,8 @@ class StoreLink final : public history::HistoryStore {
   TimePoint deaf_until_{};
   TimePoint late_until_{};
   Duration late_most_{};
+  TimePoint subscribes_late_until_{};
+  Duration subscribe_late_{};
   Duration read_late_{};
   Duration answer_late_{};  ///< The answer that is about to leave the store.
   std::function<void(const std::string&)> meanwhile_;

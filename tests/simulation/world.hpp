@@ -22,8 +22,9 @@ class Network;
 struct Host {
   std::string name;
   std::uint32_t index = 0;
-  bool dead = false;            ///< The process is gone: nothing of it runs or is sent any more.
-  TimePoint frozen_until = {};  ///< Handlers wait until then.
+  bool dead = false;               ///< The process is gone: nothing of it runs or is sent any more.
+  TimePoint frozen_until = {};     ///< Handlers wait until then,
+  std::vector<TimePoint> threads;  ///< and those of each loop, in the order made, until then.
   std::set<std::uint32_t> descriptors;  ///< In use.
 };
 
