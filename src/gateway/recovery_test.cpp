@@ -1,110 +1,9 @@
-#include "gateway/recovery.hpp"
+#include "gateway/recovery_fixture.hpp"
 
-#include <algorithm>
 #include <gtest/gtest.h>
 
 namespace crier::gateway {
 namespace {
-
-using history::Gid;
-using history::Kept;
-using history::ReadReply;
-using history::Verdict;
-using Verdicts = std::vector<std::pair<std::string, Verdict>>;
-
-/// A program's records at these gids, chained.
-Kept kept(const std::string& program, const std::vector<Gid>& gids, Gid before = 0) {
-  Kept kept;
-  kept.program = program;
-  Gid prev = before;
-  history::Seq seq = 0;
-  for (const Gid gid : gids) {
-    kept.records.push_back({gid, ++seq, prev, Bytes(program + std::to_string(gid))});
-    prev = gid;
-  }
-  kept.top = prev;
-  return kept;
-}
-
-access::User user(std::vector<std::string> programs, std::vector<std::uint64_t> since = {}) {
-  access::User user{"u1", "Ursula", "member", true, std::move(programs)};
-  user.since = std::move(since);
-  return user;
-}
-
-/// What follows for a client, and the events that are sent.
-struct Sent : Recovery {
-  std::vector<history::Record> events;
-};
-
-Sent sent(const Cursor& cursor, const access::User& user, const ReadReply& reply,
-          std::uint32_t timestamp_max) {
-  Sent sent{recover(cursor, user, reply, timestamp_max), {}};
-  for (std::size_t i = 0; i < reply.programs.size(); ++i) {
-    for (const auto& record : reply.programs[i].records) {
-      const bool is_event = !history::is_gap_marker(record);
-      if (is_event && record.gid > sent.after.at(i)) sent.events.push_back(record);
-    }
-  }
-  std::ranges::sort(sent.events, {}, &history::Record::gid);
-  EXPECT_EQ(sent.replayed, sent.events.size());
-  return sent;
-}
-
-std::vector<Gid> gids(const Sent& sent) {
-  std::vector<Gid> gids;
-  for (const auto& event : sent.events) gids.push_back(event.gid);
-  return gids;
-}
-
-Cursor time_cursor(std::int64_t milliseconds) {
-  Cursor cursor;
-  cursor.basis = TimestampCursor{milliseconds};
-  return cursor;
-}
-
-Cursor id_cursor(history::EventId id) {
-  Cursor cursor;
-  cursor.basis = IdCursor{id};
-  cursor.received = std::move(id);
-  return cursor;
-}
-
-Sent by_time(std::int64_t milliseconds, const ReadReply& reply, std::uint32_t events_max = 50) {
-  std::vector<std::string> programs;
-  for (const auto& part : reply.programs) programs.push_back(part.program);
-  return sent(time_cursor(milliseconds), user(programs), reply, events_max);
-}
-
-/// Of an admission whose snapshot was `at`.
-Cursor pid_cursor(Gid gid, std::vector<Membership> memberships, Gid at = 90) {
-  Cursor cursor;
-  cursor.basis = Snapshot{"e", gid, {at, std::move(memberships)}};
-  cursor.pid = "sealed";
-  cursor.sid = "sid";
-  return cursor;
-}
-
-/// The same without names.
-Cursor digest_cursor(Gid gid, const std::vector<Membership>& memberships, Gid at) {
-  Cursor cursor = pid_cursor(gid, {}, at);
-  auto& then = std::get<Snapshot>(cursor.basis).memberships;
-  then.count = static_cast<std::uint32_t>(memberships.size());
-  for (const Membership& each : memberships) then.newest = std::max(then.newest, each.since);
-  then.digest = digest_of(memberships);
-  return cursor;
-}
-
-/// A pid whose verdicts, about `earlier`, were not heard; its replay began at `from`.
-Cursor unheard(Basis earlier, Gid from, std::optional<Gid> received = {}) {
-  Cursor cursor;
-  cursor.basis = std::move(earlier);
-  cursor.replay_from = history::EventId{"e", from};
-  if (received) cursor.received = history::EventId{"e", *received};
-  cursor.pid = "sealed";
-  cursor.sid = "sid";
-  return cursor;
-}
 
 // By timestamp.
 
@@ -114,6 +13,9 @@ TEST(RecoveryByTimestamp, ReadsOneMoreThanTheBoundFromTheMillisecondOn) {
   EXPECT_EQ(reads[1].program, "b");
   EXPECT_EQ(reads[1].after, 4999U);
   EXPECT_EQ(reads[1].newest_max, 51U);
+  const auto question = recovery_question(time_cursor(5), user({"a"}), 50);
+  EXPECT_EQ(question.cursor, 5000U) << "a reset, if the store has not got so far";
+  EXPECT_EQ(question.epoch, "");
 }
 
 TEST(RecoveryByTimestamp, LeavesOutTheMillisecondThatOneEventHas) {
@@ -185,6 +87,7 @@ TEST(RecoveryByTimestamp, AheadOfTheStoresClockAndNumbersIsAReset) {
   EXPECT_EQ(by_time(8, reply).verdicts, (Verdicts{{"a", Verdict::recovered}}));
   EXPECT_EQ(by_time(9, reply).verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_TRUE(by_time(9, reply).events.empty());
+  EXPECT_EQ(by_time(9, reply).next.here.gid, 5000U) << "not what the client says";
 }
 
 TEST(RecoveryByTimestamp, SendsNothingFromBeforeTheMembership) {
@@ -202,6 +105,9 @@ TEST(RecoveryByTimestamp, NeverRepeatsAPid) {
 
 TEST(RecoveryByTimestamp, BelowTheFloorIsAGap) {
   EXPECT_EQ(by_time(5, {"e", 9000, {kept("a", {})}}).verdicts, (Verdicts{{"a", Verdict::gap}}));
+  EXPECT_EQ(by_time(5, {"e", 9000, {kept("a", {9500}, 4000)}}).verdicts,
+            (Verdicts{{"a", Verdict::gap}}))
+      << "a time is of no epoch";
 }
 
 // By pid.
@@ -288,6 +194,8 @@ TEST(RecoveryByPid, AClockAheadOfTheStoresCostsAMemberNothing) {
   const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {85, 200, 300}, 80)}}, 50);
   EXPECT_TRUE(recovery.recovered);
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200, 300})) << "nothing from before the admission";
+  EXPECT_TRUE(sent(cursor, who, {"e", 50, {kept("a", {200}, 85)}}, 50).recovered)
+      << "nor is its absence a gap";
 }
 
 TEST(RecoveryByPid, AProgramThatTheStoreHadForgottenIsAGapBelowTheFloor) {
@@ -309,6 +217,7 @@ TEST(RecoveryByPid, AProgramThatIsNoLongerTheUsersIsLeftAndOwedNothing) {
   const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {}, 100)}}, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::left}}));
   EXPECT_FALSE(recovery.recovered) << "the next pid does not name it any more";
+  EXPECT_EQ(recovery.next.earlier, cursor.basis) << "but what the verdicts were about";
   EXPECT_EQ(recovery.next.here.memberships.named, (std::vector<Membership>{{"a", 1}}));
 }
 
@@ -343,10 +252,33 @@ TEST(RecoveryByPid, AboveTheStoresLastNumberIsAResetThatShowsALoss) {
   EXPECT_EQ(recovery.snapshot, 300U);
 }
 
+TEST(RecoveryByPid, WhateverTheClientHasAboveTheLastNumberShowsTheLoss) {
+  ReadReply reply{"e", 50, {kept("a", {}, 200)}};
+  reply.last = 299;
+  const Snapshot earlier{"e", 100, {90, {{"a", 1}}}};
+  const Snapshot old{"old", 7, {5, {{"a", 1}}}};
+  for (const Cursor& cursor : {pid_cursor(300, {{"a", 1}}), unheard(earlier, 100, 300),
+                               unheard(old, 300), unheard(NoCursor{}, 300)}) {
+    const auto recovery = sent(cursor, user({"a"}, {1}), reply, 50);
+    EXPECT_TRUE(recovery.is_ahead);
+    EXPECT_EQ(recovery.next.here.gid, 200U) << "what is numbered anew is sent";
+    EXPECT_EQ(recovery.snapshot, 200U);
+  }
+}
+
+TEST(RecoveryByPid, ThatIsRepeatedStillMovesTheSession) {
+  Cursor cursor = pid_cursor(100, {{"a", 1}});
+  cursor.session = "device 1";
+  const auto recovery = sent(cursor, user({"a"}, {1}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+  EXPECT_TRUE(recovery.recovered);
+  EXPECT_EQ(recovery.next.here, (Snapshot{"e", 100, {200, {{"a", 1}}}}));
+}
+
 TEST(RecoveryByPid, OfAUserWithoutProgramsIsRecovered) {
   EXPECT_TRUE(sent(pid_cursor(100, {}), user({}), {"e", 150, {}}, 50).recovered);
-  EXPECT_TRUE(sent(pid_cursor(200, {}), user({}), {"e", 150, {}}, 50).recovered)
-      << "nobody has asked the store for its last number";
+  const auto recovery = sent(pid_cursor(200, {}), user({}), {"e", 150, {}}, 50);
+  EXPECT_TRUE(recovery.recovered);
+  EXPECT_FALSE(recovery.is_ahead) << "nobody has asked the store for its last number";
   EXPECT_TRUE(sent(pid_cursor(100, {}), user({}), {"", 0, {}}, 50).recovered)
       << "nor for its epoch";
 }
@@ -370,6 +302,15 @@ TEST(RecoveryByDigest, KnowsAllProgramsWhenNothingHasChanged) {
   const auto recovery = sent(cursor, user({"a", "b"}, {1, 500}),
                              {"e", 50, {kept("a", {}, 100), kept("b", {}, 80)}}, 50);
   EXPECT_TRUE(recovery.recovered);
+  EXPECT_FALSE(recovery.changed);
+}
+
+TEST(RecoveryByDigest, TellsOfTheSameProgramsWhichMembershipBeganAgain) {
+  const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 90);
+  const auto recovery = sent(cursor, user({"a", "b"}, {1, 150}),
+                             {"e", 50, {kept("a", {}, 100), kept("b", {120, 200}, 80)}}, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::joined}}));
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{200})) << "nothing from between";
   EXPECT_FALSE(recovery.changed);
 }
 
@@ -433,85 +374,6 @@ TEST(RecoveryByDigest, TakesAnotherSourcesBeginningsForTheSameMemberships) {
       recovery.verdicts,
       (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::recovered}, {"c", Verdict::joined}}));
   EXPECT_FALSE(recovery.changed);
-}
-
-// A verdict that was not heard.
-
-TEST(RecoveryUnheard, RepeatsTheVerdictAndSendsWhatIsNew) {
-  const Snapshot earlier{"e", 100, {90, {{"a", 1}, {"b", 1}}}};
-  const auto who = user({"a", "b"}, {1, 1});
-  const ReadReply reply{"e", 50, {kept("a", {200, 300}, 150), kept("b", {250}, 100)}};
-  EXPECT_EQ(recovery_question(unheard(earlier, 100), who, 50).reads[0].after, 100U);
-  const auto first = sent(unheard(earlier, 100), who, reply, 50);
-  EXPECT_EQ(first.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::recovered}}));
-  EXPECT_EQ(gids(first), (std::vector<Gid>{200, 250, 300}));
-  const auto later = sent(unheard(earlier, 100, 250), who, reply, 50);
-  EXPECT_EQ(later.verdicts, first.verdicts);
-  EXPECT_EQ(gids(later), (std::vector<Gid>{300})) << "it has the others";
-  EXPECT_EQ(later.next.earlier, Basis(earlier));
-  EXPECT_EQ(later.next.here.gid, 250U);
-}
-
-TEST(RecoveryUnheard, AGapStaysOneThoughAnotherNodeHasWhatWasMissing) {
-  const Snapshot earlier{"e", 100, {90, {{"a", 1}, {"b", 1}}}};
-  const auto who = user({"a", "b"}, {1, 1});
-  // 150 is trimmed at the first node; the second one has it.
-  const auto first =
-      sent(unheard(earlier, 100), who, {"e", 50, {kept("a", {200}, 150), kept("b", {}, 100)}}, 50);
-  EXPECT_EQ(first.next.gaps, std::vector<std::string>{"a"});
-  Cursor cursor = unheard(earlier, 100, 200);
-  cursor.gaps = first.next.gaps;
-  const ReadReply whole{"e", 50, {kept("a", {150, 200, 300}, 100), kept("b", {}, 100)}};
-  const auto later = sent(cursor, who, whole, 50);
-  EXPECT_EQ(later.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::recovered}}));
-  EXPECT_EQ(gids(later), (std::vector<Gid>{300}));
-  EXPECT_EQ(later.next.gaps, std::vector<std::string>{"a"});
-  cursor.gaps.clear();
-  cursor.gaps_unnamed = true;
-  EXPECT_EQ(sent(cursor, who, whole, 50).verdicts,
-            (Verdicts{{"a", Verdict::gap}, {"b", Verdict::gap}}));
-}
-
-TEST(RecoveryUnheard, AFirstConnectIsJoinedAgainAndLosesNothing) {
-  const auto who = user({"a"});
-  const auto cursor = unheard(NoCursor{}, 100);
-  EXPECT_EQ(recovery_question(cursor, who, 50).reads[0].after, 100U);
-  const auto recovery = sent(cursor, who, {"e", 50, {kept("a", {200}, 100)}}, 50);
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::joined}}));
-  EXPECT_EQ(gids(recovery), (std::vector<Gid>{200}));
-  EXPECT_EQ(recovery.next.here.gid, 100U) << "the replay may be cut again";
-  EXPECT_EQ(recovery.next.earlier, Basis(NoCursor{}));
-}
-
-TEST(RecoveryUnheard, AResetStaysOneAndWhatCameSinceIsSent) {
-  const auto cursor = unheard(Snapshot{"old", 7, {5, {{"a", 0}}}}, 100);
-  const auto recovery = sent(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
-  EXPECT_EQ(gids(recovery), (std::vector<Gid>{200}));
-  const auto renewed = sent(cursor, user({"a"}), {"f", 50, {kept("a", {200}, 100)}}, 50);
-  EXPECT_EQ(renewed.verdicts, (Verdicts{{"a", Verdict::reset}}));
-  EXPECT_TRUE(renewed.events.empty());
-}
-
-TEST(RecoveryUnheard, AnUnreadableCursorStaysAReset) {
-  const auto recovery =
-      sent(unheard(UnreadableCursor{}, 100), user({"a"}), {"e", 50, {kept("a", {}, 100)}}, 50);
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
-}
-
-TEST(RecoveryUnheard, ALeftProgramIsNamedAgain) {
-  const auto recovery = sent(unheard(Snapshot{"e", 100, {90, {{"a", 0}, {"b", 0}}}}, 100),
-                             user({"a"}), {"e", 50, {kept("a", {200}, 150)}}, 50);
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}, {"b", Verdict::left}}));
-}
-
-TEST(RecoveryUnheard, ByTimestampSendsAllThatTheFirstReplayHadNotBrought) {
-  const auto who = user({"a"});
-  const auto cursor = unheard(TimestampCursor{5}, 5999, 6000);
-  EXPECT_EQ(recovery_question(cursor, who, 2).reads[0].newest_max, 0U);
-  const auto recovery = sent(cursor, who, {"e", 0, {kept("a", {6000, 7000, 8000, 9000}, 5000)}}, 2);
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
-  EXPECT_EQ(gids(recovery), (std::vector<Gid>{7000, 8000, 9000}));
 }
 
 // By id, and without a cursor.
