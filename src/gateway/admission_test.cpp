@@ -68,6 +68,15 @@ TEST_F(AdmissionTest, LooksUpTheSubject) {
   EXPECT_EQ(std::get<LookUp>(command).user, "u1");
 }
 
+TEST_F(AdmissionTest, ThePidSaysWhenTheMembershipsWereLookedUp) {
+  after_look_up("", {"p"});
+  history::ReadReply reply{"epoch", 1, {{"p", 7, {}}}};
+  reply.clock = 9'000'000;
+  const Command command = machine.history_read(reply, now + std::chrono::seconds(2));
+  EXPECT_EQ(std::get<Admit>(command).recovery.next.here.memberships.as_of, 7'000'000U)
+      << "not when the history answered";
+}
+
 TEST_F(AdmissionTest, ASubjectOf128BytesIsAUser) {
   const Command command = start(auth(R"({"sub":")" + std::string(128, 'u') + "\"}"));
   EXPECT_TRUE(std::holds_alternative<LookUp>(command));

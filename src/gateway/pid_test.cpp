@@ -32,6 +32,13 @@ TEST(Pid, OpensWhatItHasSealed) {
   EXPECT_EQ(seal.open(seal.seal(empty, "u"), "u"), empty);
 }
 
+TEST(Pid, KeepsWhenTheMembershipsWereLookedUp) {
+  const PidSeal seal("secret");
+  Pid pid = example;
+  pid.here.memberships.as_of = 1'700'000'000'000'003;
+  EXPECT_EQ(seal.open(seal.seal(pid, "u1"), "u1"), pid);
+}
+
 TEST(Pid, KeepsEveryKindOfEarlierBasis) {
   const PidSeal seal("secret");
   const Basis bases[] = {NoCursor{}, UnreadableCursor{},
@@ -107,6 +114,24 @@ TEST(Pid, LeavesOutTheNamesForWhichThereIsNoRoomThoseOfEarlierFirst) {
   EXPECT_EQ(names_of(5, 1), std::pair(std::size_t{0}, std::size_t{0}));
 }
 
+TEST(Pid, IsNoLongerThanTheBoundHoweverLongItsNamesAre) {
+  const PidSeal seal("secret");
+  bool named = false;
+  for (std::size_t size = 1; size <= 128; ++size) {
+    Pid pid = example;
+    pid.here.memberships = many(10, 6);
+    for (auto& each : pid.here.memberships.named) each.program.resize(size, 'p');
+    pid.sid = std::string(20, 's');
+    pid.earlier = NoCursor{};
+    for (pid.nonce = "n0nc"; pid.nonce.size() < 10; pid.nonce += '+') {
+      const std::string text = seal.seal(pid, "u1");
+      ASSERT_LE(text.size(), PidSeal::bytes_max);
+      named = !seal.open(text, "u1")->here.memberships.named.empty();
+    }
+  }
+  EXPECT_FALSE(named) << "some had no room";
+}
+
 TEST(Pid, KeepsWhatHadGapsByNameOrWithoutOne) {
   const PidSeal seal("secret");
   Pid pid{"sid", {"epoch123", 7, {5, {{"p", 1}}}}, "n0nc", NoCursor{}, {"p", "q"}};
@@ -126,6 +151,7 @@ TEST(Pid, ADigestTellsMembershipsApart) {
   EXPECT_EQ(digest, digest_of({{"a", 1}, {"b", 3}})) << "of the programs alone";
   EXPECT_NE(digest, digest_of({{"a", 1}, {"c", 2}}));
   EXPECT_NE(digest, digest_of({{"a", 1}}));
+  EXPECT_NE(digest_of({{"ab", 1}, {"c", 2}}), digest_of({{"a", 1}, {"bc", 2}}));
 }
 
 }  // namespace
