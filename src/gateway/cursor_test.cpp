@@ -50,6 +50,11 @@ TEST_F(CursorTest, WhatAReplayLackedCountsForWhoHasReceivedSomeOfIt) {
   EXPECT_THAT(read(text + "1200\"").gaps, testing::ElementsAre("a"));
   EXPECT_THAT(read(text + "1000\"").gaps, testing::IsEmpty());
   EXPECT_THAT(read(text + "1500.n0nc\"").gaps, testing::IsEmpty()) << "it was heard";
+  EXPECT_FALSE(read(text + "1200\"").gaps_unnamed);
+  pid.gaps.assign(100, std::string(100, 'p'));  // no room for names
+  const std::string unnamed = "\"pid\":\"" + seal.seal(pid, "u1") + "\",\"offset\":\"epochABC.";
+  EXPECT_TRUE(read(unnamed + "1200\"").gaps_unnamed);
+  EXPECT_FALSE(read(unnamed + "1000\"").gaps_unnamed);
 }
 
 TEST_F(CursorTest, WhateverCannotBeReadIsACursorAllTheSame) {
@@ -71,6 +76,7 @@ TEST_F(CursorTest, WhateverCannotBeReadIsACursorAllTheSame) {
                                      std::string("\"lastEventTimestamp\":\"12x\""),
                                      std::string("\"lastEventTimestamp\":8640000000000001"),
                                      std::string("\"lastEventTimestamp\":\"2026-11-24T06:49:00\""),
+                                     std::string("\"lastEventTimestamp\":\"1969-12-31T23:59:59Z\""),
                                      std::string("\"session\":7"),
                                      "\"session\":\"" + std::string(129, 's') + "\""}) {
     EXPECT_TRUE(is_unreadable(read(members))) << members;
@@ -106,6 +112,8 @@ TEST_F(CursorTest, ATimestampMayBeANumberTheSameAsTextOrATimeOfIso8601) {
     ASSERT_TRUE(std::holds_alternative<TimestampCursor>(cursor.basis)) << text;
     EXPECT_EQ(std::get<TimestampCursor>(cursor.basis).milliseconds, 1700) << text;
   }
+  const Cursor first = read("\"lastEventTimestamp\":\"1970-01-01T00:00:00Z\"");
+  EXPECT_EQ(first.basis, Basis(TimestampCursor{1})) << "nothing is before it";
 }
 
 // A verdict stands until it was heard.
