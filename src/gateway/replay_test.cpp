@@ -69,6 +69,16 @@ TEST_F(ReplayTest, ReachesTheSnapshotOnceEvenWithoutAnEvent) {
   EXPECT_THAT(pull(replay, Pull::End::top), IsEmpty());
 }
 
+TEST_F(ReplayTest, WhatTheClientHadIsNotSentBeyondTheSnapshotEither) {
+  publish(0, 10);
+  publish(1, 20);
+  Replay replay({{10, 20}, 20});
+  EXPECT_THAT(pull(replay, Pull::End::snapshot), IsEmpty());
+  EXPECT_EQ(replay.position(), 20U);
+  publish(0, 30);
+  EXPECT_THAT(pull(replay, Pull::End::top), ElementsAre(30));
+}
+
 TEST_F(ReplayTest, BringsAsManyEventsAsHaveRoom) {
   for (const Gid gid : {10, 20, 30}) publish(0, gid, 100);
   constexpr std::size_t event = 100 + Replay::event_bytes;

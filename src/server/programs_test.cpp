@@ -159,9 +159,10 @@ class ProgramsTest : public testing::Test {
       return true;
     });
   }
-  void publish(const std::string& event) {
+  void publish(const std::string& event, std::size_t bytes = 0) {
     on_loop([&] {
-      history.append({"p1", Bytes("{\"event\":\"" + event + "\",\"programId\":\"p1\"}"), {}},
+      const std::string data = ",\"data\":\"" + std::string(bytes, 'x') + "\"}";
+      history.append({"p1", Bytes("{\"event\":\"" + event + "\",\"programId\":\"p1\"" + data), {}},
                      [](const auto&) {});
       return true;
     });
@@ -384,6 +385,35 @@ TEST_F(ProgramsTest, ASessionIsCaughtUpFromItsLastAnsweredPing) {
   frames = frames_of(3);
   EXPECT_THAT(frames[1], StartsWith(R"(42["missed:two",)")) << "what was before the ping is there";
   EXPECT_THAT(frames[2], HasSubstr(R"("replayed":1,"programs":{"p1":"recovered"})"));
+}
+
+TEST_F(ProgramsTest, ASessionStaysWhereItIsWhileItIsSentWhatItMissed) {
+  const auto back = [this] {
+    auto client = asking(R"(,"session":"device")");
+    look_up();
+    while (answer()) {
+    }
+    EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
+    return client;
+  };
+  {
+    const auto client = back();
+    EXPECT_THAT(client->read_frame(), HasSubstr(R"({"p1":"joined"})"));
+    ping_all();
+  }
+  for (int i = 0; i < 50; ++i) publish("missed:one", 20'000);  // more than the kernel takes
+  publish("missed:two");
+  {
+    const auto client = back();
+    EXPECT_EQ(on_loop([this] { return delivery.replays().count(); }), 1U);
+    ping_all();
+    client->reset();
+  }
+  const auto client = back();
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_THAT(client->read_frame().substr(0, 40), StartsWith(R"(42["missed:one",)"));
+  }
+  EXPECT_THAT(client->read_frame(), StartsWith(R"(42["missed:two",)"));
 }
 
 TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {

@@ -15,21 +15,25 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-/// Admits whoever comes to program p, and sends everything of it that is kept.
+/// Admits whoever comes to the one program, and sends everything of it that is kept.
 class Admitter final : public Application {
  public:
   Admitter(Sockets& sockets, Delivery& delivery) : sockets_(sockets), delivery_(delivery) {}
 
   void connect_requested(const Ticket& ticket, std::string /*auth*/) override {
-    delivery_.ask({{{"p", after, 0}}, {}, 0}, [&, ticket](const auto& reply) {
+    delivery_.ask({{{programs.at(0), after, 0}}, {}, 0}, [&, ticket](const auto& reply) {
       delivery_.deliver();
       const auto& kept = reply->programs.at(0);
       gateway::Positions positions{{kept.records.empty() ? kept.top : kept.records.front().prev},
                                    kept.top};
       const Key socket = sockets_.accept(ticket);
-      const std::string count = std::to_string(kept.records.size());
-      delivery_.replays().begin(socket, {user, programs, positions, "[\"catchup\"," + count + "]"});
-      sockets_.join(socket, room_of("p"));
+      const std::string catchup = "[\"catchup\"," + std::to_string(kept.records.size()) + "]";
+      if (kept.records.empty()) {
+        sockets_.send(socket, make_packet(main_namespace, catchup));
+      } else {
+        delivery_.replays().begin(socket, {user, programs, positions, catchup});
+      }
+      sockets_.join(socket, room_of(programs.at(0)));
     });
   }
   void withdrawn(const Ticket& /*ticket*/) override {}
@@ -42,7 +46,7 @@ class Admitter final : public Application {
 
   history::Gid after = 0;
   const std::string user = "u";
-  const std::vector<std::string> programs{"p"};
+  std::vector<std::string> programs{"p"};
 
  private:
   Sockets& sockets_;
@@ -81,10 +85,10 @@ class ReplaysTest : public testing::Test {
     return result.get_future().get();
   }
   /// Events `first` to `last` of the program, with so many bytes each.
-  void publish(int first, int last, std::size_t bytes) {
+  void publish(int first, int last, std::size_t bytes, const std::string& program = "p") {
     on_loop([&] {
       for (int i = first; i <= last; ++i) {
-        history.append({"p", Bytes(body(i, bytes)), {}}, [](const auto&) {});
+        history.append({program, Bytes(body(i, bytes)), {}}, [](const auto&) {});
       }
       return true;
     });
@@ -120,6 +124,21 @@ class ReplaysTest : public testing::Test {
   void await_count(std::size_t count) {
     for (int i = 0; i < 100'000 && state().count != count; ++i) std::this_thread::yield();
     EXPECT_EQ(state().count, count);
+  }
+  /// Waits until much is unsent, of the bound for all replays; it is never more than that.
+  void await_bytes() {
+    for (int i = 0; i < 100'000 && state().bytes < bound / 2; ++i) {
+      ASSERT_LE(state().bytes, bound);
+      std::this_thread::yield();
+    }
+    EXPECT_GE(state().bytes, bound / 2) << "the bound is used";
+  }
+  /// A session over polling that has asked to join; the end of its requests' query.
+  std::string joined_over_polling() {
+    const std::string open = request("GET", "", "");
+    const std::string sid = "&sid=" + open.substr(open.find("\"sid\":\"") + 7, 20);
+    EXPECT_EQ(request("POST", sid, "40"), "ok");
+    return sid;
   }
   std::string request(const std::string& method, const std::string& query, std::string_view data) {
     LoopbackClient client(worker.port());
@@ -168,9 +187,7 @@ TEST_F(ReplaysTest, WhoMissedMuchGetsItAsItReadsAndWhatIsNewBehindIt) {
 
 TEST_F(ReplaysTest, OverPollingEachPollBringsAWindow) {
   publish(1, 30, 50'000);
-  const std::string open = request("GET", "", "");
-  const std::string sid = "&sid=" + open.substr(open.find("\"sid\":\"") + 7, 20);
-  EXPECT_EQ(request("POST", sid, "40"), "ok");
+  const std::string sid = joined_over_polling();
   publish(31, 32, 100);
   std::string got;
   std::size_t longest = 0;
@@ -201,11 +218,7 @@ TEST_F(ReplaysTest, AllOfThemTogetherKeepTheBoundAndOthersWaitForAPlace) {
   std::vector<std::unique_ptr<LoopbackClient>> clients;
   for (int i = 0; i < 30; ++i) clients.push_back(connected());
   EXPECT_EQ(state().count, 30U);
-  for (int i = 0; i < 100'000 && state().bytes < bound / 2; ++i) {
-    ASSERT_LE(state().bytes, bound);
-    std::this_thread::yield();
-  }
-  EXPECT_GE(state().bytes, bound / 2) << "the bound is used";
+  await_bytes();
   for (const auto& client : clients) {
     expect_events(*client, 1, 900);
     EXPECT_EQ(client->read_frame(), "42[\"catchup\",900]");
@@ -232,9 +245,84 @@ TEST_F(ReplaysTest, OneThatIsClosedFreesItsPlace) {
   std::vector<std::unique_ptr<LoopbackClient>> clients;
   for (int i = 0; i < 30; ++i) clients.push_back(connected());
   const auto last = connected();
+  await_bytes();
   for (const auto& client : clients) client->reset();
   expect_events(*last, 1, 900);
   await_count(0);
+  EXPECT_EQ(state().bytes, 0U) << "and what it had unsent";
+}
+
+TEST_F(ReplaysTest, WhatNobodyFetchesOverPollingKeepsTheBoundToo) {
+  publish(1, 6, 10'000);  // less than a window
+  std::vector<std::string> sids;
+  for (int i = 0; i < 40; ++i) sids.push_back(joined_over_polling());
+  EXPECT_EQ(state().count, 40U);
+  EXPECT_LE(state().bytes, bound);
+  await_bytes();
+  for (const auto& sid : sids) {
+    std::string got;
+    for (int i = 0; i < 10 && got.find("42[\"catchup\",6]") == std::string::npos; ++i) {
+      got += request("GET", sid + "&t=" + std::to_string(i), "");
+    }
+    EXPECT_THAT(got, HasSubstr("42[\"e6\","));
+    EXPECT_THAT(got, HasSubstr("42[\"catchup\",6]"));
+  }
+  await_count(0);
+}
+
+TEST_F(ReplaysTest, EventsThatAreLargerThanAWindowKeepTheBoundTogether) {
+  publish(1, 5, 500'000);  // the kernel takes less than one for who does not read
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < 12; ++i) clients.push_back(connected());
+  await_bytes();
+  for (int i = 0; i < 1'000; ++i) ASSERT_LE(state().bytes, bound);
+  clients.clear();
+  await_count(0);
+  EXPECT_EQ(state().bytes, 0U);
+}
+
+TEST_F(ReplaysTest, AUserWhoHasOtherProgramsNowGetsThose) {
+  publish(1, 300, 50'000);
+  publish(1'001, 1'030, 50'000, "q");
+  const auto before = connected();
+  EXPECT_EQ(state().count, 1U);
+  on_loop([this] { return admitter.programs = {"q"}; });
+  const auto client = connected();
+  expect_events(*client, 1'001, 1'030);
+  EXPECT_EQ(client->read_frame(), "42[\"catchup\",30]");
+  on_loop([this] {  // of two programs in one turn
+    history.append({"p", Bytes(body(301, 100)), {}}, [](const auto&) {});
+    history.append({"q", Bytes(body(1'031, 100)), {}}, [](const auto&) {});
+    return true;
+  });
+  expect_events(*client, 1'031, 1'031);
+  expect_events(*before, 1, 300);
+  EXPECT_EQ(before->read_frame(), "42[\"catchup\",300]");
+  expect_events(*before, 301, 301);
+}
+
+TEST_F(ReplaysTest, WhoComesAfterOneThatWentInItsReplayIsAMember) {
+  publish(1, 300, 50'000);
+  const auto gone = connected();
+  gone->write_text("41");
+  await_count(0);
+  on_loop([this] { return admitter.after = delivery.feed().ring("p")->top(); });
+  const std::string sid = joined_over_polling();  // in its place
+  EXPECT_THAT(request("GET", sid + "&t=0", ""), HasSubstr("42[\"catchup\",0]"));
+  publish(301, 301, 100);
+  EXPECT_THAT(request("GET", sid + "&t=1", ""), HasSubstr("42[\"e301\","));
+}
+
+TEST_F(ReplaysTest, AnEventThatCannotBeReadIsPassedOver) {
+  publish(1, 1, 100);
+  on_loop([this] {
+    history.append({"p", Bytes("not an event"), {}}, [](const auto&) {});
+    return true;
+  });
+  publish(2, 2, 100);
+  const auto client = connected();
+  expect_events(*client, 1, 2);
+  EXPECT_EQ(client->read_frame(), "42[\"catchup\",3]");
 }
 
 TEST_F(ReplaysTest, AnEventThatIsLargerThanTheBoundComesWhenNothingElseIsHeld) {
