@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <optional>
+#include <set>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -220,6 +221,59 @@ TEST_F(OwedFileTest, AfterAWriteThatFailedWhatIsOwedIsWrittenThoughNothingMoreIs
   EXPECT_EQ(text_of("crier.db.owed.0"), "\"alpha\"\n");
 }
 
+TEST_F(OwedFileTest, WhileItCannotBeWrittenItIsNotTriedWithEveryDebt) {
+  auto file = open();
+  file->take_over();
+  std::vector<std::string> many;
+  for (int i = 0; i < 128; ++i) many.push_back("p" + std::to_string(i));
+  file->replace(many);
+  {
+    const Full full(0);
+    file->add("one");
+  }
+  file->add("two");
+  EXPECT_FALSE(file->is_kept()) << "each trial writes all of it";
+  file->add("three");
+  EXPECT_TRUE(file->is_kept());
+}
+
+TEST_F(OwedFileTest, OneMoreDebtIsOneMoreLine) {
+  auto file = open();
+  file->take_over();
+  file->replace({"p1"});
+  const auto inode = [&] {
+    struct stat about{};
+    return ::stat((prefix() + ".0").c_str(), &about) == 0 ? about.st_ino : 0;
+  };
+  const auto before = inode();
+  file->add("p2");
+  file->add("p3");
+  file->add("p2");
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"p1\"\n\"p2\"\n\"p3\"\n");
+  EXPECT_EQ(inode(), before) << "it is not written anew";
+}
+
+TEST_F(OwedFileTest, HoweverManyAreOwedAllAreTakenOver) {
+  std::set<std::string> many;
+  for (int i = 0; i < 20'000; ++i) many.insert("program " + std::to_string(i));
+  auto first = open();
+  first->take_over();
+  kill(first, {many.begin(), many.end()});
+  const auto taken = open()->take_over();
+  EXPECT_EQ(std::set<std::string>(taken.begin(), taken.end()), many);
+}
+
+TEST_F(OwedFileTest, WhoOwesNothingRemovesNoOthersFile) {
+  auto first = open();
+  first->take_over();
+  std::filesystem::remove(prefix() + ".0");
+  auto second = open();
+  second->take_over();
+  second->add("of the second");
+  first.reset();
+  EXPECT_EQ(text_of("crier.db.owed.0"), "\"of the second\"\n");
+}
+
 TEST_F(OwedFileTest, AFileThatOthersTouchIsWrittenAnew) {
   const std::string path = prefix() + ".0";
   const std::vector<std::function<void()>> touches = {
@@ -289,6 +343,9 @@ TEST_F(OwedFileTest, WhenItIsNotKnownWhatIsOwedEachProgramIsOnce) {
   owed.settled(markers.front());
   EXPECT_FALSE(owed.owes_to("p"));
   EXPECT_TRUE(owed.owes_to("q"));
+  write("crier.db.owed.1", std::string(4096, '\0'));
+  owed.take_over();
+  EXPECT_TRUE(owed.owes_to("p")) << "another process may have owed it";
 }
 
 TEST_F(OwedFileTest, WhatIsNoFileIsPassedOver) {
@@ -344,6 +401,18 @@ TEST_F(OwedFileTest, IsReadableByItsGroupAtMost) {
   struct stat about{};
   ASSERT_EQ(::stat((prefix() + ".0").c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0137U, 0U);
+}
+
+TEST_F(OwedFileTest, AMarkerThatIsUnderWayDoesNotCountForWhatAnotherProcessLeaves) {
+  Owed owed(open());
+  owed.owe("p");
+  const auto markers = owed.take(10, Owed::Which::fresh);
+  ASSERT_EQ(markers.size(), 1U);
+  write("crier.db.owed.1", "\"p\"\n");
+  owed.take_over();
+  owed.settled(markers.front());
+  EXPECT_TRUE(owed.owes("p")) << "its marker may stand before what that process sent";
+  EXPECT_EQ(owed.take(10, Owed::Which::fresh).size(), 1U);
 }
 
 TEST_F(OwedFileTest, OwedKeepsItInStep) {

@@ -236,8 +236,12 @@ class Left final : public OwedRecord {
   explicit Left(std::vector<std::string>& programs) : programs_(programs) {}
   std::vector<std::string> take_over() override { return std::exchange(programs_, {}); }
   void add(const std::string& /*program*/) override {}
-  void replace(const std::vector<std::string>& /*programs*/) override {}
+  void replace(const std::vector<std::string>& programs) override { kept = programs; }
   [[nodiscard]] std::string place() const override { return "here"; }
+  [[nodiscard]] bool was_unreadable() const override { return unreadable; }
+
+  bool unreadable = false;
+  std::vector<std::string> kept{"not replaced"};
 
  private:
   std::vector<std::string>& programs_;
@@ -249,10 +253,30 @@ TEST(PublisherOfSeveral, SettlesWhatAnotherProcessLeaves) {
   FailingHistory history;
   const auto catalog = catalog::Catalog::built_in();
   std::vector<std::string> left;
-  Owed owed(std::make_unique<Left>(left));
+  auto record = std::make_unique<Left>(left);
+  const Left& saved = *record;
+  Owed owed(std::move(record));
   Publisher publisher({worker, history, owed, catalog, random, [] { return WallTime{}; }, {}}, {});
   left = {"p"};
   ASSERT_NE(publisher.deadline(), never);
+  publisher.tick(publisher.deadline());
+  EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));
+  publisher.turn_end();
+  EXPECT_THAT(saved.kept, IsEmpty()) << "a process that is killed now leaves nothing";
+}
+
+TEST(PublisherOfSeveral, SettlesSoonWhatIsOwedBecauseItCouldNotBeRead) {
+  Worker worker{{}, {}};
+  Random random = Random::seeded(1);
+  FailingHistory history;
+  const auto catalog = catalog::Catalog::built_in();
+  std::vector<std::string> none;
+  auto record = std::make_unique<Left>(none);
+  record->unreadable = true;
+  Owed owed(std::move(record));
+  Publisher publisher({worker, history, owed, catalog, random, [] { return WallTime{}; }, {}}, {});
+  EXPECT_TRUE(owed.owes_to("p")) << "whoever is admitted adds to it";
+  ASSERT_LE(publisher.deadline(), worker.now() + std::chrono::seconds(1));
   publisher.tick(publisher.deadline());
   EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));
 }
