@@ -141,6 +141,22 @@ TEST_F(OutcomesTest, KnownOutcomesHaveABoundForEachKindAndATime) {
   now += seconds(10);
   EXPECT_EQ(begin("y"), Begin::append);
   EXPECT_EQ(failed("y"), Fate::absent);
+  EXPECT_EQ(begin("c"), Begin::append);
+  EXPECT_EQ(failed("c"), Fate::absent);
+}
+
+TEST_F(OutcomesTest, AKnownOutcomeIsForgottenATtlAfterItsKeyCameLast) {
+  EXPECT_EQ(begin("a"), Begin::append);
+  stored("a");
+  now += seconds(9);
+  EXPECT_EQ(begin("a"), Begin::append);
+  stored("a");
+  now += seconds(9);
+  EXPECT_EQ(begin("a"), Begin::append);
+  EXPECT_EQ(failed("a"), Fate::stored);
+  now += seconds(1);
+  EXPECT_EQ(begin("a"), Begin::append);
+  EXPECT_EQ(failed("a"), Fate::absent);
 }
 
 TEST_F(OutcomesTest, AnotherBodyIsTold) {
