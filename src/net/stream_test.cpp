@@ -141,6 +141,8 @@ TEST_F(StreamTest, FailsAfterAReset) {
   EXPECT_EQ(near->write("x").status, IoStatus::failed);  // and no SIGPIPE
   const iovec piece{buffer.data(), 1};
   EXPECT_EQ(near->write(std::span(&piece, 1)).status, IoStatus::failed);
+  const std::array<iovec, 2> pieces{piece, piece};
+  EXPECT_EQ(near->write(pieces).status, IoStatus::failed);
   EXPECT_EQ(send_now(near->descriptor(), "x").status, IoStatus::failed);
 }
 
