@@ -1,7 +1,9 @@
 #include "daemon/serve/open_files.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <string>
 #include <sys/resource.h>
 
@@ -33,6 +35,11 @@ std::uint64_t table_size() {
   return 0;
 }
 
+std::ptrdiff_t open_now() {
+  const std::filesystem::directory_iterator files("/proc/self/fd");
+  return std::distance(begin(files), end(files));
+}
+
 TEST_F(OpenFilesTest, RaisesTheSoftLimitToTheHardOne) {
   soft(100);
   const OpenFiles files = raise_open_files();
@@ -49,8 +56,10 @@ TEST_F(OpenFilesTest, GrowsTheTableOnceForAll) {
   ASSERT_GT(before, 0U);
   const std::uint64_t wanted = before * 4;
   ASSERT_LE(wanted, limits.rlim_cur);
+  const auto opened = open_now();
   grow_descriptor_table(before);
   EXPECT_EQ(table_size(), before);
+  EXPECT_EQ(open_now(), opened) << "it keeps none of them";
   grow_descriptor_table(before + 1);
   EXPECT_GT(table_size(), before);
   grow_descriptor_table(wanted);
