@@ -11,6 +11,7 @@ namespace crier {
 namespace {
 
 using server::LoopbackClient;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -19,6 +20,7 @@ constexpr std::string_view websocket_target = "/socket.io/?EIO=4&transport=webso
 /// A server on its own thread, and clients that talk to it by hand.
 class ServerTest : public testing::Test {
  protected:
+  explicit ServerTest(const ServerOptions& chosen = options()) : server(chosen, {}) {}
   ~ServerTest() override {
     server.stop();
     if (thread.joinable()) thread.join();
@@ -44,7 +46,24 @@ class ServerTest : public testing::Test {
     return client;
   }
 
-  Server server{options(), {}};
+  /// A client over polling that has joined `/`, and polls no more: its sid.
+  [[nodiscard]] std::string joined_over_polling() const {
+    const auto request = [this](const std::string& method, const std::string& query,
+                                const std::string& body) {
+      LoopbackClient client(server.port());
+      client.write(method + " /socket.io/?EIO=4&transport=polling" + query +
+                   " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                   std::to_string(body.size()) + "\r\n\r\n" + body);
+      return client.read_all();
+    };
+    const std::string open = request("GET", "", "");
+    const std::string sid = open.substr(open.find("\"sid\":\"") + 7, 20);
+    EXPECT_THAT(request("POST", "&sid=" + sid, "40"), EndsWith("ok"));
+    EXPECT_THAT(request("GET", "&sid=" + sid, ""), HasSubstr("40{\"sid\":"));
+    return sid;
+  }
+
+  Server server;
   std::thread thread;
 };
 
@@ -202,6 +221,80 @@ TEST_F(ServerTest, AFrameThatIsHalfSentIsFinishedBeforeAHandlerSendsAnother) {
   block.go_on();
   EXPECT_EQ(lagging->read_frame().size(), large.size() + std::string_view(R"(42"large",)").size());
   EXPECT_EQ(lagging->read_frame(), R"(42["left"])");
+}
+
+/// A server whose clients may have little unsent. Whoever is told `say` tells all of the room.
+class SlowReaderTest : public ServerTest {
+ protected:
+  SlowReaderTest() : ServerTest(impatient()) {
+    Namespace main = server.of("/");
+    main.on_connect([this, main](Socket socket) {
+      socket.join("room");
+      socket.on_disconnect([this](std::string_view why) { reason.set_value(std::string(why)); });
+      socket.on("say", [main](const Arguments& arguments, const Ack& ack) mutable {
+        main.emit_to("room", "said", arguments);
+        ack({});
+      });
+      socket.on("flood", [socket](const Arguments&, const Ack&) mutable {
+        socket.emit("much", {"[\"" + std::string(50'000'000, 'x') + "\"]", {}});
+      });
+    });
+    run();
+  }
+  static ServerOptions impatient() {
+    ServerOptions chosen = options();
+    chosen.backlog_bytes_max = bound;
+    chosen.slow_reader_timeout = std::chrono::milliseconds(200);
+    return chosen;
+  }
+  /// Has the server tell everybody something of 10 KB, and reads it.
+  static void say(LoopbackClient& reader) {
+    reader.write_text(R"(421["say",")" + text + "\"]");
+    EXPECT_EQ(reader.read_frame(), R"(42["said",")" + text + "\"]");
+    EXPECT_EQ(reader.read_frame(), "431[]");
+  }
+
+  static constexpr std::size_t bound = 100'000;
+  static inline const std::string text = std::string(10'000, 'x');
+  std::promise<std::string> reason;  ///< Why the first one went.
+};
+
+TEST_F(SlowReaderTest, OneThatStopsReadingIsClosedAndTheOthersGetEverything) {
+  const auto reader = joined();
+  const auto slow = joined();
+  auto went = reason.get_future();
+  // What the kernel holds for the one that does not read is no more than a few MB.
+  for (int i = 0; i < 10'000 && went.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+       ++i) {
+    say(*reader);
+  }
+  ASSERT_EQ(went.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_EQ(went.get(), "slow reader");
+  EXPECT_TRUE(slow->closed());
+  reason = {};
+  say(*reader);
+}
+
+TEST_F(SlowReaderTest, NoMoreIsKeptForOneThatDoesNotPollThanTheBound) {
+  const auto reader = joined();
+  const std::string sid = joined_over_polling();
+  auto went = reason.get_future();
+  int said = 0;
+  for (; said < 100 && went.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+       ++said) {
+    say(*reader);
+  }
+  EXPECT_EQ(went.get(), "slow reader");
+  EXPECT_EQ(said, 11) << "the bound, and one that exceeds it";
+  reason = {};
+  say(*reader);
+}
+
+TEST_F(SlowReaderTest, OneThatTakesNothingIsClosedInTime) {
+  const auto client = joined();
+  client->write_text(R"(42["flood"])");
+  EXPECT_EQ(reason.get_future().get(), "slow reader");
+  EXPECT_TRUE(client->closed());
 }
 
 TEST_F(ServerTest, StoppingClosesClientsCleanly) {
