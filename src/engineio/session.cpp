@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <functional>
 #include <utility>
 
 namespace crier::engineio {
@@ -13,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t t_bytes_max = 64;
+constexpr std::size_t past_polls_max = 256;  // whose repeats are known when they come late
 
 /// While a probe is answered, an idle poll is freed at most this often: a client that cannot see
 /// the probe's answer would otherwise poll as fast as it can.
@@ -71,6 +74,31 @@ bool is_message(const Outgoing& packet) {
 
 }  // namespace
 
+/// The `t` of polls that are over. A browser that repeats a GET leaves the first one under way, and
+/// that may come after polls that were made later.
+class PastPolls {
+ public:
+  void add(std::string_view t) {
+    if (hashes_.size() < past_polls_max) {
+      hashes_.push_back(hash(t));
+    } else {
+      hashes_[oldest_] = hash(t);
+      oldest_ = (oldest_ + 1) % past_polls_max;
+    }
+  }
+  [[nodiscard]] bool has(std::string_view t) const {
+    return !t.empty() && std::ranges::find(hashes_, hash(t)) != hashes_.end();
+  }
+
+ private:
+  static std::uint32_t hash(std::string_view t) {
+    return static_cast<std::uint32_t>(std::hash<std::string_view>()(t));
+  }
+
+  std::vector<std::uint32_t> hashes_;
+  std::size_t oldest_ = 0;
+};
+
 struct Session::Polling {
   struct Poll {
     RequestId request;
@@ -95,6 +123,7 @@ struct Session::Polling {
   std::vector<Outgoing> queue;
   std::size_t queued_bytes = 0;
   std::optional<Answer> answer;
+  PastPolls past;
   std::optional<Upgrade> upgrade;
   TimePoint close_at = never;
   TimePoint slow_at = never;  ///< While messages wait: when a poll has to have come.
@@ -180,6 +209,10 @@ void Session::poll(RequestId request, std::string_view t, TimePoint now, Outputs
   }
   if (t.size() > t_bytes_max) t = {};
   Polling& polling = *polling_;
+  if (polling.past.has(t)) {
+    out.push_back(Abort{request});
+    return;
+  }
   if (polling.poll) {
     if (t.empty() || polling.poll->t != t) return overlap(request, "overlap from client", out);
     out.push_back(Abort{polling.poll->request});
@@ -193,7 +226,10 @@ void Session::poll(RequestId request, std::string_view t, TimePoint now, Outputs
     return;
   }
   // Another `t` shows that the last answer arrived; without `t` this GET may be its repeat.
-  if (!t.empty()) polling.answer.reset();
+  if (!t.empty() && polling.answer) {
+    polling.past.add(polling.answer->poll.t);
+    polling.answer.reset();
+  }
   polling.poll = Polling::Poll{request, std::string(t)};
   flush(now, out);
 }
