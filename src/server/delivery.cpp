@@ -54,13 +54,13 @@ void Delivery::withdraw(std::uint64_t question) {
 }
 
 void Delivery::admit_blindly(Key socket, const std::vector<std::string>& programs) {
-  blind_.push_back(socket);
+  blind_.insert(socket);
   for (const auto& program : programs) feed_.watch(program);
   run();
 }
 
 void Delivery::close_blind() {
-  for (const Key socket : std::exchange(blind_, {})) {
+  for (const Key socket : std::vector<Key>(blind_.begin(), blind_.end())) {
     const Key session = parts_.sockets.session_of(socket);
     if (session != 0) parts_.engine.close(session, engineio::CloseReason::forced_close, true);
   }
@@ -68,6 +68,7 @@ void Delivery::close_blind() {
 
 void Delivery::forget(Key socket) {
   replays_.forget(socket);
+  blind_.erase(socket);
   floors_.erase(socket);
   if (floors_.empty()) floor_max_ = 0;
 }
@@ -243,7 +244,7 @@ void Delivery::deliver() {
   std::vector<Sockets::Batch> batches;
   const std::string* program = nullptr;
   for (const Live& event : live) {
-    if (event.gid != 0 && event.gid <= floor_max_) {
+    if (event.gid != 0 && (event.gid <= floor_max_ || !blind_.empty())) {
       broadcast(batches);
       program = nullptr;
       deliver_late(event);
@@ -265,10 +266,12 @@ void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {
   batches.clear();
 }
 
-// Some sockets come from a node that had heard more than this one: they have it already.
+// Some sockets come from a node that had heard more than this one: they have it already. Those that
+// were admitted blindly are missing events of one program while another's go out, so that a number
+// would be a cursor beyond what they lack: they come back for all of it.
 void Delivery::deliver_late(const Live& live) {
   for (const Key socket : parts_.sockets.members(main_namespace, room_of(live.program))) {
-    if (parts_.sockets.is_replaying(socket)) continue;
+    if (parts_.sockets.is_replaying(socket) || blind_.contains(socket)) continue;
     const auto floor = floors_.find(socket);
     if (floor != floors_.end() && live.gid <= floor->second) continue;
     parts_.sockets.send(socket, live.packet);

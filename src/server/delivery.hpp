@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace crier::server {
@@ -61,7 +62,7 @@ class Delivery final : public history::Listener, public TurnUser {
   std::uint64_t ask(gateway::Question question, Answer answer);
   void withdraw(std::uint64_t question);
   /// The socket, a member of these programs, could not ask, and nobody can say what it will have
-  /// missed: it is closed as soon as the store answers.
+  /// missed: it is closed as soon as the store answers, and gets no numbered event before.
   void admit_blindly(Key socket, const std::vector<std::string>& programs);
 
   /// Sends the socket, which joins its programs' rooms in the same turn, what it missed.
@@ -132,7 +133,7 @@ class Delivery final : public history::Listener, public TurnUser {
   history::Gid handed_ = 0;                       ///< Of the present epoch.
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
   history::Gid floor_max_ = 0;
-  std::vector<Key> blind_;  ///< Sockets that could not ask; also some that have gone.
+  std::unordered_set<Key> blind_;  ///< Sockets that could not ask.
   history::Epoch encoded_epoch_;
   std::unordered_map<history::Gid, Packet> encoded_;
   std::deque<history::Gid> encoded_order_;  ///< The oldest first.

@@ -436,6 +436,25 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
   EXPECT_THAT(other->read_frame(), StartsWith(R"(42["new:one",)"));
 }
 
+TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLacks) {
+  std::string pid;
+  const auto other = member(pid);
+  on_loop([this] { return history.up = false; });
+  const auto blind = asking("");
+  look_up();
+  EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
+  EXPECT_THAT(blind->read_frame(), StartsWith("42[\"catchup\","));
+  on_loop([this] { return history.up = true; });
+  publish("early:one");
+  EXPECT_THAT(other->read_frame(), StartsWith(R"(42["early:one",)"));
+  on_loop([this] {
+    delivery.deliver_unnumbered("p1", make_packet("/", R"(["unnumbered:one",{}])"));
+    return true;
+  });
+  EXPECT_THAT(other->read_frame(), StartsWith(R"(42["unnumbered:one",)"));
+  EXPECT_THAT(blind->read_frame(), StartsWith(R"(42["unnumbered:one",)"));
+}
+
 TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {
   on_loop([this] { return history.up = false; });
   const auto blind = asking("");
