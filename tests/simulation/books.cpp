@@ -71,6 +71,12 @@ void Books::epoch_begun(const history::Epoch& epoch) {
   }
   epochs_.push_back(world_.now());
   epoch_ = epoch;
+  // What the store has kept is sent under the new epoch, also when it is lost soon.
+  for (const auto& [program, entries] : entries_) {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (!entries[i].lost) index_[{epoch, entries[i].gid}] = {program, i};
+    }
+  }
 }
 
 void Books::trimmed(const std::string& program, history::Gid gid) {
@@ -86,15 +92,8 @@ const std::vector<Entry>& Books::of(const std::string& program) const {
 std::optional<std::size_t> Books::find(const std::string& program,
                                        const history::EventId& id) const {
   const auto found = index_.find({id.epoch, id.gid});
-  if (found != index_.end()) {
-    return found->second.first == program ? std::optional(found->second.second) : std::nullopt;
-  }
-  // What a store has kept over a restart is sent under the new epoch.
-  const auto& entries = of(program);
-  for (std::size_t i = entries.size(); id.epoch == epoch_ && i > 0; --i) {
-    if (entries[i - 1].gid == id.gid && !entries[i - 1].lost) return i - 1;
-  }
-  return std::nullopt;
+  if (found == index_.end() || found->second.first != program) return std::nullopt;
+  return found->second.second;
 }
 
 bool Books::marked(const std::string& program, TimePoint from) const {

@@ -175,7 +175,9 @@ void Checker::numbered(Client& client, View& view, const std::string& program,
   const bool is_new = !view.seen.contains(event);
   const bool repeated = repeats(client, view, id, event);
   const bool of_cursor = history::milliseconds(id.gid) == view.timestamp_ms;
-  if (is_new && view.epoch == id.epoch && id.gid <= view.gid && !of_cursor) {
+  // Who went on without one that was lost may get it yet, and is told.
+  const bool was_unheard = unheard_.contains(parts_.books.of(program)[*entry].time);
+  if (is_new && view.epoch == id.epoch && id.gid <= view.gid && !of_cursor && !was_unheard) {
     violation(client, what + " out of order");
   }
   view.gid = view.epoch == id.epoch ? std::max(view.gid, id.gid) : id.gid;

@@ -206,7 +206,10 @@ void Cluster::publish(const std::string& program, std::size_t longer) {
   publishing->event = next_event_++;
   publishing->program = program;
   publishing->token = name_of("t", publishing->event);
-  publishing->give_up = world_.now() + std::chrono::seconds(6);
+  // While its token is remembered, however late an attempt is stored.
+  const Duration late = std::chrono::seconds(6);
+  publishing->give_up =
+      world_.now() + std::clamp(Duration(plan_.options.history_ttl) - late, Duration(0), late);
   if (plan_.event_bytes_max != 0 && dice_.one_in(2)) {
     publishing->data = "\"long\":\"" + std::string(dice_.below(plan_.event_bytes_max), 'x') + "\"";
   }
