@@ -35,8 +35,9 @@ namespace crier::gateway {
 constexpr history::Gid after_everything = (history::Gid{1} << 53U) - 1;
 
 struct FeedOptions {
-  RingBounds
-      ring;  ///< Of each program, as the store's; so long, too, stay subscriptions without members.
+  /// Of each program, no less than the store's: what a ring has dropped and the store has kept
+  /// would be told as a gap. As long, too, stay subscriptions without members.
+  RingBounds ring;
   std::chrono::milliseconds check_interval{5'000};  ///< In which each program has its turn once.
   std::chrono::milliseconds retry{250};             ///< After a read that failed.
   std::chrono::milliseconds patience{5'000};        ///< How long a question waits at most.
