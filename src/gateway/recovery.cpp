@@ -254,9 +254,9 @@ class Judgement {
   }
 
   [[nodiscard]] Verdict by_timestamp(std::int64_t milliseconds, std::size_t index) const {
-    const Gid since = since_of(user_, index);
+    // One that began within the millisecond may have begun after what the client has.
+    if (since_of(user_, index) >= first_of(milliseconds)) return Verdict::joined;
     const Gid time = again_ ? first_of(milliseconds) - 1 : last_of(milliseconds);
-    if (since > time) return Verdict::joined;
     const Kept& kept = reply_.programs[index];
     const bool whole = history::is_whole(kept, time, reply_.floor, timestamp_max_);
     return whole ? Verdict::recovered : Verdict::gap;

@@ -90,6 +90,15 @@ TEST(RecoveryByTimestamp, AheadOfTheStoresClockAndNumbersIsAReset) {
   EXPECT_EQ(by_time(9, reply).next.here.gid, 5000U) << "not what the client says";
 }
 
+TEST(RecoveryByTimestamp, AMembershipThatBeganWithinTheMillisecondIsJoined) {
+  const ReadReply reply{"e", 0, {kept("a", {6000})}};
+  const auto verdict = [&](std::uint64_t since) {
+    return sent(time_cursor(5), user({"a"}, {since}), reply, 50).verdicts;
+  };
+  EXPECT_EQ(verdict(4999), (Verdicts{{"a", Verdict::recovered}}));
+  EXPECT_EQ(verdict(5000), (Verdicts{{"a", Verdict::joined}})) << "before or after what it has";
+}
+
 TEST(RecoveryByTimestamp, SendsNothingFromBeforeTheMembership) {
   const auto who = user({"a", "b"}, {6500, 0});
   const ReadReply reply{"e", 0, {kept("a", {6000, 7000}), kept("b", {6100})}};
