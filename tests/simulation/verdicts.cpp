@@ -155,6 +155,11 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
         !any && !found->second.last && entry.time + node_lag_max < found->second.admitted_from;
     if (!before && (entry.trimmed || entry.event == 0)) return true;
   }
+  if (std::ranges::any_of(entries, [&](const Entry& entry) {
+        return entry.trimmed && is_of_cursors_millisecond(view, entry);
+      })) {
+    return true;
+  }
   // The cursor's own millisecond counts against the bound when it has to be sent again.
   return view.basis == CursorIs::timestamp &&
          std::ranges::count_if(entries, [&](const Entry& entry) {
