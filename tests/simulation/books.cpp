@@ -40,7 +40,9 @@ void Books::appended(const std::string& program, const history::Position& positi
   if (marker) return;
   const auto [known, is_new] = appended_.emplace(event, world_.now());
   if (is_new) return;
-  if (known->second > last_loss_) {
+  if (world_.now() - known->second >= remembers_) {
+    forgotten_.insert(event);
+  } else if (known->second > last_loss_) {
     violation_("n" + std::to_string(event) + " of " + program + " is in the store twice");
   }
   again_.insert(event);

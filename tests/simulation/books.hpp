@@ -33,7 +33,9 @@ struct Entry {
 class Books final : public StoreWitness {
  public:
   using Violation = std::function<void(const std::string&)>;
-  Books(World& world, Violation violation) : world_(world), violation_(std::move(violation)) {}
+  /// The store knows a publish again for so long.
+  Books(World& world, Duration remembers, Violation violation)
+      : world_(world), remembers_(remembers), violation_(std::move(violation)) {}
 
   void appended(const std::string& program, const history::Position& position,
                 std::string_view body) override;
@@ -61,19 +63,23 @@ class Books final : public StoreWitness {
   [[nodiscard]] bool was_broken(const std::string& program, TimePoint from, TimePoint until) const;
   /// Whether an epoch has begun in this time.
   [[nodiscard]] bool epoch_began(TimePoint from, TimePoint until) const;
-  /// Whether it was stored again after a loss.
+  /// Whether it was stored again after a loss,
   [[nodiscard]] bool again(EventNumber event) const { return again_.contains(event); }
+  /// or when it was not known again any more.
+  [[nodiscard]] bool forgotten(EventNumber event) const { return forgotten_.contains(event); }
   [[nodiscard]] const history::Epoch& epoch() const { return epoch_; }
   [[nodiscard]] std::size_t markers() const { return markers_; }
 
  private:
   World& world_;
+  Duration remembers_;
   Violation violation_;
   std::map<std::string, std::vector<Entry>> entries_;
   std::map<std::string, std::vector<Entry>> kept_;  ///< The same when the snapshot was taken.
   std::map<std::pair<history::Epoch, history::Gid>, std::pair<std::string, std::size_t>> index_;
   std::map<EventNumber, TimePoint> appended_;
   std::set<EventNumber> again_;
+  std::set<EventNumber> forgotten_;
   std::vector<TimePoint> epochs_;
   std::map<std::string, std::vector<std::pair<TimePoint, TimePoint>>> breaks_;
   history::Epoch epoch_;

@@ -21,7 +21,8 @@ class BooksTest : public testing::Test {
 
   World world{1};
   std::vector<std::string> violations;
-  Books books{world, [this](const std::string& what) { violations.push_back(what); }};
+  Books books{world, std::chrono::minutes(5),
+              [this](const std::string& what) { violations.push_back(what); }};
 };
 
 TEST_F(BooksTest, WhatIsSetBackLosesWhatCameAfterTheSnapshot) {

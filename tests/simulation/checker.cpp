@@ -141,6 +141,10 @@ bool Checker::repeats(Client& client, View& view, const history::EventId& id, Ev
     parts_.counts.add("twice as the store had lost it");
     return false;
   }
+  if (parts_.books.forgotten(event)) {
+    parts_.counts.add("twice as the store had forgotten its token");
+    return false;
+  }
   if (repeated_.contains(event) && unnumbered_.contains(event)) {
     parts_.counts.add("twice by a repeat during an outage");
     return false;

@@ -22,7 +22,7 @@ std::string name_of(std::string_view what, std::uint64_t number) {
 Cluster::Cluster(const Plan& plan, bool trace)
     : plan_(plan),
       world_(plan.seed),
-      books_(world_, [this](const std::string& what) { fail(what); }),
+      books_(world_, plan.options.history_ttl, [this](const std::string& what) { fail(what); }),
       store_(world_,
              {plan.options.history_ttl, plan.options.history_events_max,
               plan.options.history_bytes_max},

@@ -154,7 +154,7 @@ Plan plan(std::uint64_t seed) {
   if (plan.options.ping_interval > std::chrono::seconds(5)) plan.calm_ms = 90'000;
   // A window at a time takes that long a way: it is not to be published faster than it is read.
   if (plan.options.backlog_bytes_max < 65'536 && plan.latency_us_max > 20'000) {
-    plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 150);
+    plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 400);
   }
   Dice workers = Dice(seed).fork("workers");
   plan.options.workers = workers.one_in(3) ? 3 : 1;
