@@ -296,7 +296,7 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
     world_.at(at, [this] { check_owners(); });
   }
   // In the end each program has one more event, so that whoever has missed something can see it.
-  world_.at(end - std::chrono::seconds(8), [this] {
+  world_.at(end - std::chrono::milliseconds(plan_.quiet_ms), [this] {
     loading_ = false;
     for (std::size_t p = 0; p < plan_.programs; ++p) publish(name_of("p", p));
   });

@@ -167,6 +167,7 @@ Plan plan(std::uint64_t seed) {
     plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 500);
     plan.latency_us_max = 20'000;
     plan.calm_ms += 120'000;
+    plan.quiet_ms = 60'000;
     if (sizes.one_in(2)) plan.options.history_bytes_max = 20 * plan.event_bytes_max;
   }
   plan.exact_since = Dice(seed).fork("since").one_in(2);

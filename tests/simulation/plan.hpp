@@ -80,6 +80,7 @@ struct Plan {
   std::int64_t bus_delay_us_max = 600;  ///< Of what is heard from the store, now and then.
   std::int64_t trouble_ms = 45'000;     ///< Then the faults end,
   std::int64_t calm_ms = 50'000;        ///< and so long after that all must be well.
+  std::int64_t quiet_ms = 8'000;        ///< The end of that, in which nothing is published.
   bool exact_since = true;              ///< Of memberships.
   GatewayOptions options;
   std::chrono::milliseconds check_interval{2'000};
