@@ -36,18 +36,19 @@ std::vector<Membership> memberships_of(const access::User& user) {
 /// Which of the user's memberships an earlier admission knew.
 class Known {
  public:
-  Known(const Memberships& then, const access::User& user) : then_(then), user_(user) {
-    if (!then.digest.empty()) compare();
+  Known(const Snapshot& then, const access::User& user)
+      : then_(then.memberships), cursor_(then.gid), user_(user) {
+    if (!then_.digest.empty()) compare();
   }
 
   [[nodiscard]] bool has(std::size_t index) const {
     const std::uint64_t since = since_of(user_, index);
-    if (!then_.digest.empty()) return since <= newest_;
+    if (!then_.digest.empty()) return since <= newest_ && !is_another(since, then_.newest);
     const auto found =
         std::ranges::lower_bound(then_.named, user_.programs[index], {}, &Membership::program);
     if (found == then_.named.end() || found->program != user_.programs[index]) return false;
     // One that began before the admission was there, though two sources may differ in when.
-    return since <= began_by() || found->since == since;
+    return found->since == since || (since <= began_by() && !is_another(since, found->since));
   }
   /// Where a membership that it knew began: the admission's snapshot at the latest. Memberships
   /// have other clocks than the store's numbers.
@@ -58,6 +59,11 @@ class Known {
   [[nodiscard]] bool is_unclear() const { return is_unclear_; }
 
  private:
+  /// By a clock that is behind the store's, what began after the admission seems to have been
+  /// there. If the client lacks what came before it, that would be left out.
+  [[nodiscard]] bool is_another(std::uint64_t since, std::uint64_t known) const {
+    return since > known && since > cursor_;
+  }
   /// What began up to then was there when the memberships were looked up.
   [[nodiscard]] std::uint64_t began_by() const { return std::min(then_.at, then_.as_of); }
 
@@ -84,6 +90,7 @@ class Known {
   }
 
   const Memberships& then_;
+  Gid cursor_;
   const access::User& user_;
   std::uint64_t newest_ = 0;
   bool is_unclear_ = false;
@@ -147,7 +154,7 @@ class Judgement {
     is_reset_ = std::holds_alternative<UnreadableCursor>(cursor.basis) || is_ahead_ ||
                 (epoch != nullptr && *epoch != reply.epoch);
     if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) {
-      known_.emplace(then->memberships, user);
+      known_.emplace(*then, user);
     }
     if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) {
       // Below the floor, within that millisecond, may be what the client has and nobody knows any

@@ -303,7 +303,24 @@ TEST(RecoveryByPid, AMembershipThatBeganAnewBetweenTheLookUpAndTheSnapshotIsJoin
       << "another source's word for the same";
 }
 
+TEST(RecoveryByPid, AMembershipThatIsYoungerThanTheOneItKnewAndThanItsCursorIsJoined) {
+  const ReadReply reply{"e", 50, {kept("a", {120, 160}, 90)}};
+  const auto verdict = [&](std::uint64_t known, std::uint64_t since) {
+    return recover(pid_cursor(100, {{"a", known}}, 200), user({"a"}, {since}), reply, 50).verdicts;
+  };
+  EXPECT_EQ(verdict(1, 150), (Verdicts{{"a", Verdict::joined}})) << "120 would be left out";
+  EXPECT_EQ(verdict(1, 100), (Verdicts{{"a", Verdict::recovered}})) << "nothing would";
+  EXPECT_EQ(verdict(150, 150), (Verdicts{{"a", Verdict::recovered}})) << "it was told of that";
+}
+
 // A pid without names.
+
+TEST(RecoveryByDigest, AMembershipThatIsYoungerThanAllItKnewAndThanItsCursorIsJoined) {
+  const auto cursor = digest_cursor(100, {{"a", 1}, {"b", 2}}, 200);
+  const ReadReply reply{"e", 50, {kept("a", {120, 160}, 90), kept("b", {}, 80)}};
+  EXPECT_EQ(recover(cursor, user({"a", "b"}, {150, 2}), reply, 50).verdicts,
+            (Verdicts{{"a", Verdict::joined}, {"b", Verdict::recovered}}));
+}
 
 TEST(RecoveryByDigest, KnowsAllProgramsWhenNothingHasChanged) {
   // The second one's beginning lies after the snapshot by another clock.
