@@ -68,6 +68,20 @@ std::optional<std::int64_t> parse_timestamp(std::string_view value) {
 
 /// Whether the client has got the `catchup` of the admission that gave it the pid. Everything that
 /// came later has a greater number.
+/// Beyond that the client is by replays of which it has not heard what they lacked, by this pid's
+/// or by those of pids before it.
+history::Gid heard_up_to(const Pid& pid) {
+  history::Gid gid = pid.here.gid;
+  if (const auto* snapshot = std::get_if<Snapshot>(&*pid.earlier)) {
+    if (snapshot->epoch == pid.here.epoch) gid = snapshot->gid;
+  } else if (const auto* id = std::get_if<IdCursor>(&*pid.earlier)) {
+    if (id->id.epoch == pid.here.epoch) gid = id->id.gid;
+  } else if (const auto* time = std::get_if<TimestampCursor>(&*pid.earlier)) {
+    gid = static_cast<history::Gid>(time->milliseconds) * 1000;
+  }
+  return std::min(gid, pid.here.gid);
+}
+
 bool has_heard(const Pid& pid, const std::optional<StatedId>& offset) {
   if (!pid.earlier) return true;
   if (!offset || offset->id.epoch != pid.here.epoch) return false;
@@ -82,7 +96,7 @@ void take(Cursor& cursor, Pid pid, const std::optional<StatedId>& offset) {
   if (offset) cursor.received = offset->id;
   if (!heard) {
     cursor.replay_from = history::EventId{pid.here.epoch, pid.here.gid};
-    if (offset && offset->id.epoch == pid.here.epoch && offset->id.gid > pid.here.gid) {
+    if (offset && offset->id.epoch == pid.here.epoch && offset->id.gid > heard_up_to(pid)) {
       cursor.gaps = std::move(pid.gaps);
       cursor.gaps_unnamed = pid.gaps_unnamed;
     }

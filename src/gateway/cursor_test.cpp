@@ -48,13 +48,30 @@ TEST_F(CursorTest, WhatAReplayLackedCountsForWhoHasReceivedSomeOfIt) {
   Pid pid{"sid", {"epochABC", 1000, {1500, {}}}, "n0nc", IdCursor{{"epochABC", 77}}, {"a"}};
   const std::string text = "\"pid\":\"" + seal.seal(pid, "u1") + "\",\"offset\":\"epochABC.";
   EXPECT_THAT(read(text + "1200\"").gaps, testing::ElementsAre("a"));
-  EXPECT_THAT(read(text + "1000\"").gaps, testing::IsEmpty());
+  EXPECT_THAT(read(text + "1000\"").gaps, testing::ElementsAre("a")) << "by an earlier replay";
+  EXPECT_THAT(read(text + "78\"").gaps, testing::ElementsAre("a"));
+  EXPECT_THAT(read(text + "77\"").gaps, testing::IsEmpty());
   EXPECT_THAT(read(text + "1500.n0nc\"").gaps, testing::IsEmpty()) << "it was heard";
   EXPECT_FALSE(read(text + "1200\"").gaps_unnamed);
   pid.gaps.assign(100, std::string(100, 'p'));  // no room for names
   const std::string unnamed = "\"pid\":\"" + seal.seal(pid, "u1") + "\",\"offset\":\"epochABC.";
   EXPECT_TRUE(read(unnamed + "1200\"").gaps_unnamed);
-  EXPECT_FALSE(read(unnamed + "1000\"").gaps_unnamed);
+  EXPECT_FALSE(read(unnamed + "77\"").gaps_unnamed);
+}
+
+TEST_F(CursorTest, WhatAReplayLackedCountsFromWhereTheVerdictBegins) {
+  const auto gaps = [this](Basis earlier, const std::string& offset) {
+    const Pid pid{"sid", {"epochABC", 9'000, {9'500, {}}}, "n0nc", std::move(earlier), {"a"}};
+    return read("\"pid\":\"" + seal.seal(pid, "u1") + "\",\"offset\":\"epochABC." + offset + '"')
+        .gaps;
+  };
+  EXPECT_THAT(gaps(Snapshot{"epochABC", 77, {}}, "77"), testing::IsEmpty());
+  EXPECT_THAT(gaps(Snapshot{"epochABC", 77, {}}, "78"), testing::ElementsAre("a"));
+  EXPECT_THAT(gaps(Snapshot{"other123", 77, {}}, "9000"), testing::IsEmpty()) << "no such number";
+  EXPECT_THAT(gaps(Snapshot{"other123", 77, {}}, "9001"), testing::ElementsAre("a"));
+  EXPECT_THAT(gaps(TimestampCursor{5}, "5000"), testing::IsEmpty());
+  EXPECT_THAT(gaps(TimestampCursor{5}, "5001"), testing::ElementsAre("a"));
+  EXPECT_THAT(gaps(UnreadableCursor{}, "9000"), testing::IsEmpty());
 }
 
 TEST_F(CursorTest, WhateverCannotBeReadIsACursorAllTheSame) {
