@@ -85,9 +85,10 @@ end
 // What one program's key, field or channel makes impossible fails for its events alone.
 constexpr std::string_view append_only = R"lua(
 local before = redis.call('GET', KEYS[2])
-if before then return before end
+if before and before ~= '' then return before end
+-- Without the right to delete it becomes empty for a moment, which counts as not there.
 local function unset(key)
-  if redis.pcall('DEL', key) ~= 1 then redis.pcall('SET', key, '', 'PX', 1) end
+  if type(redis.pcall('DEL', key)) == 'table' then redis.pcall('SET', key, '', 'PX', 1) end
 end
 local count, at = tonumber(ARGV[7]), 8 + ARGV[7]
 local events_max, bytes_max, batch_ttl, token_ttl, remembered, publish, batch = unpack(ARGV, at, at + 6)
@@ -127,7 +128,7 @@ local this_ms = clock - clock % 1000
 for i = 1, (#ARGV - at + 1) / 3 do
   local program, token, body = programs[tonumber(ARGV[at])], KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]
   at = at + 3
-  local first = token and tokens[token]
+  local first = token and tokens[token] ~= '' and tokens[token]
   local digest = token and redis.sha1hex(body)
   if program.failed then
     results[i] = 'failed'
