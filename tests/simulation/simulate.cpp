@@ -80,7 +80,7 @@ bool set(Arguments& arguments, std::string_view option, std::string_view value) 
   } else if (option == "--seed") {
     arguments.seed = number(value);
   } else if (option == "--without") {
-    arguments.without.insert(std::string(value));
+    arguments.without.insert(value);
   } else if (option == "--faults") {
     arguments.faults = list(value);
   } else {
@@ -96,8 +96,10 @@ bool parse(int count, char** words, Arguments& arguments) {
       arguments.trace = true;
     } else if (word == "--brief") {
       arguments.brief = true;
-    } else if (i + 1 == count || !set(arguments, word, words[++i])) {
+    } else if (i + 1 == count || !set(arguments, word, words[i + 1])) {
       return false;
+    } else {
+      ++i;
     }
   }
   return arguments.seed.has_value() || arguments.count > 0;
