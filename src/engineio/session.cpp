@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t t_bytes_max = 64;
-constexpr std::size_t past_polls_max = 256;  // whose repeats are known when they come late
+constexpr std::size_t past_polls_max = 256;  // answered polls whose late duplicates are aborted
 
 /// While a probe is answered, an idle poll is freed at most this often: a client that cannot see
 /// the probe's answer would otherwise poll as fast as it can.
@@ -74,8 +74,8 @@ bool is_message(const Outgoing& packet) {
 
 }  // namespace
 
-/// The `t` of polls that are over. A browser that repeats a GET leaves the first one under way, and
-/// that may come after polls that were made later.
+/// The `t` of answered polls. When a browser repeats a GET, the first GET may still be under way.
+/// It may then arrive after later polls.
 class PastPolls {
  public:
   void add(std::string_view t) {

@@ -136,7 +136,7 @@ class Session {
   /// A GET; `t` is its cache-busting parameter, empty if absent (one over 64 bytes counts as
   /// absent). The same `t` again is a browser's repeat after a broken connection: it takes the
   /// place of the pending GET, which is aborted, or gets the last answer's bytes once more. A GET
-  /// with the `t` of an earlier one, of the last 256, was overtaken by its own repeat: it is
+  /// whose `t` is that of an earlier answered poll (the last 256 count) is a late duplicate: it is
   /// aborted.
   void poll(RequestId request, std::string_view t, TimePoint now, Outputs& out);
   /// A POST whose head has arrived; its body comes with post(), post_too_large() or never

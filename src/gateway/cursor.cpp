@@ -68,8 +68,8 @@ std::optional<std::int64_t> parse_timestamp(std::string_view value) {
 
 /// Whether the client has got the `catchup` of the admission that gave it the pid. Everything that
 /// came later has a greater number.
-/// Beyond that the client is by replays of which it has not heard what they lacked, by this pid's
-/// or by those of pids before it.
+/// The number up to which the client has heard its verdicts. Replays brought it what is beyond, and
+/// it has not heard what they lacked: replays of this pid or of earlier ones.
 history::Gid heard_up_to(const Pid& pid) {
   history::Gid gid = pid.here.gid;
   if (const auto* snapshot = std::get_if<Snapshot>(&*pid.earlier)) {

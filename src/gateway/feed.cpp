@@ -98,7 +98,7 @@ void Feed::published(Published event, TimePoint now) {
   pump();
 }
 
-/// Whether a read from its beginning, which has not begun, will bring all that is heard of it now.
+/// Whether the program waits for its first read: that will bring what is heard now.
 bool Feed::is_yet_to_be_read(const Program& program) const {
   const bool reading = busy_ != Busy::no && program.asked_serial == serial_;
   return program.state == State::unread && !program.known && !reading;
@@ -152,8 +152,9 @@ void Feed::stop() {
   }
 }
 
-/// Something may be missing above a program's top. Who is a member, or left before the store was
-/// asked once more, has a cursor that others' events have taken beyond it.
+/// Remembers how far cursors may have moved past the program's top, where events may be missing.
+/// Events of other programs move the cursors of its members. Members that left count until the
+/// program has been compared with the store once more.
 void Feed::note_passed(const std::string& name, Program& program) {
   if (!program.known) return;
   if (options_.compares && !program.compared && delivered_ > program.ring.top()) {
@@ -187,7 +188,7 @@ void Feed::pump() {
   if (busy_ != Busy::no || retry_at_ != never) return;
   collect_reads();
   if (reading_.empty() && stopped_) {
-    // Members may have gone since it stopped, so that no read is going to end it.
+    // The last members may have left since the feed stopped: then no read ends the stop.
     release_if_read();
     answer_questions();
     collect_reads();
@@ -308,7 +309,7 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   }
   if (program.state != State::unread) return;
   program.state = State::read;
-  // Otherwise nobody could have missed anything, though others may have gone on meanwhile.
+  // Without a member or such a cursor nobody can have missed an event.
   const bool members = has_members_(name);
   if (program.known && (members || program.passed_to != 0))
     return resume(name, program, std::move(kept), absent_are_known);

@@ -35,8 +35,8 @@ namespace crier::gateway {
 constexpr history::Gid after_everything = (history::Gid{1} << 53U) - 1;
 
 struct FeedOptions {
-  /// Of each program, no less than the store's: what a ring has dropped and the store has kept
-  /// would be told as a gap. As long, too, stay subscriptions without members.
+  /// Bounds of each program's ring. They must not be below the store's: clients would be told `gap`
+  /// for events that the store still has. `age_max` also bounds subscriptions without members.
   RingBounds ring;
   std::chrono::milliseconds check_interval{5'000};  ///< In which each program has its turn once.
   std::chrono::milliseconds retry{250};             ///< After a read that failed.
@@ -156,8 +156,8 @@ class Feed {
     bool want_all = false;
     bool alone_when_asked = false;  ///< Nobody was a member when the latest read of it began.
     bool compared = false;          ///< With the store, since the last member left.
-    /// While something may be missing above its top: up to here others' events have taken the
-    /// cursors of its members, and of those who were. 0: nobody's beyond the top.
+    /// While events may be missing above its top: the greatest number that the cursor of a member,
+    /// or of one that left, may have. 0: no cursor is beyond the top.
     history::Gid passed_to = 0;
     std::uint32_t questions = 0;
     std::uint32_t event_questions = 0;   ///< Of these, how many ask for more than the top.

@@ -59,8 +59,9 @@ class Known {
   [[nodiscard]] bool is_unclear() const { return is_unclear_; }
 
  private:
-  /// By a clock that is behind the store's, what began after the admission seems to have been
-  /// there. If the client lacks what came before it, that would be left out.
+  /// Whether the membership began after the one that was known. If its clock is behind the store's,
+  /// it seems to be older than the admission. Events before it, which the client lacks, would be
+  /// left out and called recovered.
   [[nodiscard]] bool is_another(std::uint64_t since, std::uint64_t known) const {
     return since > known && since > cursor_;
   }

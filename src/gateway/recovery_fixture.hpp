@@ -78,7 +78,7 @@ inline Sent by_time(std::int64_t milliseconds, const ReadReply& reply,
   return sent(time_cursor(milliseconds), user(programs), reply, events_max);
 }
 
-/// Of an admission whose snapshot was `at`.
+/// The cursor that an admission with a snapshot at `at` gave.
 inline Cursor pid_cursor(Gid gid, std::vector<Membership> memberships, Gid at = 90) {
   Cursor cursor;
   cursor.basis = Snapshot{"e", gid, {at, std::move(memberships)}};

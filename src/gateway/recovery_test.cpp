@@ -270,7 +270,7 @@ TEST(RecoveryByPid, WhateverTheClientHasAboveTheLastNumberShowsTheLoss) {
                                unheard(old, 300), unheard(NoCursor{}, 300)}) {
     const auto recovery = sent(cursor, user({"a"}, {1}), reply, 50);
     EXPECT_TRUE(recovery.is_ahead);
-    EXPECT_EQ(recovery.next.here.gid, 200U) << "what is numbered anew is sent";
+    EXPECT_EQ(recovery.next.here.gid, 200U) << "events that get new numbers are sent";
     EXPECT_EQ(recovery.snapshot, 200U);
   }
 }
@@ -310,7 +310,8 @@ TEST(RecoveryByPid, AMembershipThatIsYoungerThanTheOneItKnewAndThanItsCursorIsJo
   };
   EXPECT_EQ(verdict(1, 150), (Verdicts{{"a", Verdict::joined}})) << "120 would be left out";
   EXPECT_EQ(verdict(1, 100), (Verdicts{{"a", Verdict::recovered}})) << "nothing would";
-  EXPECT_EQ(verdict(150, 150), (Verdicts{{"a", Verdict::recovered}})) << "it was told of that";
+  EXPECT_EQ(verdict(150, 150), (Verdicts{{"a", Verdict::recovered}}))
+      << "the client was told `joined` for that membership";
 }
 
 // A pid without names.

@@ -267,8 +267,8 @@ void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {
 }
 
 // Some sockets come from a node that had heard more than this one: they have it already. Those that
-// were admitted blindly are missing events of one program while another's go out, so that a number
-// would be a cursor beyond what they lack: they come back for all of it.
+// were admitted blindly may lack events of one program while events of another go out. A number
+// would move their cursor beyond what they lack, so they get none until they come back.
 void Delivery::deliver_late(const Live& live) {
   for (const Key socket : parts_.sockets.members(main_namespace, room_of(live.program))) {
     if (parts_.sockets.is_replaying(socket) || blind_.contains(socket)) continue;

@@ -250,7 +250,7 @@ TEST_F(OwedFileTest, OneMoreDebtIsOneMoreLine) {
   file->add("p3");
   file->add("p2");
   EXPECT_EQ(text_of("crier.db.owed.0"), "\"p1\"\n\"p2\"\n\"p3\"\n");
-  EXPECT_EQ(inode(), before) << "it is not written anew";
+  EXPECT_EQ(inode(), before) << "the file is not rewritten";
 }
 
 TEST_F(OwedFileTest, HoweverManyAreOwedAllAreTakenOver) {

@@ -275,7 +275,7 @@ TEST(PublisherOfSeveral, SettlesSoonWhatIsOwedBecauseItCouldNotBeRead) {
   record->unreadable = true;
   Owed owed(std::move(record));
   Publisher publisher({worker, history, owed, catalog, random, [] { return WallTime{}; }, {}}, {});
-  EXPECT_TRUE(owed.owes_to("p")) << "whoever is admitted adds to it";
+  EXPECT_TRUE(owed.owes_to("p")) << "each admission adds its program";
   ASSERT_LE(publisher.deadline(), worker.now() + std::chrono::seconds(1));
   publisher.tick(publisher.deadline());
   EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));

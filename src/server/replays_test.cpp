@@ -15,7 +15,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-/// Admits whoever comes to the one program, and sends everything of it that is kept.
+/// Admits each client to the one program, and sends all of its events that are kept.
 class Admitter final : public Application {
  public:
   Admitter(Sockets& sockets, Delivery& delivery) : sockets_(sockets), delivery_(delivery) {}
@@ -271,7 +271,8 @@ TEST_F(ReplaysTest, WhatNobodyFetchesOverPollingKeepsTheBoundToo) {
 }
 
 TEST_F(ReplaysTest, EventsThatAreLargerThanAWindowKeepTheBoundTogether) {
-  publish(1, 5, 500'000);  // the kernel takes less than one for who does not read
+  publish(1, 5,
+          500'000);  // the kernel takes less than one of these for a client that does not read
   std::vector<std::unique_ptr<LoopbackClient>> clients;
   for (int i = 0; i < 12; ++i) clients.push_back(connected());
   await_bytes();
