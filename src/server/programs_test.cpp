@@ -139,6 +139,15 @@ class ProgramsTest : public testing::Test {
     pid = json::unquote(*json::member(std::string_view(connect).substr(2), "pid")).value();
     return client;
   }
+  /// One that came while the history did not answer, which it still does not.
+  std::unique_ptr<LoopbackClient> admitted_blindly() {
+    on_loop([this] { return history.up = false; });
+    auto client = asking("");
+    look_up();
+    EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
+    EXPECT_THAT(client->read_frame(), StartsWith("42[\"catchup\","));
+    return client;
+  }
   /// What the official client adds to its auth.
   [[nodiscard]] std::string cursor(const std::string& pid) const {
     return R"(,"pid":")" + pid + R"(","offset":")" + offset + '"';
@@ -419,11 +428,7 @@ TEST_F(ProgramsTest, ASessionStaysWhereItIsWhileItIsSentWhatItMissed) {
 TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
   std::string pid;
   const auto other = member(pid);
-  on_loop([this] { return history.up = false; });
-  const auto blind = asking("");
-  look_up();
-  EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
-  EXPECT_THAT(blind->read_frame(), StartsWith("42[\"catchup\","));
+  const auto blind = admitted_blindly();
   on_loop([this] {
     history.up = true;
     delivery.tick(worker.loop().now() + std::chrono::seconds(10));  // the next comparison
@@ -439,11 +444,7 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
 TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLacks) {
   std::string pid;
   const auto other = member(pid);
-  on_loop([this] { return history.up = false; });
-  const auto blind = asking("");
-  look_up();
-  EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
-  EXPECT_THAT(blind->read_frame(), StartsWith("42[\"catchup\","));
+  const auto blind = admitted_blindly();
   on_loop([this] { return history.up = true; });
   publish("early:one");
   EXPECT_THAT(other->read_frame(), StartsWith(R"(42["early:one",)"));
@@ -456,11 +457,7 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLack
 }
 
 TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {
-  on_loop([this] { return history.up = false; });
-  const auto blind = asking("");
-  look_up();
-  EXPECT_THAT(blind->read_frame(), StartsWith("40{\"sid\":"));
-  EXPECT_THAT(blind->read_frame(), StartsWith("42[\"catchup\","));
+  const auto blind = admitted_blindly();
   on_loop([this] { return history.up = true; });
   std::string pid;
   const auto next = member(pid);
