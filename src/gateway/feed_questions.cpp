@@ -30,8 +30,7 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   // Who comes from a node that knows more than this one may bring the first word of a new epoch.
   const bool other_epoch = !what.epoch.empty() && what.epoch != epoch_;
   // One that knows more than is known here of its own programs has been where more was heard.
-  const Gid known = what.epoch.empty() ? seen_ : known_of(what);
-  const bool doubtful = !epoch_.empty() && (other_epoch || what.cursor > known);
+  const bool doubtful = !epoch_.empty() && (other_epoch || what.cursor > known_of(what));
   if (doubtful) waiting.fresh_serial = serial_ + 1;
   for (const auto& read : what.reads) {
     Program& program = want(read.program);

@@ -22,6 +22,16 @@ TEST_F(FeedTest, WhoKnowsMoreOfItsProgramsThanIsKnownHereIsAnsweredByTheStore) {
   EXPECT_THAT(commands(), ElementsAre("answer 3 q:20[]"));
 }
 
+TEST_F(FeedTest, WhoGivesATimeLaterThanWhatIsKnownHereOfItsProgramsIsAnsweredByTheStore) {
+  live({{"p", 8}, {"q", 20}});
+  ask(1, {{"p", 8}}, "", 8);
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[]"));
+  ask(2, {{"p", 15}}, "", 15);  // an event of p that was not heard, before the last of q
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  ask(3, {{"q", 20}}, "", 20);
+  EXPECT_THAT(commands(), ElementsAre("answer 3 q:20[]"));
+}
+
 TEST_F(FeedTest, ABrokenProgramIsReadForThoseWhoAskAndOnceForAllOfThem) {
   ask(1, {{"p", after_everything}});
   feed.subscribed("p");
