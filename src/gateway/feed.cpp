@@ -115,7 +115,7 @@ void Feed::take(const std::string& name, Program& program, Record record, std::u
     return;
   }
   seen_ = std::max(seen_, record.gid);
-  delivered_ = std::max(delivered_, record.gid);
+  reached_ = std::max(reached_, record.gid);
   if (history::is_gap_marker(record)) {
     say(CloseMembers{name, "gap"});
   } else {
@@ -157,8 +157,8 @@ void Feed::stop() {
 /// program has been compared with the store once more.
 void Feed::note_passed(const std::string& name, Program& program) {
   if (!program.known) return;
-  if (options_.compares && !program.compared && delivered_ > program.ring.top()) {
-    program.passed_to = delivered_;
+  if (options_.compares && !program.compared && reached_ > program.ring.top()) {
+    program.passed_to = reached_;
   }
   if (program.passed_to == 0 && !has_members_(name)) forget_ring(program);
 }
@@ -169,7 +169,7 @@ void Feed::renew(const history::Epoch& epoch) {
   retired_.push_back(std::exchange(epoch_, epoch));
   if (retired_.size() > retired_max) retired_.pop_front();
   floor_ = clock_ = last_ = 0;
-  seen_ = delivered_ = 0;
+  seen_ = reached_ = 0;
   stale_ = true;
   stopped_ = false;
   std::erase_if(held_, [&](const Heard& heard) { return heard.event.epoch != epoch; });

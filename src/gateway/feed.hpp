@@ -202,6 +202,7 @@ class Feed {
   [[nodiscard]] bool is_yet_to_be_read(const Program& program) const;
   void take(const std::string& name, Program& program, history::Record record, std::uint64_t heard);
   void stop();
+  void note_answered(const Question& what, const history::ReadReply& reply);
   void note_passed(const std::string& name, Program& program);
   void renew(const history::Epoch& epoch);
 
@@ -237,10 +238,10 @@ class Feed {
   history::Epoch epoch_;                  ///< Empty: none known.
   std::deque<history::Epoch> retired_;    ///< Events of these come late, or show another history.
   history::Gid floor_ = 0;
-  history::Gid clock_ = 0;      ///< The store's, the latest that was read,
-  history::Gid last_ = 0;       ///< and its greatest number then.
-  history::Gid seen_ = 0;       ///< The greatest number known here,
-  history::Gid delivered_ = 0;  ///< and the greatest that was delivered.
+  history::Gid clock_ = 0;    ///< The store's, the latest that was read,
+  history::Gid last_ = 0;     ///< and its greatest number then.
+  history::Gid seen_ = 0;     ///< The greatest number known here,
+  history::Gid reached_ = 0;  ///< and how far a client's cursor may have come.
   bool stopped_ = false;
   std::vector<Heard> held_;
 

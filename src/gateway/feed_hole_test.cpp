@@ -353,6 +353,43 @@ TEST_F(FeedTest, AHoleBeyondWhichNothingWentOutIsNotMarkedWhenNobodyIsLeft) {
   EXPECT_THAT(commands(), IsEmpty());
 }
 
+TEST_F(FeedTest, AHoleThatAnAnswerHasPassedIsMarked) {
+  live({{"p", 8}, {"q", 11}});  // nothing was delivered
+  ask(1, {{"p", after_everything}, {"q", after_everything}});
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[] q:11[]"));
+  feed.lost();
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), ElementsAre("read p>8"));
+  read({kept("p", {10}, 8)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p delivered beyond a hole"));
+}
+
+TEST_F(FeedTest, AHoleThatACursorOfAnotherProgramHasPassedIsMarked) {
+  live({{"p", 8}});
+  ask(1, {{"p", after_everything}}, "e1", 11);  // was a member of another one
+  EXPECT_THAT(commands(), ElementsAre("read p"));
+  read({top("p", 8)}, "e1", 0, 0, 11);
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[]"));
+  feed.lost();
+  feed.subscribed("p");
+  EXPECT_THAT(commands(), ElementsAre("read p>8"));
+  read({kept("p", {10}, 8)});
+  EXPECT_THAT(commands(), ElementsAre("mark p", "close p delivered beyond a hole"));
+}
+
+TEST_F(FeedTest, ACursorThatNoEventHasPassesNothing) {
+  live({{"p", 8}});
+  ask(1, {{"p", after_everything}}, "e1", 20);  // made up
+  commands();
+  read({top("p", 8)}, "e1", 0, 0, 8);
+  EXPECT_THAT(commands(), ElementsAre("answer 1 p:8[]"));
+  feed.lost();
+  feed.subscribed("p");
+  commands();
+  read({kept("p", {10}, 8)});
+  EXPECT_THAT(commands(), ElementsAre("deliver p 10"));
+}
+
 TEST_F(FeedTest, AHoleThatOthersHavePassedIsMarkedThoughTheStoreHasTrimmedItMeanwhile) {
   live({{"p", 8}, {"q", 7}});
   hear("q", 11, 7);

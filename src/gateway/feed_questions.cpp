@@ -135,9 +135,19 @@ void Feed::fail_questions() {
   while (!questions_.empty()) end(questions_.begin(), Unexpected{StoreError::unavailable});
 }
 
+/// Who is answered stands at the greatest number of the answer from now on, or at its own cursor.
+void Feed::note_answered(const Question& what, const ReadReply& reply) {
+  reached_ = std::max(reached_, reply.floor);
+  for (const auto& kept : reply.programs) reached_ = std::max(reached_, kept.top);
+  if (what.epoch == epoch_) {
+    reached_ = std::max(reached_, std::min(what.cursor, std::max(seen_, last_)));
+  }
+}
+
 void Feed::end(std::map<std::uint64_t, Waiting>::iterator waiting,
                Result<ReadReply, StoreError> reply) {
   const std::uint64_t question = waiting->first;
+  if (reply) note_answered(waiting->second.what, *reply);
   withdraw(question);
   say(Answered{question, std::move(reply)});
 }
