@@ -41,6 +41,7 @@ Publisher::Options publisher_options(const GatewayOptions& options) {
   publisher.event_bytes_max = options.backlog_bytes_max;
   publisher.outcomes.unknown_max = options.history_unknown_outcomes_max;
   publisher.outcomes.ttl = options.history_ttl;
+  publisher.cursors_for = history::remembered_for(retention_options(options));
   return publisher;
 }
 

@@ -6,15 +6,20 @@ namespace crier::server {
 
 Owed::Owed(std::unique_ptr<OwedRecord> record) : record_(std::move(record)) { take_over(); }
 
-void Owed::take_over() {
-  if (!record_) return;
+bool Owed::take_over() {
+  if (!record_) return true;
   const std::lock_guard lock(mutex_);
   for (const auto& program : record_->take_over()) debts_[program].serial = ++serial_;
-  if (record_->was_unreadable()) {
-    unsure_.store(true, std::memory_order_release);
-    asked_.clear();
-  }
   count_.store(debts_.size(), std::memory_order_release);
+  if (!record_->was_unreadable()) return true;
+  unsure_.store(true, std::memory_order_release);
+  asked_.clear();
+  return false;
+}
+
+void Owed::clear_unreadable() {
+  const std::lock_guard lock(mutex_);
+  if (record_) record_->clear_unreadable();
 }
 
 void Owed::owe(const std::string& program) {

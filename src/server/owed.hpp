@@ -28,8 +28,11 @@ class OwedRecord {
   [[nodiscard]] virtual std::string place() const = 0;
   /// Whether what is owed now is there.
   [[nodiscard]] virtual bool is_kept() const { return true; }
-  /// Whether the latest take_over() found what it could not read.
-  [[nodiscard]] virtual bool was_unreadable() const { return false; }
+  /// Whether the latest take_over() found what it could not read. The record says so to the next
+  /// process too, until clear_unreadable().
+  [[nodiscard]] virtual bool was_unreadable() const = 0;
+  /// No cursor is left from when that was owed.
+  virtual void clear_unreadable() = 0;
 };
 
 /// The programs that are owed a gap marker: an event of theirs may be with some members and not
@@ -71,8 +74,10 @@ class Owed {
   void settled(const Marker& marker);
   /// The history may not have it.
   void failed(const Marker& marker);
-  /// Owes what other processes have left meanwhile.
-  void take_over();
+  /// Owes what other processes have left meanwhile. False: part of it could not be read.
+  bool take_over();
+  /// The next process need not be unsure; this one remains so.
+  void clear_unreadable();
   /// Whether there may be such a process.
   [[nodiscard]] bool has_record() const { return record_ != nullptr; }
   /// Brings the record up to date with what was settled.

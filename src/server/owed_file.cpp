@@ -22,6 +22,7 @@ namespace {
 constexpr int files_max = 100;  // of processes that live at one time
 constexpr std::size_t bytes_max = 64 * 1024 * 1024;
 constexpr mode_t file_mode = 0640;
+constexpr std::string_view unreadable_line = "null\n";
 
 std::string line_of(const std::string& program) { return json::quote(program) + "\n"; }
 
@@ -68,7 +69,7 @@ OwedFile::OwedFile(std::string prefix, LogSink log)
     : prefix_(std::move(prefix)), log_(std::move(log)) {}
 
 OwedFile::~OwedFile() {
-  if (owed_.empty() && is_in_place()) ::unlink(own_->path.c_str());
+  if (owed_.empty() && !marked_ && is_in_place()) ::unlink(own_->path.c_str());
 }
 
 OwedFile::Holding OwedFile::hold(const std::string& path, int flags) {
@@ -149,7 +150,7 @@ std::vector<std::string> OwedFile::read(const Held& file) {
     }
   }
   if (strange == 0) return programs;
-  unreadable_ = true;
+  unreadable_ = marked_ = true;
   if (log_) {
     log_(
         LogLevel::error,
@@ -174,7 +175,9 @@ std::vector<std::string> OwedFile::take_over() {
   for (const auto& path : others()) {
     const auto left = hold(path, 0);
     if (!left) continue;
+    const bool was_marked = marked_;
     const auto more = read(*left);
+    if (marked_ != was_marked) write_anew();
     for (const auto& program : more) add(program);
     if (is_kept()) ::unlink(path.c_str());
     programs.insert(programs.end(), more.begin(), more.end());
@@ -203,6 +206,10 @@ void OwedFile::replace(const std::vector<std::string>& programs) {
   write_anew();
 }
 
+void OwedFile::clear_unreadable() {
+  if (std::exchange(marked_, false)) write_anew();
+}
+
 /// All that is owed, to a new file if somebody has removed the old one or put another in its place.
 void OwedFile::write_anew() {
   if (!is_in_place()) hold_own(O_EXCL);
@@ -213,7 +220,7 @@ void OwedFile::write_anew() {
 
 /// Another file takes the place of the old one at once: a process that is killed leaves either.
 bool OwedFile::put_in_place() {
-  std::string text;
+  std::string text(marked_ ? unreadable_line : std::string_view());
   for (const auto& program : owed_) text += line_of(program);
   size_ = text.size();
   if (text.empty()) {

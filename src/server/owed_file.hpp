@@ -13,6 +13,7 @@
 namespace crier::server {
 
 /// Keeps what is owed over the end of the process: a file with one program a line, as JSON strings.
+/// The line `null` stands for what could not be read.
 /// Processes of one machine that share the prefix have a file each, `prefix.0`, `prefix.1` …,
 /// locked for as long as they live; the others take over those that nobody holds. It survives a
 /// process that is killed, not a machine that loses its power. What cannot be written now is
@@ -20,7 +21,7 @@ namespace crier::server {
 class OwedFile final : public OwedRecord {
  public:
   OwedFile(std::string prefix, LogSink log);
-  /// Removes the file when nothing is owed.
+  /// Removes the file when it is empty.
   ~OwedFile() override;
 
   std::vector<std::string> take_over() override;
@@ -29,6 +30,7 @@ class OwedFile final : public OwedRecord {
   [[nodiscard]] std::string place() const override { return own_ ? own_->path : std::string(); }
   [[nodiscard]] bool is_kept() const override { return own_ && !failed_; }
   [[nodiscard]] bool was_unreadable() const override { return unreadable_; }
+  void clear_unreadable() override;
 
  private:
   /// An open file with its lock.
@@ -62,7 +64,8 @@ class OwedFile final : public OwedRecord {
   std::size_t size_ = 0;                     ///< and its size, unless it failed.
   bool failed_ = false;                      ///< And that was told.
   std::size_t try_at_ = 0;                   ///< So much has to be owed before add() tries again.
-  bool unreadable_ = false;
+  bool unreadable_ = false;                  ///< In the latest take_over().
+  bool marked_ = false;                      ///< own_ is to say that something was.
 };
 
 }  // namespace crier::server

@@ -322,12 +322,39 @@ TEST_F(OwedFileTest, LinesThatNameNoProgramAreToldInOneError) {
   EXPECT_THAT(file->take_over(), ElementsAre("p1", "p2"));
   EXPECT_TRUE(file->was_unreadable());
   EXPECT_THAT(log, ElementsAre(HasSubstr("what programs are owed cannot be read")));
-  EXPECT_EQ(text_of("crier.db.owed.0"), "\"p1\"\n\"p2\"\n");
+  EXPECT_EQ(text_of("crier.db.owed.0"), "null\n\"p1\"\n\"p2\"\n");
   file->take_over();
   EXPECT_FALSE(file->was_unreadable()) << "once";
   write("crier.db.owed.1", std::string(4096, '\0'));
   file->take_over();
   EXPECT_TRUE(file->was_unreadable());
+}
+
+TEST_F(OwedFileTest, ThatItCouldNotBeReadOutlivesTheProcess) {
+  write("crier.db.owed.0", "foreign\n");
+  for (int process = 1; process <= 3; ++process) {
+    auto file = open();
+    EXPECT_THAT(file->take_over(), IsEmpty());
+    EXPECT_TRUE(file->was_unreadable()) << process;
+    file->add("p");
+    file->replace({});
+    EXPECT_EQ(text_of("crier.db.owed.0"), "null\n");
+    if (process < 3) continue;
+    file->clear_unreadable();
+    EXPECT_EQ(text_of("crier.db.owed.0"), "");
+  }
+  EXPECT_THAT(files(), IsEmpty());
+}
+
+TEST_F(OwedFileTest, ThatAnotherProcessCouldNotReadItIsTakenOver) {
+  auto file = open();
+  file->take_over();
+  file->add("p");
+  write("crier.db.owed.1", "null\n");
+  EXPECT_THAT(file->take_over(), IsEmpty());
+  EXPECT_TRUE(file->was_unreadable());
+  EXPECT_EQ(text_of("crier.db.owed.0"), "null\n\"p\"\n");
+  EXPECT_THAT(files(), ElementsAre("crier.db.owed.0"));
 }
 
 TEST_F(OwedFileTest, WhenItIsNotKnownWhatIsOwedEachProgramIsOnce) {
@@ -336,7 +363,7 @@ TEST_F(OwedFileTest, WhenItIsNotKnownWhatIsOwedEachProgramIsOnce) {
   EXPECT_TRUE(owed.is_unsure());
   EXPECT_FALSE(owed.any());
   EXPECT_TRUE(owed.owes_to("p"));
-  EXPECT_EQ(text_of("crier.db.owed.0"), "\"p\"\n");
+  EXPECT_EQ(text_of("crier.db.owed.0"), "null\n\"p\"\n");
   const auto markers = owed.take(10, Owed::Which::fresh);
   ASSERT_EQ(markers.size(), 1U);
   EXPECT_TRUE(owed.owes_to("p"));

@@ -33,6 +33,7 @@ Publisher::Publisher(const Parts& parts, const Options& options)
   parts.worker.add_turn_user(*this);
   note_owed();  // by a process before this one
   if (parts.owed.has_record()) take_over_at_ = parts.worker.now() + take_over_interval;
+  if (parts.owed.is_unsure()) clear_unreadable_at_ = parts.worker.now() + options_.cursors_for;
 }
 
 void Publisher::fail(const Done& done, Error error) {
@@ -221,7 +222,11 @@ void Publisher::note_owed() {
 void Publisher::tick(TimePoint now) {
   if (now >= take_over_at_) {
     take_over_at_ = now + take_over_interval;
-    parts_.owed.take_over();
+    if (!parts_.owed.take_over()) clear_unreadable_at_ = now + options_.cursors_for;
+    if (now >= clear_unreadable_at_) {
+      clear_unreadable_at_ = never;
+      parts_.owed.clear_unreadable();
+    }
   }
   settle_at_ = parts_.owed.may_owe() ? now + settle_interval : never;
   settle();

@@ -34,6 +34,8 @@ class Publisher final : public TurnUser {
     OutagePolicy policy = OutagePolicy::deliver;
     std::size_t event_bytes_max = 1024 * 1024;
     Outcomes::Options outcomes = {};
+    /// How long a cursor may be in use.
+    std::chrono::milliseconds cursors_for = history::remembered_for({});
   };
   /// The parts outlive it.
   Publisher(const Parts& parts, const Options& options);
@@ -90,6 +92,7 @@ class Publisher final : public TurnUser {
   Outcomes outcomes_;
   TimePoint settle_at_ = never;
   TimePoint take_over_at_ = never;
+  TimePoint clear_unreadable_at_ = never;
   std::size_t in_flight_ = 0;
   std::size_t markers_ = 0;  ///< Under way.
   bool sending_markers_ = false;

@@ -239,8 +239,10 @@ class Left final : public OwedRecord {
   void replace(const std::vector<std::string>& programs) override { kept = programs; }
   [[nodiscard]] std::string place() const override { return "here"; }
   [[nodiscard]] bool was_unreadable() const override { return unreadable; }
+  void clear_unreadable() override { ++cleared; }
 
   bool unreadable = false;
+  int cleared = 0;
   std::vector<std::string> kept{"not replaced"};
 
  private:
@@ -279,6 +281,35 @@ TEST(PublisherOfSeveral, SettlesSoonWhatIsOwedBecauseItCouldNotBeRead) {
   ASSERT_LE(publisher.deadline(), worker.now() + std::chrono::seconds(1));
   publisher.tick(publisher.deadline());
   EXPECT_THAT(history.appended, ElementsAre("p " + std::string(history::gap_marker)));
+}
+
+TEST(PublisherOfSeveral, WhatCouldNotBeReadIsRememberedForAsLongAsACursorIsInUse) {
+  Worker worker{{}, {}};
+  Random random = Random::seeded(1);
+  FailingHistory history;
+  const auto catalog = catalog::Catalog::built_in();
+  std::vector<std::string> none;
+  auto made = std::make_unique<Left>(none);
+  Left& record = *made;
+  record.unreadable = true;
+  Owed owed(std::move(made));
+  Publisher::Options options;
+  options.cursors_for = std::chrono::hours(2);
+  Publisher publisher({worker, history, owed, catalog, random, [] { return WallTime{}; }, {}},
+                      options);
+  record.unreadable = false;
+  const TimePoint begin = worker.now();
+  publisher.tick(begin + std::chrono::hours(1));
+  record.unreadable = true;  // of another process
+  publisher.tick(begin + std::chrono::minutes(90));
+  record.unreadable = false;
+  publisher.tick(begin + std::chrono::minutes(210) - std::chrono::milliseconds(1));
+  EXPECT_EQ(record.cleared, 0);
+  publisher.tick(begin + std::chrono::minutes(211));
+  EXPECT_EQ(record.cleared, 1);
+  publisher.tick(begin + std::chrono::hours(9));
+  EXPECT_EQ(record.cleared, 1);
+  EXPECT_TRUE(owed.is_unsure()) << "who has not asked yet may have an older cursor still";
 }
 
 TEST_F(PublisherTest, ThePolicyRefuseSendsNothingAndOwesNothing) {

@@ -47,6 +47,8 @@ class OwedShelf {
       shelf_.files_[file_].programs = {programs.begin(), programs.end()};
     }
     [[nodiscard]] std::string place() const override { return "the shelf"; }
+    [[nodiscard]] bool was_unreadable() const override { return false; }
+    void clear_unreadable() override {}
 
    private:
     OwedShelf& shelf_;
