@@ -156,7 +156,7 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
     if (!before && (entry.trimmed || entry.event == 0)) return true;
   }
   if (std::ranges::any_of(entries, [&](const Entry& entry) {
-        return entry.trimmed && is_of_cursors_millisecond(view, entry);
+        return (entry.trimmed || entry.event == 0) && is_of_cursors_millisecond(view, entry);
       })) {
     return true;
   }
