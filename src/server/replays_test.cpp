@@ -4,10 +4,13 @@
 #include "server/delivery.hpp"
 #include "server/loopback_client.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <future>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <thread>
+#include <utility>
 
 namespace crier::server {
 namespace {
@@ -57,7 +60,9 @@ class ReplaysTest : public testing::Test {
  protected:
   static constexpr std::size_t bound = 1'048'576;
 
-  ReplaysTest() {
+  /// `bytes_max`: unsent, of all replays.
+  explicit ReplaysTest(std::size_t bytes_max = bound)
+      : delivery{{worker, engine, sockets, history}, feed_options(), bytes_max} {
     sockets.attach(engine, admitter);
     worker.route("/socket.io/", engine);
     EXPECT_TRUE(worker.listen());
@@ -97,10 +102,14 @@ class ReplaysTest : public testing::Test {
     return "{\"event\":\"e" + std::to_string(number) + "\",\"programId\":\"p\",\"data\":\"" +
            std::string(bytes, 'x') + "\"}";
   }
-  std::unique_ptr<LoopbackClient> connected() {
+  std::unique_ptr<LoopbackClient> opened() const {
     auto client = std::make_unique<LoopbackClient>(worker.port());
     client->open_websocket("/socket.io/?EIO=4&transport=websocket");
     EXPECT_THAT(client->read_frame(), StartsWith("0{\"sid\":"));
+    return client;
+  }
+  std::unique_ptr<LoopbackClient> connected() const {
+    auto client = opened();
     client->write_text("40");
     EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
     return client;
@@ -156,7 +165,7 @@ class ReplaysTest : public testing::Test {
   Engine engine{worker, {}, {}, sockets, random};
   WallTime clock = 1'000'000'000;
   history::MemoryStore history{retention(), [this] { return clock += 1000; }, Random::seeded(7)};
-  Delivery delivery{{worker, engine, sockets, history}, feed_options(), bound};
+  Delivery delivery;
   Admitter admitter{sockets, delivery};
   std::thread thread;
 };
@@ -360,6 +369,48 @@ TEST_F(ReplaysTest, UnnumberedEventsPassOneThatIsStillSentWhatItMissed) {
   await_count(0);
   publish(301, 301, 100);
   expect_events(*client, 301, 301);
+}
+
+/// With places for all of its clients.
+class ReplaysToManyTest : public ReplaysTest {
+ protected:
+  ReplaysToManyTest() : ReplaysTest(64 * bound) {}
+
+  /// What `write` makes the clients send is read in one turn.
+  template <class Write>
+  void in_one_turn(Write write) {
+    std::promise<void> written;
+    worker.loop().post([done = written.get_future().share()] { done.wait(); });
+    write();
+    written.set_value();
+  }
+};
+
+TEST_F(ReplaysToManyTest, ATurnSendsAMegabyteBeforeLiveEventsHaveOne) {
+  constexpr std::size_t event_bytes = 50'000;
+  constexpr int clients_count = 40;
+  publish(1, 5, event_bytes);
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < clients_count; ++i) clients.push_back(opened());
+  std::uint64_t before = 0;
+  std::uint64_t most = 0;
+  std::function<void()> each_turn = [&] {
+    const std::uint64_t now = worker.metrics().replayed;
+    // Each gets one with its admission.
+    if (before >= clients_count) most = std::max(most, now - before);
+    before = now;
+    if (now < 5 * clients_count) worker.loop().post(each_turn);
+  };
+  worker.loop().post(each_turn);
+  in_one_turn([&] {
+    for (const auto& client : clients) client->write_text("40");
+  });
+  for (const auto& client : clients) {
+    EXPECT_THAT(client->read_frame(), StartsWith("40{"));
+    expect_events(*client, 1, 5);
+  }
+  EXPECT_LE(on_loop([&] { return most; }), bound / event_bytes + 1);
+  EXPECT_GE(most, bound / event_bytes) << "many were ready in one turn";
 }
 
 }  // namespace

@@ -173,6 +173,31 @@ TEST_F(WorkersTest, MembersOnAllWorkersGetEachEventOnceInOneOrder) {
   }
 }
 
+TEST_F(WorkersTest, TheBoundOfReplaysIsOneForAll) {
+  constexpr std::size_t bound = 1'048'576;
+  GatewayOptions chosen = options();
+  chosen.workers = 4;
+  chosen.history_replay_bytes_max = bound;
+  GatewayFixture::run(chosen);
+  const std::string event = R"({"event":"request:created","requestId":"r1","data":{"text":")" +
+                            std::string(50'000, 'x') +
+                            R"("},"performedBy":{"userId":"u1","name":"Ursula"}})";
+  for (int i = 0; i < 50; ++i) ASSERT_THAT(post("p1", event), StartsWith("HTTP/1.1 202"));
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < 2 * tries; ++i) {
+    clients.push_back(opened_with("u1", ",\"lastEventTimestamp\":1"));  // and none of them reads
+  }
+  const auto unsent = [this] {
+    const std::string metrics = get("/metrics");
+    const std::string_view name = "\ncrier_replay_bytes ";
+    return std::stoul(metrics.substr(metrics.find(name) + name.size()));
+  };
+  std::size_t most = 0;
+  for (int i = 0; i < 200 && most < bound / 2; ++i) most = std::max(most, unsent());
+  EXPECT_GE(most, bound / 2) << "the bound is used";
+  EXPECT_LE(std::max(most, unsent()), bound);
+}
+
 TEST_F(WorkersTest, AClaimTakesOverFromAnyWorker) {
   run_with(4);
   auto zombie = opened();
