@@ -125,6 +125,9 @@ class Feed {
   /// What is held of a program; null if nothing is known of it. Good until the next call that is
   /// not const.
   [[nodiscard]] const Ring* ring(const std::string& program) const;
+  /// How far a client's cursor may have come: the greatest number that was delivered, or that an
+  /// answer told.
+  [[nodiscard]] history::Gid reached() const { return reached_; }
   /// Of the events in the rings; empty: none known.
   [[nodiscard]] const history::Epoch& epoch() const { return epoch_; }
   /// Whether events are being held back because there is a hole.
@@ -241,7 +244,7 @@ class Feed {
   history::Gid clock_ = 0;    ///< The store's, the latest that was read,
   history::Gid last_ = 0;     ///< and its greatest number then.
   history::Gid seen_ = 0;     ///< The greatest number known here,
-  history::Gid reached_ = 0;  ///< and how far a client's cursor may have come.
+  history::Gid reached_ = 0;  ///< and as reached().
   bool stopped_ = false;
   std::vector<Heard> held_;
 

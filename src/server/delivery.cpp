@@ -211,8 +211,10 @@ void Delivery::queue(const gateway::Deliver& event) {
   hold({event.program, event.record.gid, std::move(packet)});
 }
 
-void Delivery::deliver_unnumbered(const std::string& program, const Packet& packet) {
-  hold({program, 0, packet});
+void Delivery::deliver_unnumbered(const std::string& program, std::string_view body) {
+  const auto time = history::milliseconds(feed_.reached());
+  const auto arguments = catalog::event_arguments(body, time, std::string());
+  hold({program, 0, make_packet(main_namespace, arguments)});
 }
 
 // Events that come in one turn leave together, so those that are there already are waited for.

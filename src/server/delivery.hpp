@@ -72,8 +72,10 @@ class Delivery final : public history::Listener, public TurnUser {
   /// until the next call. An empty message: the store holds what no gateway has written.
   const Packet& encoded(const history::Epoch& epoch, const history::Record& record);
 
-  /// An event without a number: goes to this node's members with the next ones.
-  void deliver_unnumbered(const std::string& program, const Packet& packet);
+  /// An event without a number: goes to this node's members with the next ones. Its time is that of
+  /// the greatest number that anybody here may have, not the clock's: who gives it as a cursor must
+  /// not pass over what did not come. `body`: as Catalog::check() writes it.
+  void deliver_unnumbered(const std::string& program, std::string_view body);
   /// The socket has everything up to `floor`, from a node that may have heard more than this one.
   void set_floor(Key socket, history::Gid floor);
   void forget(Key socket);

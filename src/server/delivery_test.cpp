@@ -77,7 +77,7 @@ TEST_F(DeliveryTest, AnswersWithWhatTheStoreKeeps) {
 
 TEST_F(DeliveryTest, UnnumberedEventsWaitForTheEndOfTheTurn) {
   EXPECT_TRUE(delivery.idle());
-  delivery.deliver_unnumbered("p", make_packet(main_namespace, "[\"x\"]"));
+  delivery.deliver_unnumbered("p", body);
   EXPECT_FALSE(delivery.idle());
   delivery.turn_end();
   EXPECT_TRUE(delivery.idle());
@@ -85,10 +85,10 @@ TEST_F(DeliveryTest, UnnumberedEventsWaitForTheEndOfTheTurn) {
 
 TEST_F(DeliveryTest, EventsWaitForOthersWithinTheWindowFromTheFirst) {
   delivery.gather_for(std::chrono::microseconds(300));
-  delivery.deliver_unnumbered("p", make_packet(main_namespace, "[\"x\"]"));
+  delivery.deliver_unnumbered("p", body);
   const TimePoint due = delivery.deadline();
   EXPECT_EQ(due, worker.now() + std::chrono::microseconds(300));
-  delivery.deliver_unnumbered("p", make_packet(main_namespace, "[\"y\"]"));
+  delivery.deliver_unnumbered("p", body);
   EXPECT_EQ(delivery.deadline(), due);
   delivery.turn_end();
   delivery.tick(due - std::chrono::microseconds(1));

@@ -166,8 +166,8 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
       history_(parts_.history(home_.loop())),
       owed_(std::move(parts_.owed)),
       publisher_({home_, *history_, owed_, catalog_, random_, parts_.wall_clock,
-                  [this](const std::string& program, const Packet& packet) {
-                    deliver_unnumbered(program, packet);
+                  [this](const std::string& program, const Bytes& body) {
+                    deliver_unnumbered(program, body);
                   }},
                  publisher_options(options)),
       opening_(
@@ -253,17 +253,17 @@ void Node::mark_gap(std::string program) {
   });
 }
 
-void Node::deliver_unnumbered(const std::string& program, const Packet& packet) {
+void Node::deliver_unnumbered(const std::string& program, const Bytes& body) {
   if (!has_home()) {
-    lanes_.front()->front.delivery().deliver_unnumbered(program, packet);
+    lanes_.front()->front.delivery().deliver_unnumbered(program, body.view());
     return;
   }
   for (const auto& each : lanes_) {
     Lane& lane = *each;
     ++lane.unnumbered;
-    lane.door->post([&lane, program, packet] {
+    lane.door->post([&lane, program, body] {
       lane.worker.update_now();
-      lane.front.delivery().deliver_unnumbered(program, packet);
+      lane.front.delivery().deliver_unnumbered(program, body.view());
       --lane.unnumbered;
     });
   }

@@ -88,7 +88,7 @@ class Node {
   void connect(Lane& lane);
   void publish_from(Lane& lane, std::string program, std::string body, std::string token,
                     Publisher::Done done);
-  void deliver_unnumbered(const std::string& program, const Packet& packet);
+  void deliver_unnumbered(const std::string& program, const Bytes& body);
   /// `done` runs on whichever loop has its say last.
   void survey(std::function<void(const Survey&)> done);
   [[nodiscard]] HttpResponse ready(const Survey& survey, bool stopping) const;

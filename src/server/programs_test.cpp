@@ -449,11 +449,33 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLack
   publish("early:one");
   EXPECT_THAT(other->read_frame(), StartsWith(R"(42["early:one",)"));
   on_loop([this] {
-    delivery.deliver_unnumbered("p1", make_packet("/", R"(["unnumbered:one",{}])"));
+    delivery.deliver_unnumbered("p1", R"({"event":"unnumbered:one","programId":"p1"})");
     return true;
   });
   EXPECT_THAT(other->read_frame(), StartsWith(R"(42["unnumbered:one",)"));
   EXPECT_THAT(blind->read_frame(), StartsWith(R"(42["unnumbered:one",)"));
+}
+
+// Else its time would be a cursor beyond what was published elsewhere and did not come.
+TEST_F(ProgramsTest, AnEventWithoutANumberHasTheTimeOfTheLatestThatHasOne) {
+  const auto time_of = [](const std::string& frame) {
+    const auto at = frame.find("\"timestamp\":");
+    return at == std::string::npos ? frame : frame.substr(at, 38);
+  };
+  std::string pid;
+  const auto client = member(pid);
+  for (const char* name : {"one:first", "one:second"}) {
+    publish(name);
+    const std::string numbered = client->read_frame();
+    EXPECT_THAT(numbered, HasSubstr(name));
+    on_loop([this] {
+      delivery.deliver_unnumbered("p1", R"({"event":"unnumbered:one","programId":"p1"})");
+      return true;
+    });
+    const std::string unnumbered = client->read_frame();
+    EXPECT_THAT(unnumbered, StartsWith(R"(42["unnumbered:one",)"));
+    EXPECT_EQ(time_of(unnumbered), time_of(numbered));
+  }
 }
 
 TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {

@@ -155,12 +155,10 @@ void Publisher::deliver_unnumbered(const Publish& publish) {
   ++metrics.publishes_unrecoverable;
   parts_.owed.owe(publish.program);
   note_owed();
-  const std::int64_t timestamp_ms = parts_.wall_clock() / 1000;
-  const auto arguments = catalog::event_arguments(publish.body.view(), timestamp_ms, std::string());
-  parts_.deliver(publish.program, make_packet(main_namespace, arguments));
+  parts_.deliver(publish.program, publish.body);
   Position position;
   position.recoverable = false;
-  position.timestamp = iso8601(timestamp_ms);
+  position.timestamp = iso8601(parts_.wall_clock() / 1000);
   if (!publish.key.empty()) {
     outcomes_.sent(publish.key, publish.body, position, parts_.worker.now());
   }

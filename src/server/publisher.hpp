@@ -28,7 +28,7 @@ class Publisher final : public TurnUser {
     Random& random;
     std::function<WallTime()> wall_clock;
     /// Takes an event without a number to the members of its program on this node.
-    std::function<void(const std::string& program, const Packet& packet)> deliver;
+    std::function<void(const std::string& program, const Bytes& body)> deliver;
   };
   struct Options {
     OutagePolicy policy = OutagePolicy::deliver;

@@ -92,9 +92,9 @@ class PublisherTest : public testing::Test {
     options.outcomes.unknown_max = unknown_max;
     publisher.emplace(
         Publisher::Parts{worker, history, owed, catalog, random, [] { return WallTime{5'000'000}; },
-                         [this](const std::string& program, const Packet& packet) {
+                         [this](const std::string& program, const Bytes& body) {
                            EXPECT_TRUE(owed.owes(program)) << "before anybody has it";
-                           delivered.push_back(program + " " + std::string(packet.message.view()));
+                           delivered.push_back(program + " " + std::string(body.view()));
                          }},
         options);
   }
@@ -138,7 +138,7 @@ TEST_F(PublisherTest, WhileTheHistoryIsAwayEventsGoOutUnnumberedAndLeaveAMarker)
   EXPECT_EQ(publish(), "unnumbered");
   EXPECT_EQ(publish(), "unnumbered");
   EXPECT_THAT(delivered, testing::SizeIs(2));
-  EXPECT_THAT(delivered.front(), testing::StartsWith("p 42[\"request:created\","));
+  EXPECT_THAT(delivered.front(), testing::StartsWith("p {\"event\":\"request:created\","));
   publisher->tick(publisher->deadline());
   EXPECT_THAT(history.appended, IsEmpty());
   history.failure.reset();

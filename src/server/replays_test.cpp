@@ -361,7 +361,7 @@ TEST_F(ReplaysTest, UnnumberedEventsPassOneThatIsStillSentWhatItMissed) {
   publish(1, 300, 50'000);
   const auto client = connected();
   on_loop([this] {
-    delivery.deliver_unnumbered("p", make_packet(main_namespace, R"(["unnumbered"])"));
+    delivery.deliver_unnumbered("p", R"({"event":"unnumbered","programId":"p"})");
     return true;
   });
   expect_events(*client, 1, 300);
