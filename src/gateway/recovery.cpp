@@ -17,6 +17,10 @@ using history::ReadReply;
 using history::Verdict;
 using Verdicts = std::vector<std::pair<std::string, Verdict>>;
 
+/// How far numbers may be ahead of the store's clock: a second, and as much for a replica whose
+/// clock is behind its master's.
+constexpr Gid ahead_max = 2'000'000;
+
 Gid last_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000 + 999; }
 Gid first_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000; }
 
@@ -97,21 +101,34 @@ class Known {
   bool is_unclear_ = false;
 };
 
-/// Whether events of the cursor's own millisecond have to be sent again: several share it, counting
-/// one that is not kept but named by its successor.
-bool shares_millisecond(const ReadReply& reply, std::int64_t milliseconds) {
-  std::size_t count = 0;
-  for (const auto& kept : reply.programs) {
-    for (const auto& record : kept.records) {
-      if (history::milliseconds(record.gid) < milliseconds) continue;
-      if (history::milliseconds(record.gid) != milliseconds) break;
-      if (&record == &kept.records.front() && history::milliseconds(record.prev) == milliseconds) {
-        ++count;
-      }
-      ++count;
-    }
+/// How many events of the millisecond the program has, one that is not kept but named by its
+/// successor among them. Nothing: what is there begins later, so nobody can say.
+std::optional<std::size_t> count_within(const Kept& kept, std::int64_t milliseconds) {
+  const Gid first = first_of(milliseconds);
+  const Gid last = last_of(milliseconds);
+  const Gid before = kept.records.empty() ? kept.top : kept.records.front().prev;
+  if (before > last) return std::nullopt;
+  const auto from = std::ranges::lower_bound(kept.records, first, {}, &history::Record::gid);
+  const auto to = std::ranges::upper_bound(kept.records, last, {}, &history::Record::gid);
+  return static_cast<std::size_t>(to - from) + (before >= first ? 1 : 0);
+}
+
+/// What a reply says of the cursor's own millisecond.
+struct OwnMillisecond {
+  std::size_t events = 0;   ///< Known to be of it, in programs of which the client may have any.
+  bool is_unclear = false;  ///< There may be more.
+};
+
+OwnMillisecond own_millisecond(const ReadReply& reply, const access::User& user,
+                               std::int64_t milliseconds) {
+  OwnMillisecond own;
+  for (std::size_t i = 0; i < reply.programs.size(); ++i) {
+    if (since_of(user, i) >= first_of(milliseconds)) continue;
+    const auto count = count_within(reply.programs[i], milliseconds);
+    own.is_unclear = own.is_unclear || !count;
+    own.events += count.value_or(0);
   }
-  return count > 1;
+  return own;
 }
 
 /// The number of the cursor, in whatever epoch; nothing: it names none.
@@ -158,10 +175,13 @@ class Judgement {
       known_.emplace(*then, user);
     }
     if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) {
+      const Gid first = first_of(time->milliseconds);
+      const OwnMillisecond own = own_millisecond(reply, user, time->milliseconds);
+      // Before the epoch numbers may have run ahead of the clock, and so beyond the floor.
+      is_of_before_ = reply.floor != 0 && own.events == 0 && first <= reply.floor + ahead_max;
       // Below the floor, within that millisecond, may be what the client has and nobody knows any
       // more.
-      again_ = shares_millisecond(reply, time->milliseconds) ||
-               reply.floor >= first_of(time->milliseconds);
+      again_ = is_of_before_ || own.is_unclear || own.events > 1 || reply.floor >= first;
     }
     position_ = position();
   }
@@ -264,6 +284,7 @@ class Judgement {
   [[nodiscard]] Verdict by_timestamp(std::int64_t milliseconds, std::size_t index) const {
     // One that began within the millisecond may have begun after what the client has.
     if (since_of(user_, index) >= first_of(milliseconds)) return Verdict::joined;
+    if (is_of_before_) return Verdict::gap;
     const Gid time = again_ ? first_of(milliseconds) - 1 : last_of(milliseconds);
     const Kept& kept = reply_.programs[index];
     const bool whole = history::is_whole(kept, time, reply_.floor, timestamp_max_);
@@ -278,7 +299,8 @@ class Judgement {
   Gid snapshot_ = 0;
   bool is_ahead_ = false;
   bool is_reset_ = false;
-  bool again_ = false;  ///< The millisecond of a timestamp is sent again.
+  bool is_of_before_ = false;  ///< The timestamp may be of an earlier epoch.
+  bool again_ = false;         ///< The millisecond of a timestamp is sent again.
   std::optional<Gid> position_;
 };
 

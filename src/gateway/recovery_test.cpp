@@ -40,6 +40,39 @@ TEST(RecoveryByTimestamp, SendsAMillisecondAgainInWhichAStoreBeganAnew) {
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
 }
 
+TEST(RecoveryByTimestamp, SendsAMillisecondAgainOfWhichNobodyKnowsHowManyShareIt) {
+  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {7000}, 6000), kept("b", {5001, 6001})}})),
+            (std::vector<Gid>{5001, 6001, 7000}))
+      << "what was read of a begins later";
+  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {}, 7000), kept("b", {5001, 6001})}})),
+            (std::vector<Gid>{5001, 6001}))
+      << "nothing of a is kept";
+  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {}, 5000), kept("b", {5001, 6001})}})),
+            (std::vector<Gid>{5001, 6001}))
+      << "and that was of the millisecond";
+  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {7000}, 4000), kept("b", {5001, 6001})}})),
+            (std::vector<Gid>{6001, 7000}))
+      << "a has none of it";
+}
+
+TEST(RecoveryByTimestamp, WhatBeganLaterHasNoPartInTheMillisecond) {
+  const ReadReply reply{"e", 0, {kept("a", {7000}, 6000), kept("b", {5001, 6001})}};
+  const auto who = user({"a", "b"}, {6000, 0});
+  EXPECT_EQ(gids(sent(time_cursor(5), who, reply, 50)), (std::vector<Gid>{6001, 7000}));
+}
+
+TEST(RecoveryByTimestamp, WithinTwoSecondsOfTheFloorIsAGapUnlessAnEventHasThatTime) {
+  const auto verdict = [](std::int64_t milliseconds, const Kept& kept) {
+    return by_time(milliseconds, {"e", 5'000'000, {kept}, 9'000'000}).verdicts.front().second;
+  };
+  EXPECT_EQ(verdict(5'800, kept("a", {5'700'000, 8'000'000})), Verdict::gap)
+      << "numbers of before run ahead of the clock by up to a second";
+  EXPECT_EQ(verdict(7'000, kept("a", {5'700'000, 8'000'000})), Verdict::gap);
+  EXPECT_EQ(verdict(7'001, kept("a", {5'700'000, 8'000'000})), Verdict::recovered);
+  EXPECT_EQ(verdict(5'700, kept("a", {5'700'000, 8'000'000})), Verdict::recovered)
+      << "it is of this epoch";
+}
+
 TEST(RecoveryByTimestamp, CountsATrimmedPredecessorOfTheSameMillisecond) {
   EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {5001, 6000}, 5000)}})),
             (std::vector<Gid>{5001, 6000}));
