@@ -1,6 +1,7 @@
 #include "checker.hpp"
 
 #include "base/json_text.hpp"
+#include "base/time.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -16,6 +17,14 @@ constexpr Duration bus_lag_max = std::chrono::seconds(2);
 
 std::string name_of(const Entry& entry) {
   return entry.event == 0 ? "a gap marker" : "n" + std::to_string(entry.event);
+}
+
+/// In milliseconds since 1970.
+std::int64_t time_of(std::string_view envelope) {
+  const auto quoted = json::member(envelope, "timestamp");
+  const auto text = quoted ? json::unquote(*quoted) : std::nullopt;
+  const auto time = text ? parse_time(*text) : std::nullopt;
+  return time ? *time / 1000 : 0;
 }
 
 }  // namespace
@@ -117,12 +126,17 @@ void Checker::event(Client& client, std::string_view name,
   parts_.counts.add("events handled");
   parts_.world.trace(client.name(),
                      program + " n" + std::to_string(event) + " " + text.value_or("unnumbered"));
-  if (!id) return unnumbered(client, view, program, event);
-  numbered(client, view, program, *id, event);
   // An application stores no cursor beyond verdicts that it has not heard.
-  if (view.awaits_verdicts) return;
+  const bool stores = !view.awaits_verdicts;
+  const auto time = time_of(envelope);
+  if (!id) {
+    if (stores) client.stored_timestamp_ms = std::max(client.stored_timestamp_ms, time);
+    return unnumbered(client, view, program, event);
+  }
+  numbered(client, view, program, *id, event);
+  if (!stores) return;
   client.stored_id = *text;
-  client.stored_timestamp_ms = history::milliseconds(id->gid);
+  client.stored_timestamp_ms = time;
 }
 
 /// Whether the client cannot say what it has: a node that is behind may then send it again.
