@@ -55,6 +55,11 @@ bool is_at(const std::string& path, const struct stat& file) {
          file.st_dev == there.st_dev;
 }
 
+bool is_there(const std::string& path) {
+  struct stat there{};
+  return ::lstat(path.c_str(), &there) == 0;
+}
+
 /// Whether a line may begin so.
 bool begins_line(std::string_view text) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
@@ -85,14 +90,15 @@ OwedFile::Holding OwedFile::hold(const std::string& path, int flags) {
   return regular && is_at(path, mine) ? std::move(held) : nullptr;
 }
 
-/// The first that nobody has. What is no file, such as a link, is passed over.
+/// The first that nobody has. What is there and cannot be had is passed over: it is another
+/// user's, or no file but a link.
 void OwedFile::hold_own(int flags) {
   for (int number = 0; number < files_max; ++number) {
     const std::string path = prefix_ + "." + std::to_string(number);
     own_ = hold(path, O_CREAT | flags);
     if (own_) return;
-    const bool taken = errno == EWOULDBLOCK || errno == EEXIST || errno == EISDIR || errno == ELOOP;
-    if (!taken) return fail(path, errno);
+    const int error = errno;
+    if (error != EWOULDBLOCK && !is_there(path)) return fail(path, error);
   }
   fail(prefix_ + ".*", EMFILE);
 }
@@ -106,12 +112,12 @@ bool OwedFile::is_in_place() const {
 /// And holds what was written.
 bool OwedFile::is_sound() const {
   struct stat mine{};
-  return !failed_ && is_in_place() && ::fstat(own_->descriptor, &mine) == 0 &&
-         static_cast<std::size_t>(mine.st_size) == size_;
+  return !failed_ && marked_ == mark_kept_ && is_in_place() &&
+         ::fstat(own_->descriptor, &mine) == 0 && static_cast<std::size_t>(mine.st_size) == size_;
 }
 
 /// The files of the prefix, but for the own one.
-std::vector<std::string> OwedFile::others() const {
+std::vector<std::string> OwedFile::others() {
   const std::filesystem::path prefix(prefix_);
   const std::string begin = prefix.filename().string() + ".";
   const auto folder = prefix.has_parent_path() ? prefix.parent_path() : std::filesystem::path(".");
@@ -126,7 +132,36 @@ std::vector<std::string> OwedFile::others() const {
     std::string path = prefix_ + name.substr(begin.size() - 1);
     if (numbered && (!own_ || path != own_->path)) paths.push_back(std::move(path));
   }
+  if (error && error != std::errc::no_such_file_or_directory) note_closed(folder.string(), error);
   return paths;
+}
+
+/// It may hold what is owed: told once for each place, as it is looked at again and again.
+void OwedFile::note_closed(const std::string& path, const std::error_code& error) {
+  if (!closed_.insert(path).second) return;
+  note_unreadable({{"path", path}, {"why", error.message()}});
+}
+
+void OwedFile::note_unreadable(std::initializer_list<LogField> fields) {
+  unreadable_ = marked_ = true;
+  if (!log_) return;
+  log_(LogLevel::error,
+       "what programs are owed cannot be read: each one is owed a gap marker when it is asked for",
+       fields);
+}
+
+/// What another process left there, with its file; null: it has not ended, or nobody can read it.
+OwedFile::Holding OwedFile::hold_left(const std::string& path) {
+  auto left = hold(path, 0);
+  if (left) {
+    closed_.erase(path);
+    return left;
+  }
+  const std::error_code error(errno, std::generic_category());
+  struct stat there{};
+  const bool is_file = ::lstat(path.c_str(), &there) == 0 && S_ISREG(there.st_mode);
+  if (is_file && error.value() != EWOULDBLOCK) note_closed(path, error);
+  return nullptr;
 }
 
 std::vector<std::string> OwedFile::read(const Held& file) {
@@ -149,14 +184,7 @@ std::vector<std::string> OwedFile::read(const Held& file) {
       ++strange;
     }
   }
-  if (strange == 0) return programs;
-  unreadable_ = marked_ = true;
-  if (log_) {
-    log_(
-        LogLevel::error,
-        "what programs are owed cannot be read: each one is owed a gap marker when it is asked for",
-        {{"path", file.path}, {"lines", std::to_string(strange)}});
-  }
+  if (strange > 0) note_unreadable({{"path", file.path}, {"lines", std::to_string(strange)}});
   return programs;
 }
 
@@ -173,15 +201,15 @@ std::vector<std::string> OwedFile::take_over() {
     if (!is_kept()) return programs;  // what is not written down would be found again and again
   }
   for (const auto& path : others()) {
-    const auto left = hold(path, 0);
+    const auto left = hold_left(path);
     if (!left) continue;
-    const bool was_marked = marked_;
     const auto more = read(*left);
-    if (marked_ != was_marked) write_anew();
     for (const auto& program : more) add(program);
+    if (!is_sound()) write_anew();
     if (is_kept()) ::unlink(path.c_str());
     programs.insert(programs.end(), more.begin(), more.end());
   }
+  if (marked_ && !is_sound()) write_anew();  // for the sake of what is closed
   return programs;
 }
 
@@ -223,6 +251,7 @@ bool OwedFile::put_in_place() {
   std::string text(marked_ ? unreadable_line : std::string_view());
   for (const auto& program : owed_) text += line_of(program);
   size_ = text.size();
+  mark_kept_ = marked_;
   if (text.empty()) {
     if (::ftruncate(own_->descriptor, 0) == 0) return true;
     fail(own_->path, errno);

@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace crier::server {
@@ -50,7 +52,10 @@ class OwedFile final : public OwedRecord {
   void hold_own(int flags);
   [[nodiscard]] bool is_in_place() const;
   [[nodiscard]] bool is_sound() const;
-  [[nodiscard]] std::vector<std::string> others() const;
+  [[nodiscard]] std::vector<std::string> others();
+  Holding hold_left(const std::string& path);
+  void note_closed(const std::string& path, const std::error_code& error);
+  void note_unreadable(std::initializer_list<LogField> fields);
   std::vector<std::string> read(const Held& file);
   void write_anew();
   [[nodiscard]] bool put_in_place();
@@ -65,7 +70,9 @@ class OwedFile final : public OwedRecord {
   bool failed_ = false;                      ///< And that was told.
   std::size_t try_at_ = 0;                   ///< So much has to be owed before add() tries again.
   bool unreadable_ = false;                  ///< In the latest take_over().
-  bool marked_ = false;                      ///< own_ is to say that something was.
+  bool marked_ = false;                      ///< own_ is to say that something was,
+  bool mark_kept_ = false;                   ///< and does, unless it failed.
+  std::set<std::string> closed_;             ///< Places that cannot be looked at.
 };
 
 }  // namespace crier::server

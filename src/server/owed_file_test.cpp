@@ -9,7 +9,9 @@
 #include <optional>
 #include <set>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace crier::server {
@@ -378,12 +380,73 @@ TEST_F(OwedFileTest, WhenItIsNotKnownWhatIsOwedEachProgramIsOnce) {
 TEST_F(OwedFileTest, WhatIsNoFileIsPassedOver) {
   std::filesystem::create_directory(folder + "/crier.db.owed.0");
   std::filesystem::create_symlink("nowhere", folder + "/crier.db.owed.1");
+  ASSERT_EQ(::mkfifo((prefix() + ".2").c_str(), 0600), 0);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{AF_UNIX, {}};
+  (prefix() + ".3").copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::close(socket);
   auto file = open();
   EXPECT_THAT(file->take_over(), IsEmpty());
   file->add("p");
   EXPECT_TRUE(file->is_kept());
-  EXPECT_EQ(text_of("crier.db.owed.2"), "\"p\"\n");
+  EXPECT_EQ(text_of("crier.db.owed.4"), "\"p\"\n");
   EXPECT_THAT(log, IsEmpty());
+}
+
+/// As long as it lives the process is nobody's, who may not do what root may.
+class Nobody {
+ public:
+  Nobody() { EXPECT_TRUE(user_ != 0 || ::seteuid(65'534) == 0); }
+  ~Nobody() { EXPECT_TRUE(user_ != 0 || ::seteuid(0) == 0); }
+  Nobody(const Nobody&) = delete;
+  Nobody& operator=(const Nobody&) = delete;
+
+ private:
+  uid_t user_ = ::geteuid();
+};
+
+TEST_F(OwedFileTest, WhatTheProcessMayNotOpenCouldNotBeRead) {
+  namespace fs = std::filesystem;
+  fs::permissions(folder, fs::perms::all);
+  for (const char* name : {"crier.db.owed.0", "crier.db.owed.7"}) {
+    write(name, "\"p\"\n");
+    fs::permissions(folder + "/" + name, fs::perms::none);
+  }
+  {
+    const Nobody nobody;
+    auto file = open();
+    EXPECT_THAT(file->take_over(), IsEmpty());
+    EXPECT_TRUE(file->was_unreadable());
+    EXPECT_TRUE(file->is_kept());
+    EXPECT_EQ(text_of("crier.db.owed.1"), "null\n");
+    EXPECT_THAT(log, testing::SizeIs(2));
+    file->take_over();
+    EXPECT_FALSE(file->was_unreadable()) << "once";
+    EXPECT_THAT(log, testing::SizeIs(2));
+  }
+  for (const char* name : {"crier.db.owed.0", "crier.db.owed.7"}) {
+    fs::permissions(folder + "/" + name, fs::perms::owner_all);
+  }
+  auto file = open();
+  EXPECT_THAT(file->take_over(), ElementsAre("p", "p")) << "who may read it owes it";
+  EXPECT_TRUE(file->was_unreadable());
+  EXPECT_THAT(files(), ElementsAre("crier.db.owed.0"));
+}
+
+TEST_F(OwedFileTest, AFolderThatCannotBeListedMayHoldWhatIsOwed) {
+  namespace fs = std::filesystem;
+  fs::permissions(folder, fs::perms::all & ~fs::perms::others_read & ~fs::perms::owner_read);
+  write("crier.db.owed.3", "\"p\"\n");
+  {
+    const Nobody nobody;
+    auto file = open();
+    EXPECT_THAT(file->take_over(), IsEmpty());
+    EXPECT_TRUE(file->was_unreadable());
+    file->take_over();
+    EXPECT_FALSE(file->was_unreadable()) << "once";
+  }
+  fs::permissions(folder, fs::perms::all);
 }
 
 TEST_F(OwedFileTest, FilesOfOtherNamesAreNobodys) {
