@@ -15,11 +15,13 @@ const view = {
 let users = [];
 let session = null;
 
-/** One user's connection. `cursor` is the time of the last event seen, in ms; null before the first. */
+/** One user's connection. `cursor` is the time up to which everything is known, in ms; null before the first event. */
 class Session {
   cursor = null;
   // From a reconnect on, events up to the time of the connection are caught up.
   replaying = false;
+  newest = null; // the time of the last event seen; the cursor follows when catchup has come
+  heard = false; // whether this connection's catchup has
   replayEnd = 0;
   caughtUp = 0;
   total = 0;
@@ -52,6 +54,7 @@ class Session {
   }
 
   #connected() {
+    this.heard = false;
     this.replaying = this.cursor !== null;
     this.replayEnd = Date.now();
     this.caughtUp = 0;
@@ -94,7 +97,8 @@ class Session {
       this.caughtUp += 1;
       showNote(view.notice, "missed", `Caught up ${plural(this.caughtUp, "event")} that you missed.`);
     }
-    this.cursor = Date.parse(envelope.timestamp);
+    this.newest = Date.parse(envelope.timestamp);
+    if (this.heard) this.cursor = this.newest;
     this.total += 1;
     view.cursor.textContent = clock(envelope.timestamp);
     showEvent(envelope, missed);
@@ -104,6 +108,8 @@ class Session {
 
   // Sent after the replay and before what is live, by servers that tell what became of each program.
   #replayed({ programs = {} } = {}) {
+    this.heard = true;
+    this.cursor = this.newest;
     const returned = this.replaying;
     this.replaying = false;
     const holes = Object.keys(programs).filter((id) => ["gap", "reset"].includes(verdictOf(programs[id])));

@@ -224,9 +224,7 @@ void Checker::unnumbered(Client& client, View& view, const std::string& program,
   }
 }
 
-/// A cursor by time cannot say which events of its millisecond the client has, and the history not
-/// how many there were if some are not kept any more, or are of a membership that has ended: a
-/// limit of such cursors.
+/// A cursor by time cannot say which events of its millisecond the client has.
 bool Checker::is_of_cursors_millisecond(const View& view, const Entry& entry) {
   return view.basis == CursorIs::timestamp && history::milliseconds(entry.gid) == view.timestamp_ms;
 }
@@ -241,7 +239,6 @@ std::vector<std::size_t> Checker::missing(const View& view, const std::string& p
   const auto& entries = parts_.books.of(program);
   for (std::size_t i = known && found->second.last ? *found->second.last + 1 : 0; i < end; ++i) {
     if (entries[i].time <= owed_from || unaware_.contains(entries[i].time)) continue;
-    if (is_of_cursors_millisecond(view, entries[i])) continue;
     if (entries[i].event == 0 || !view.seen.contains(entries[i].event)) all.push_back(i);
   }
   return all;

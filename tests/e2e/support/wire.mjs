@@ -6,13 +6,14 @@ import { createServer, connect as dial } from "node:net";
 export async function wire(redis, { lag = 0 } = {}) {
   const open = new Set();
   let cut = false;
+  let mute = false;
   const server = createServer((near) => {
     if (cut) return near.destroy();
     const far = dial(redis.port, "127.0.0.1");
     for (const [from, to] of [[near, far], [far, near]]) {
       open.add(from);
       from.on("error", () => {}).on("close", () => to.destroy());
-      setTimeout(() => from.pipe(to), lag);
+      setTimeout(() => from.on("data", (bytes) => (mute && from === far) || to.write(bytes)).on("end", () => to.end()), lag);
     }
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
@@ -23,7 +24,9 @@ export async function wire(redis, { lag = 0 } = {}) {
       for (const socket of open) socket.destroy();
       open.clear();
     },
-    mend: () => (cut = false),
+    /** What Redis says is lost; what it is told is not. */
+    mute: () => (mute = true),
+    mend: () => (cut = mute = false),
     close: () => server.close(),
   };
 }
