@@ -92,10 +92,10 @@ export class NodeClient extends Client {
     socket.onAny((event, ...args) => {
       const entry = entry_of(event, args);
       this.note(entry.kind, entry);
-      if (parse_id(entry.id)) replayed?.push(entry);
+      replayed?.push(entry);
       if (entry.kind !== "catchup" && replayed) return;
-      for (const { kind, id, time } of replayed ?? [entry].filter(({ id }) => parse_id(id))) {
-        given.lastEventId = id;
+      for (const { kind, id, time } of replayed ?? [entry]) {
+        if (parse_id(id)) given.lastEventId = id;
         if (kind === "event") given.lastEventTimestamp = Math.max(given.lastEventTimestamp ?? 0, time);
       }
       replayed = null;
