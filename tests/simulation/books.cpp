@@ -38,15 +38,17 @@ void Books::appended(const std::string& program, const history::Position& positi
   world_.trace("store", program + " " + (marker ? "marker" : "n" + std::to_string(event)) + " " +
                             history::event_id(position.epoch, position.gid));
   if (marker) return;
-  const auto [known, is_new] = appended_.emplace(event, world_.now());
+  const auto [known, is_new] = appended_.emplace(event, Appended{world_.now(), position.gid});
   if (is_new) return;
-  if (world_.now() - known->second >= remembers_) {
+  const Appended before = std::exchange(known->second, {world_.now(), position.gid});
+  // By the store's clock, which may have been set ahead.
+  const auto by_number = std::chrono::microseconds(position.gid - before.gid);
+  if (world_.now() - before.at >= remembers_ || by_number >= remembers_) {
     forgotten_.insert(event);
-  } else if (known->second > last_loss_) {
+  } else if (before.at > last_loss_) {
     violation_("n" + std::to_string(event) + " of " + program + " is in the store twice");
   }
   again_.insert(event);
-  known->second = world_.now();
 }
 
 void Books::lost() {

@@ -71,13 +71,18 @@ class Books final : public StoreWitness {
   [[nodiscard]] std::size_t markers() const { return markers_; }
 
  private:
+  struct Appended {
+    TimePoint at;
+    history::Gid gid;
+  };
+
   World& world_;
   Duration remembers_;
   Violation violation_;
   std::map<std::string, std::vector<Entry>> entries_;
   std::map<std::string, std::vector<Entry>> kept_;  ///< The same when the snapshot was taken.
   std::map<std::pair<history::Epoch, history::Gid>, std::pair<std::string, std::size_t>> index_;
-  std::map<EventNumber, TimePoint> appended_;
+  std::map<EventNumber, Appended> appended_;
   std::set<EventNumber> again_;
   std::set<EventNumber> forgotten_;
   std::vector<TimePoint> epochs_;
