@@ -4,6 +4,7 @@
 #include "base/names.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -132,12 +133,24 @@ std::vector<std::string> OwedFile::others() {
     std::string path = prefix_ + name.substr(begin.size() - 1);
     if (numbered && (!own_ || path != own_->path)) paths.push_back(std::move(path));
   }
-  if (error && error != std::errc::no_such_file_or_directory) note_closed(folder.string(), error);
+  if (error) {
+    note_closed(folder.string(), error);
+  } else {
+    closed_.erase(folder.string());
+  }
   return paths;
 }
 
-/// It may hold what is owed: told once for each place, as it is looked at again and again.
+/// It may hold what is owed: told once for each place, as it is looked at again and again. What is
+/// short now will not be then.
 void OwedFile::note_closed(const std::string& path, const std::error_code& error) {
+  constexpr std::array passing{std::errc::no_such_file_or_directory,
+                               std::errc::too_many_files_open,
+                               std::errc::too_many_files_open_in_system,
+                               std::errc::not_enough_memory,
+                               std::errc::no_lock_available,
+                               std::errc::interrupted};
+  if (std::ranges::any_of(passing, [&](std::errc one) { return error == one; })) return;
   if (!closed_.insert(path).second) return;
   note_unreadable({{"path", path}, {"why", error.message()}});
 }

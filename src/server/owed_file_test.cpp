@@ -434,6 +434,21 @@ TEST_F(OwedFileTest, WhatTheProcessMayNotOpenCouldNotBeRead) {
   EXPECT_THAT(files(), ElementsAre("crier.db.owed.0"));
 }
 
+TEST_F(OwedFileTest, WhatIsShortOnlyNowIsNoReasonToDoubt) {
+  auto file = open();
+  file->take_over();
+  write("crier.db.owed.7", "\"p\"\n");
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_THAT(file->take_over(), IsEmpty());
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_FALSE(file->was_unreadable());
+  EXPECT_THAT(file->take_over(), ElementsAre("p"));
+  EXPECT_FALSE(file->was_unreadable());
+}
+
 TEST_F(OwedFileTest, AFolderThatCannotBeListedMayHoldWhatIsOwed) {
   namespace fs = std::filesystem;
   fs::permissions(folder, fs::perms::all & ~fs::perms::others_read & ~fs::perms::owner_read);
