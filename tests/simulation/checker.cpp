@@ -224,9 +224,18 @@ void Checker::unnumbered(Client& client, View& view, const std::string& program,
   }
 }
 
-/// A cursor by time cannot say which events of its millisecond the client has.
-bool Checker::is_of_cursors_millisecond(const View& view, const Entry& entry) {
-  return view.basis == CursorIs::timestamp && history::milliseconds(entry.gid) == view.timestamp_ms;
+/// A limit of cursors by time: the event that the client has of that millisecond is of a program
+/// that it has left, so this one is taken for it.
+bool Checker::is_taken_for_another(const View& view, const Entry& entry) const {
+  if (view.basis != CursorIs::timestamp) return false;
+  if (history::milliseconds(entry.gid) != view.timestamp_ms) return false;
+  return std::ranges::any_of(std::string_view("0123456789"), [&](char digit) {
+    const std::string program = std::string("p") + digit;
+    return !view.segments.contains(program) &&
+           std::ranges::any_of(parts_.books.of(program), [&](const Entry& other) {
+             return history::milliseconds(other.gid) == view.timestamp_ms;
+           });
+  });
 }
 
 /// Those of the program's entries before `end` that are owed and have not come.
@@ -239,6 +248,7 @@ std::vector<std::size_t> Checker::missing(const View& view, const std::string& p
   const auto& entries = parts_.books.of(program);
   for (std::size_t i = known && found->second.last ? *found->second.last + 1 : 0; i < end; ++i) {
     if (entries[i].time <= owed_from || unaware_.contains(entries[i].time)) continue;
+    if (is_taken_for_another(view, entries[i])) continue;
     if (entries[i].event == 0 || !view.seen.contains(entries[i].event)) all.push_back(i);
   }
   return all;

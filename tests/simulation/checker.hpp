@@ -126,7 +126,8 @@ class Checker final : public Application {
   [[nodiscard]] static bool knows_no_position(const View& view);
   bool repeats(Client& client, View& view, const history::EventId& id, EventNumber event);
   void take(const Client& client, View& view, const Received& received);
-  [[nodiscard]] static bool is_of_cursors_millisecond(const View& view, const Entry& entry);
+  [[nodiscard]] static bool is_beyond_cursor(const View& view, const Entry& entry);
+  [[nodiscard]] bool is_taken_for_another(const View& view, const Entry& entry) const;
   [[nodiscard]] std::vector<std::size_t> missing(const View& view, const std::string& program,
                                                  std::size_t end) const;
   void check_membership(const Client& client, const View& view, const Received& received);

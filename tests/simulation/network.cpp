@@ -192,7 +192,9 @@ void Wire::cut_after(int end, std::size_t bytes, Cut how) {
 }
 
 void Wire::spare() {
-  for (Side& side : sides_) side.cut_after = SIZE_MAX;
+  for (Side& side : sides_) {
+    if (!cut_) side.cut_after = SIZE_MAX;  // what a cut wire had under way stays lost
+  }
   latency_ = usual_latency_;
 }
 

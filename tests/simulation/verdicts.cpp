@@ -42,9 +42,11 @@ void Checker::catchup(Client& client, View& view, const std::vector<std::string_
   for (const auto& [program, verdict] : verdicts) check_verdict(client, view, program, verdict);
   check_absent(client, view, verdicts);
   if (!view.recovered) return settle(client, view, verdicts);
-  for (const auto& [program, verdict] : verdicts) {
-    if (verdict == "left") view.segments.erase(program);
-  }
+  // It has left what is not named, though a cursor that knew no memberships did not tell.
+  std::erase_if(view.segments, [&](const auto& segment) {
+    const auto verdict = verdicts.find(segment.first);
+    return verdict == verdicts.end() || verdict->second == "left";
+  });
 }
 
 Checker::Verdicts Checker::read_verdicts(const Client& client, const View& view,
@@ -139,6 +141,13 @@ bool Checker::joined_has_cause(const Client& client, const View& view,
   });
 }
 
+/// Whether the client's cursor may be before it: one by time cannot say which events of its
+/// millisecond the client has.
+bool Checker::is_beyond_cursor(const View& view, const Entry& entry) {
+  if (view.basis == CursorIs::id) return entry.gid > gid_of(view.cursor_id);
+  return view.basis == CursorIs::timestamp && history::milliseconds(entry.gid) >= view.timestamp_ms;
+}
+
 bool Checker::gap_has_cause(const View& view, const std::string& program) const {
   const auto found = view.segments.find(program);
   const auto& entries = parts_.books.of(program);
@@ -155,8 +164,9 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
         !any && !found->second.last && entry.time + node_lag_max < found->second.admitted_from;
     if (!before && (entry.trimmed || entry.event == 0)) return true;
   }
+  // What the client got of a replay whose verdicts it did not hear is beyond its cursor.
   if (std::ranges::any_of(entries, [&](const Entry& entry) {
-        return (entry.trimmed || entry.event == 0) && is_of_cursors_millisecond(view, entry);
+        return (entry.trimmed || entry.event == 0) && is_beyond_cursor(view, entry);
       })) {
     return true;
   }
