@@ -54,6 +54,7 @@ void Delivery::withdraw(std::uint64_t question) {
 }
 
 void Delivery::admit_blindly(Key socket, const std::vector<std::string>& programs) {
+  if (blind_.empty()) blind_reached_ = feed_.reached();
   blind_.insert(socket);
   for (const auto& program : programs) feed_.watch(program);
   run();
@@ -212,7 +213,10 @@ void Delivery::queue(const gateway::Deliver& event) {
 }
 
 void Delivery::deliver_unnumbered(const std::string& program, std::string_view body) {
-  const auto time = history::milliseconds(feed_.reached());
+  const history::Gid reached =
+      blind_.empty() ? feed_.reached() : std::min(feed_.reached(), blind_reached_);
+  // A later event may yet get a number of the same millisecond.
+  const std::int64_t time = std::max<std::int64_t>(history::milliseconds(reached) - 1, 0);
   const auto arguments = catalog::event_arguments(body, time, std::string());
   hold({program, 0, make_packet(main_namespace, arguments)});
 }

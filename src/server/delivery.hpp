@@ -72,9 +72,10 @@ class Delivery final : public history::Listener, public TurnUser {
   /// until the next call. An empty message: the store holds what no gateway has written.
   const Packet& encoded(const history::Epoch& epoch, const history::Record& record);
 
-  /// An event without a number: goes to this node's members with the next ones. Its time is that of
-  /// the greatest number that anybody here may have, not the clock's: who gives it as a cursor must
-  /// not pass over what did not come. `body`: as Catalog::check() writes it.
+  /// An event without a number: goes to this node's members with the next ones. Its time is a
+  /// millisecond before the greatest number that all of them have come to, not the clock's: who
+  /// gives it as a cursor must not pass over what did not come. `body`: as Catalog::check() writes
+  /// it.
   void deliver_unnumbered(const std::string& program, std::string_view body);
   /// The socket has everything up to `floor`, from a node that may have heard more than this one.
   void set_floor(Key socket, history::Gid floor);
@@ -135,7 +136,8 @@ class Delivery final : public history::Listener, public TurnUser {
   history::Gid handed_ = 0;                       ///< Of the present epoch.
   std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
   history::Gid floor_max_ = 0;
-  std::unordered_set<Key> blind_;  ///< Sockets that could not ask.
+  std::unordered_set<Key> blind_;   ///< Sockets that could not ask.
+  history::Gid blind_reached_ = 0;  ///< Of the feed when the first of them came.
   history::Epoch encoded_epoch_;
   std::unordered_map<history::Gid, Packet> encoded_;
   std::deque<history::Gid> encoded_order_;  ///< The oldest first.

@@ -1,6 +1,7 @@
 #include "server/programs.hpp"
 
 #include "base/json_text.hpp"
+#include "base/time.hpp"
 #include "history/memory_store.hpp"
 #include "server/delivery.hpp"
 #include "server/loopback_client.hpp"
@@ -147,6 +148,10 @@ class ProgramsTest : public testing::Test {
     EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
     EXPECT_THAT(client->read_frame(), StartsWith("42[\"catchup\","));
     return client;
+  }
+  static WallTime time_of(const std::string& frame) {
+    const auto at = frame.find("\"timestamp\":\"");
+    return parse_time(frame.substr(at + 13, 24)).value_or(0);
   }
   /// What the official client adds to its auth.
   [[nodiscard]] std::string cursor(const std::string& pid) const {
@@ -457,11 +462,7 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLack
 }
 
 // Else its time would be a cursor beyond what was published elsewhere and did not come.
-TEST_F(ProgramsTest, AnEventWithoutANumberHasTheTimeOfTheLatestThatHasOne) {
-  const auto time_of = [](const std::string& frame) {
-    const auto at = frame.find("\"timestamp\":");
-    return at == std::string::npos ? frame : frame.substr(at, 38);
-  };
+TEST_F(ProgramsTest, AnEventWithoutANumberHasATimeJustBeforeTheLatestThatHasOne) {
   std::string pid;
   const auto client = member(pid);
   for (const char* name : {"one:first", "one:second"}) {
@@ -474,8 +475,25 @@ TEST_F(ProgramsTest, AnEventWithoutANumberHasTheTimeOfTheLatestThatHasOne) {
     });
     const std::string unnumbered = client->read_frame();
     EXPECT_THAT(unnumbered, StartsWith(R"(42["unnumbered:one",)"));
-    EXPECT_EQ(time_of(unnumbered), time_of(numbered));
+    EXPECT_EQ(time_of(unnumbered), time_of(numbered) - 1'000);
   }
+}
+
+TEST_F(ProgramsTest, AnEventWithoutANumberPassesNothingThatOneAdmittedBlindlyDidNotGet) {
+  std::string pid;
+  const auto other = member(pid);
+  publish("early:one");
+  const WallTime early = time_of(other->read_frame());
+  const auto blind = admitted_blindly();
+  on_loop([this] { return history.up = true; });
+  publish("late:one");
+  EXPECT_THAT(other->read_frame(), StartsWith(R"(42["late:one",)"));
+  on_loop([this] {
+    delivery.deliver_unnumbered("p1", R"({"event":"unnumbered:one","programId":"p1"})");
+    return true;
+  });
+  EXPECT_EQ(time_of(blind->read_frame()), early - 1'000);
+  EXPECT_EQ(time_of(other->read_frame()), early - 1'000);
 }
 
 TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {
