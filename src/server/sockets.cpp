@@ -414,6 +414,12 @@ namespace {
 /// What each of some sockets gets of several batches: a chain of their frames.
 class Shares {
  public:
+  struct Share {
+    socketio::Route route;
+    std::uint32_t first;
+    std::uint32_t last;
+  };
+
   /// `places` has a place for each slot, `nowhere` before and after.
   explicit Shares(std::vector<std::uint32_t>& places) : places_(places) {}
 
@@ -431,21 +437,32 @@ class Shares {
     }
   }
 
-  /// Calls `write` with each route and its bytes, which are good until it returns.
+  /// Calls `write` with each share and its bytes, which are good until it returns.
   template <class Write>
   void each(Write write) {
     std::string several;
     for (const Share& share : shares_) {
       places_[slot_of(share.route)] = nowhere;
       if (share.first == share.last) {
-        write(share.route, pieces_[share.first].frames->view());
+        write(share, pieces_[share.first].frames->view());
         continue;
       }
       several.clear();
       for (std::uint32_t at = share.first; at != nowhere; at = pieces_[at].next) {
         several.append(pieces_[at].frames->view());
       }
-      write(share.route, std::string_view(several));
+      write(share, std::string_view(several));
+    }
+  }
+
+  /// Calls `take` with each of its frames that were not sent in full, and how much of it was.
+  template <class Take>
+  void rest(const Share& share, std::size_t sent, Take take) const {
+    for (std::uint32_t at = share.first; at != nowhere; at = pieces_[at].next) {
+      const Bytes& frames = *pieces_[at].frames;
+      const std::size_t of_these = std::min(sent, frames.size());
+      sent -= of_these;
+      if (of_these < frames.size()) take(frames, of_these);
     }
   }
 
@@ -453,11 +470,6 @@ class Shares {
   struct Piece {
     const Bytes* frames;
     std::uint32_t next;
-  };
-  struct Share {
-    socketio::Route route;
-    std::uint32_t first;
-    std::uint32_t last;
   };
   std::vector<std::uint32_t>& places_;
   std::vector<Piece> pieces_;
@@ -486,10 +498,14 @@ void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
     std::size_t sent;
   };
   std::vector<Short> left_over;
-  shares.each([&](const socketio::Route& route, std::string_view bytes) {
-    const auto result = net::send_now(route.descriptor, bytes);
+  shares.each([&](const Shares::Share& share, std::string_view bytes) {
+    const auto result = net::send_now(share.route.descriptor, bytes);
     if (result.bytes == bytes.size()) return;
-    left_over.push_back({sockets_.key_at(slot_of(route)), Bytes(std::string(bytes)), result.bytes});
+    const Key socket = sockets_.key_at(slot_of(share.route));
+    // Shared by all of them: who does not read costs no copy.
+    shares.rest(share, result.bytes, [&](const Bytes& frames, std::size_t frames_sent) {
+      left_over.push_back({socket, frames, frames_sent});
+    });
   });
   for (auto& [socket, bytes, sent] : left_over) {
     engine_->finish_frame(session_of(socket), std::move(bytes), sent);

@@ -5,8 +5,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { closeClients, connect } from "./support/client.mjs";
+import { exchange } from "./support/exchange.mjs";
 import { connectMany, RawClient } from "./support/raw_client.mjs";
-import { crierOnly, startServer, tokenFor } from "./support/server.mjs";
+import { API_KEY, crierOnly, publication, startServer, tokenFor } from "./support/server.mjs";
 import { until } from "./support/until.mjs";
 
 describe("clients that do not read", { skip: crierOnly }, () => {
@@ -60,6 +61,30 @@ describe("clients that do not read", { skip: crierOnly }, () => {
     const back = await connect(server, { user: "ada", lastEventTimestamp: cursor });
     await back.received(`s${count}`);
     assert.deepEqual(back.seen.map(({ id }) => id), owed.map(({ id }) => id));
+  });
+});
+
+describe("members of several programs that do not read", { skip: crierOnly }, () => {
+  test("share what they are owed of events that were published at once", { timeout: 60_000 }, async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const peak = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))[1]) / 1024;
+    const clients = await connectMany(server.port, 200, () => ({ token: tokenFor("ben") }));
+    await until(async () => /^crier_sockets 200$/m.test((await server.get("/metrics")).text));
+    for (const client of clients) client.socket.pause();
+    const before = peak();
+    const requests = Array.from({ length: 400 }, (_, i) => {
+      const body = JSON.stringify(publication(`${i}`, { data: { text: "x".repeat(8_000) } }));
+      const head = `POST /api/v1/programs/${i % 2 === 0 ? "alpha" : "beta"}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${API_KEY}\r\n`;
+      return `${head}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    });
+    const answered = (bytes) => (bytes.toString("latin1").match(/HTTP\/1\.1 202/g) ?? []).length === requests.length;
+    await exchange(server.port, [requests.join("")], { done: answered });
+    await until(async () => Number(/^crier_deliveries_total (\d+)$/m.exec((await server.get("/metrics")).text)[1]) >= 200 * 400);
+    const grown = peak() - before;
+    t.diagnostic(`peak ${Math.round(before)} → ${Math.round(before + grown)} MiB`);
+    assert.ok(grown < 100, `200 clients are owed 3 MiB each: ${Math.round(grown)} MiB more`);
+    for (const client of clients) client.destroy();
   });
 });
 
