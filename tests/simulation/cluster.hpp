@@ -143,6 +143,7 @@ class Cluster {
   std::map<std::size_t, std::uint16_t> stays_;  ///< Of clients: where they are sent whatever else.
   TimePoint away_until_{};                      ///< No client gets anywhere before.
   TimePoint store_trouble_{};
+  TimePoint claims_lost_{};                        ///< The latest, by a store that goes back.
   std::map<std::string, TimePoint> shared_since_;  ///< Socket ids that two sockets have.
 };
 

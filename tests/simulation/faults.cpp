@@ -179,6 +179,7 @@ void Cluster::hit_store(FaultKind kind, Dice& dice) {
     case FaultKind::rollback:
       return store_.restart(StoreModel::Loss::since_snapshot, down);
     case FaultKind::set_back:
+      claims_lost_ = world_.now();
       return store_.set_back();
     case FaultKind::lose:
       return store_.restart(StoreModel::Loss::everything, down);
