@@ -394,7 +394,7 @@ TEST_F(OwedFileTest, WhatIsNoFileIsPassedOver) {
   EXPECT_THAT(log, IsEmpty());
 }
 
-/// As long as it lives the process is nobody's, who may not do what root may.
+/// Runs the process as an unprivileged user while it lives.
 class Nobody {
  public:
   Nobody() { EXPECT_TRUE(user_ != 0 || ::seteuid(65'534) == 0); }
