@@ -91,8 +91,8 @@ OwedFile::Holding OwedFile::hold(const std::string& path, int flags) {
   return regular && is_at(path, mine) ? std::move(held) : nullptr;
 }
 
-/// The first that nobody has. What is there and cannot be had is passed over: it is another
-/// user's, or no file but a link.
+/// Takes the first number that is free. A file of another user or another process is passed over,
+/// and so is what is no file, such as a link.
 void OwedFile::hold_own(int flags) {
   for (int number = 0; number < files_max; ++number) {
     const std::string path = prefix_ + "." + std::to_string(number);
@@ -141,8 +141,8 @@ std::vector<std::string> OwedFile::others() {
   return paths;
 }
 
-/// It may hold what is owed: told once for each place, as it is looked at again and again. What is
-/// short now will not be then.
+/// The place may hold what is owed. It is logged once, though it is looked at every few seconds. A
+/// shortage of descriptors or memory passes, so it does not count.
 void OwedFile::note_closed(const std::string& path, const std::error_code& error) {
   constexpr std::array passing{std::errc::no_such_file_or_directory,
                                std::errc::too_many_files_open,
@@ -222,7 +222,7 @@ std::vector<std::string> OwedFile::take_over() {
     if (is_kept()) ::unlink(path.c_str());
     programs.insert(programs.end(), more.begin(), more.end());
   }
-  if (marked_ && !is_sound()) write_anew();  // for the sake of what is closed
+  if (marked_ && !is_sound()) write_anew();  // closed places set the mark too
   return programs;
 }
 
