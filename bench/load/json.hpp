@@ -12,6 +12,7 @@ namespace load {
 /// One JSON object, member by member.
 class JsonObject {
  public:
+  /// With nine significant digits, so that a small figure does not become 0.
   JsonObject& add(std::string_view name, double value);
   JsonObject& add(std::string_view name, std::uint64_t value);
   JsonObject& add(std::string_view name, std::string_view value);

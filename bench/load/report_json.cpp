@@ -35,7 +35,7 @@ JsonObject& JsonObject::raw(std::string_view name, std::string_view json) {
 
 JsonObject& JsonObject::add(std::string_view name, double value) {
   std::array<char, 64> digits{};
-  std::snprintf(digits.data(), digits.size(), "%.3f", value);
+  std::snprintf(digits.data(), digits.size(), "%.9g", value);
   return raw(name, digits.data());
 }
 

@@ -31,11 +31,11 @@ std::int64_t cpu_nanoseconds(int process) {
   return sum;
 }
 
-/// `{"name":value,…}`; numbers with a decimal.
+/// `{"name":value,…}`; numbers with nine significant digits.
 class Object {
  public:
   Object& add(std::string_view name, double value) {
-    text_ << separator_ << '"' << name << "\":" << std::fixed << std::setprecision(3) << value;
+    text_ << separator_ << '"' << name << "\":" << std::setprecision(9) << value;
     separator_ = ",";
     return *this;
   }
