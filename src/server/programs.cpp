@@ -163,6 +163,7 @@ void Programs::claim(Pending& pending, const std::string& sid) {
 }
 
 void Programs::load_position(Pending& pending, const gateway::LoadPosition& load) {
+  save_positions();  // of the same session, whose earlier connection may seem to be open
   const Waiting self{pending.ticket.session, pending.serial};
   parts_.history.load_position(
       load.user, load.session,
@@ -292,6 +293,7 @@ void Programs::ponged(Key socket) {
 
 void Programs::save_positions() {
   save_positions_at_ = never;
+  if (!sessions_.has_changed()) return;
   parts_.history.save_positions(sessions_.take_changed());
 }
 
@@ -390,6 +392,7 @@ void Programs::ack(Key /*socket*/, socketio::AckReceived& /*ack*/) {}
 void Programs::left(Key socket, std::string_view id, std::string_view /*reason*/) {
   parts_.delivery.forget(socket);
   sessions_.remove(socket);
+  save_positions();  // before its client comes back
   const auto [first, last] = owners_.equal_range(hash_of(id));
   const auto mine =
       std::find_if(first, last, [&](const auto& entry) { return entry.second.socket == socket; });

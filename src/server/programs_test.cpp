@@ -181,16 +181,28 @@ class ProgramsTest : public testing::Test {
       return true;
     });
   }
-  /// As if every socket had got a ping and answered it, and the batch of positions were due.
+  /// As if every client had got a ping and answered it.
   void ping_all() {
     on_loop([this] {
       for (const Key socket : sockets.all(main_namespace)) {
         programs.pinged(socket);
         programs.ponged(socket);
       }
+      return true;
+    });
+  }
+  /// The time of the next batch of positions comes.
+  void save_positions() {
+    on_loop([this] {
       programs.tick(programs.deadline());
       return true;
     });
+  }
+  std::size_t sockets_open() {
+    return on_loop([this] { return sockets.all(main_namespace).size(); });
+  }
+  std::map<std::string, std::string> kept() {
+    return on_loop([this] { return history.kept; });
   }
   std::size_t asked() {
     return on_loop([this] { return history.asked; });
@@ -399,6 +411,56 @@ TEST_F(ProgramsTest, ASessionIsCaughtUpFromItsLastAnsweredPing) {
   frames = frames_of(3);
   EXPECT_THAT(frames[1], StartsWith(R"(42["missed:two",)")) << "what was before the ping is there";
   EXPECT_THAT(frames[2], HasSubstr(R"("replayed":1,"programs":{"p1":"recovered"})"));
+}
+
+TEST_F(ProgramsTest, ASessionThatComesBackAtOnceKeepsWhatItsPongMoved) {
+  for (const bool seems_open : {false, true}) {
+    const std::string auth = R"(,"session":")" + std::to_string(seems_open) + R"(")";
+    const auto come = [&] {
+      auto client = asking(auth);
+      look_up();
+      while (answer()) {
+      }
+      EXPECT_THAT(client->read_frame(), StartsWith("40{\"sid\":"));
+      return client;
+    };
+    auto first = come();
+    EXPECT_THAT(first->read_frame(), HasSubstr(R"({"p1":"joined"})"));
+    publish("seen:one");
+    EXPECT_THAT(first->read_frame(), StartsWith(R"(42["seen:one",)"));
+    ping_all();
+    if (!seems_open) {
+      const auto before = kept();
+      first->reset();
+      for (int turn = 0; turn < 1000 && sockets_open() > 0; ++turn) {
+      }
+      EXPECT_EQ(sockets_open(), 0U);
+      EXPECT_NE(kept(), before) << "another worker may be asked next";
+    }
+    publish("missed:one");
+    // The same twice: an admission must not put the position back either.
+    for (int i = 0; i < 2; ++i) {
+      const auto client = come();
+      EXPECT_THAT(client->read_frame(), StartsWith(R"(42["missed:one",)")) << seems_open;
+      EXPECT_THAT(client->read_frame(), HasSubstr(R"("replayed":1,"programs":{"p1":"recovered"})"));
+      client->reset();
+    }
+  }
+}
+
+TEST_F(ProgramsTest, PositionsAreSavedInBatches) {
+  const auto client = asking(R"(,"session":"device")");
+  look_up();
+  while (answer()) {
+  }
+  client->read_frame();
+  client->read_frame();
+  const auto before = kept();
+  publish("seen:one");
+  ping_all();
+  EXPECT_EQ(kept(), before);
+  save_positions();
+  EXPECT_NE(kept(), before);
 }
 
 TEST_F(ProgramsTest, ASessionStaysWhereItIsWhileItIsSentWhatItMissed) {
