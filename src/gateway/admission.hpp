@@ -25,6 +25,7 @@ struct AdmissionOptions {
   std::chrono::milliseconds deadline{5'000};  ///< For a source or store that does not answer.
   std::chrono::milliseconds retry{250};       ///< Between attempts.
   std::uint32_t replay_timestamp_max = 50;
+  std::chrono::milliseconds session_ttl{300'000};  ///< That of positions in the store.
 };
 
 /// The five messages of a refusal, word for word; existing clients compare them.

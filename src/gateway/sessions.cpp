@@ -5,15 +5,16 @@
 
 namespace crier::gateway {
 
-void Sessions::changed(const Socket& socket) {
+void Sessions::changed(Socket& socket, TimePoint now) {
+  socket.saved_at = now;
   changed_[{socket.user, socket.session}] = seal_.seal(socket.pid, socket.user);
 }
 
-void Sessions::add(Key key, std::string user, std::string session, Pid pid) {
+void Sessions::add(Key key, std::string user, std::string session, Pid pid, TimePoint now) {
   pid.sid.clear();  // nobody claims it
   Socket& socket = sockets_[key];
   socket = {std::move(user), std::move(session), std::move(pid)};
-  changed(socket);
+  changed(socket, now);
 }
 
 void Sessions::pinged(Key key, history::Gid gid) {
@@ -23,7 +24,7 @@ void Sessions::pinged(Key key, history::Gid gid) {
   found->second.awaits_pong = true;
 }
 
-void Sessions::ponged(Key key) {
+void Sessions::ponged(Key key, TimePoint now) {
   const auto found = sockets_.find(key);
   if (found == sockets_.end()) return;
   Socket& socket = found->second;
@@ -31,10 +32,11 @@ void Sessions::ponged(Key key) {
   Snapshot& here = socket.pid.here;
   // What its admission told it, up to the snapshot, came before the ping too.
   const history::Gid gid = std::max({here.gid, here.memberships.at, socket.pinged});
-  if (gid == here.gid && !socket.pid.earlier) return;
+  const bool is_due = now - socket.saved_at >= ttl_ / 2;
+  if (gid == here.gid && !socket.pid.earlier && !is_due) return;
   here.gid = gid;
   socket.pid.earlier.reset();
-  changed(socket);
+  changed(socket, now);
 }
 
 void Sessions::remove(Key socket) { sockets_.erase(socket); }

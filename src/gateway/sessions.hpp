@@ -3,9 +3,11 @@
 // Up to where clients have received everything that cannot say so themselves: those that give
 // `auth.session`. What was sent before a ping has arrived when its pong comes. Pure.
 
+#include "base/time.hpp"
 #include "gateway/pid.hpp"
 #include "history/store.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -18,14 +20,16 @@ class Sessions {
  public:
   using Key = std::uint64_t;  ///< The caller's, one for each socket.
 
-  explicit Sessions(const PidSeal& seal) : seal_(seal) {}
+  /// `ttl`: how long what is saved is kept. A position that does not move is saved again before
+  /// half of it is over, at the next pong.
+  Sessions(const PidSeal& seal, std::chrono::milliseconds ttl) : seal_(seal), ttl_(ttl) {}
 
   /// The socket of this session was admitted; `pid` says where it stands now.
-  void add(Key socket, std::string user, std::string session, Pid pid);
+  void add(Key socket, std::string user, std::string session, Pid pid, TimePoint now);
   /// A ping was sent, after everything up to `gid`.
   void pinged(Key socket, history::Gid gid);
   /// It was answered: everything before it has been received, and heard.
-  void ponged(Key socket);
+  void ponged(Key socket, TimePoint now);
   void remove(Key socket);
 
   [[nodiscard]] bool empty() const { return sockets_.empty(); }
@@ -39,11 +43,13 @@ class Sessions {
     std::string session;
     Pid pid;
     history::Gid pinged = 0;
+    TimePoint saved_at{};
     bool awaits_pong = false;
   };
-  void changed(const Socket& socket);
+  void changed(Socket& socket, TimePoint now);
 
   const PidSeal& seal_;
+  std::chrono::milliseconds ttl_;
   std::unordered_map<Key, Socket> sockets_;
   std::map<std::pair<std::string, std::string>, std::string> changed_;  ///< By user and session.
 };

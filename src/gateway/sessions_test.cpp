@@ -19,11 +19,12 @@ class SessionsTest : public testing::Test {
     return pids;
   }
   PidSeal seal{"secret"};
-  Sessions sessions{seal};
+  TimePoint now{};
+  Sessions sessions{seal, std::chrono::minutes(5)};
 };
 
 TEST_F(SessionsTest, AnAdmissionIsSavedAtOnceAndClaimsNothing) {
-  sessions.add(1, "u1", "device", pid(100, 150, NoCursor{}));
+  sessions.add(1, "u1", "device", pid(100, 150, NoCursor{}), now);
   ASSERT_TRUE(sessions.has_changed());
   const auto positions = sessions.take_changed();
   ASSERT_EQ(positions.size(), 1U);
@@ -37,11 +38,11 @@ TEST_F(SessionsTest, AnAdmissionIsSavedAtOnceAndClaimsNothing) {
 }
 
 TEST_F(SessionsTest, MovesWhenAPingThatCameAfterIsAnswered) {
-  sessions.add(1, "u1", "device", pid(100, 150, NoCursor{}));
+  sessions.add(1, "u1", "device", pid(100, 150, NoCursor{}), now);
   changed();
   sessions.pinged(1, 200);
   EXPECT_FALSE(sessions.has_changed()) << "nobody knows yet";
-  sessions.ponged(1);
+  sessions.ponged(1, now);
   const auto pids = changed();
   ASSERT_EQ(pids.size(), 1U);
   EXPECT_EQ(pids[0].here.gid, 200U);
@@ -50,41 +51,56 @@ TEST_F(SessionsTest, MovesWhenAPingThatCameAfterIsAnswered) {
 }
 
 TEST_F(SessionsTest, WhatTheAdmissionSentCameBeforeThePingToo) {
-  sessions.add(1, "u1", "device", pid(100, 150));
+  sessions.add(1, "u1", "device", pid(100, 150), now);
   changed();
   sessions.pinged(1, 120);
-  sessions.ponged(1);
+  sessions.ponged(1, now);
   EXPECT_EQ(changed().at(0).here.gid, 150U);
 }
 
 TEST_F(SessionsTest, APongWithoutAPingMovesNothing) {
-  sessions.add(1, "u1", "device", pid(100, 150));
+  sessions.add(1, "u1", "device", pid(100, 150), now);
   changed();
-  sessions.ponged(1);
+  sessions.ponged(1, now);
   EXPECT_FALSE(sessions.has_changed());
   sessions.pinged(1, 200);
-  sessions.ponged(1);
+  sessions.ponged(1, now);
   changed();
-  sessions.ponged(1);
+  sessions.ponged(1, now);
   EXPECT_FALSE(sessions.has_changed());
 }
 
 TEST_F(SessionsTest, APongThatBringsNothingNewIsNotSaved) {
-  sessions.add(1, "u1", "device", pid(150, 150));
+  sessions.add(1, "u1", "device", pid(150, 150), now);
   changed();
   sessions.pinged(1, 150);
-  sessions.ponged(1);
+  sessions.ponged(1, now);
   EXPECT_FALSE(sessions.has_changed());
+}
+
+TEST_F(SessionsTest, OneThatDoesNotMoveIsSavedAgainBeforeItExpires) {
+  sessions.add(1, "u1", "device", pid(150, 150), now);
+  changed();
+  const auto pong = [&](std::chrono::milliseconds later) {
+    now += later;
+    sessions.pinged(1, 150);
+    sessions.ponged(1, now);
+    return changed().size();
+  };
+  EXPECT_EQ(pong(std::chrono::milliseconds(149'999)), 0U);
+  EXPECT_EQ(pong(std::chrono::milliseconds(1)), 1U);
+  EXPECT_EQ(pong(std::chrono::milliseconds(149'999)), 0U) << "since it was saved last";
+  EXPECT_EQ(pong(std::chrono::milliseconds(1)), 1U);
 }
 
 TEST_F(SessionsTest, SocketsWithoutASessionAndThoseThatHaveGoneMoveNothing) {
   sessions.pinged(9, 200);
-  sessions.ponged(9);
+  sessions.ponged(9, now);
   EXPECT_FALSE(sessions.has_changed());
-  sessions.add(1, "u1", "device", pid(100, 150));
+  sessions.add(1, "u1", "device", pid(100, 150), now);
   sessions.pinged(1, 200);
   sessions.remove(1);
-  sessions.ponged(1);
+  sessions.ponged(1, now);
   EXPECT_TRUE(sessions.empty());
   EXPECT_EQ(changed().at(0).here.gid, 100U) << "what was to be saved still is";
 }

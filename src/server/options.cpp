@@ -28,7 +28,8 @@ socketio::ClientOptions client_options(const GatewayOptions& options) {
 }
 
 gateway::AdmissionOptions admission_options(const GatewayOptions& options) {
-  return {options.admission_deadline, std::chrono::milliseconds(250), options.replay_timestamp_max};
+  return {options.admission_deadline, std::chrono::milliseconds(250), options.replay_timestamp_max,
+          options.history_ttl};
 }
 
 history::Retention retention_options(const GatewayOptions& options) {

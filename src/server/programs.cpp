@@ -30,7 +30,7 @@ struct Programs::Pending {
 };
 
 Programs::Programs(const Parts& parts, const gateway::AdmissionOptions& options)
-    : parts_(parts), options_(options), sessions_(parts.seal) {
+    : parts_(parts), options_(options), sessions_(parts.seal, options.session_ttl) {
   parts.worker.add_turn_user(*this);
   parts.delivery.set_claim_user(*this);
 }
@@ -248,7 +248,7 @@ Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, const std::
   if (parts_.sockets.session_of(socket) == 0) return socket;
   if (!pid.empty()) owners_.emplace(hash_of(id), Owner{socket, recovered ? admitted.fence : 0});
   if (!admitted.session.empty() && admitted.has_pid) {
-    sessions_.add(socket, admitted.user.id, admitted.session, std::move(next));
+    sessions_.add(socket, admitted.user.id, admitted.session, std::move(next), parts_.worker.now());
     save_positions();  // before the client can be cut off
   }
   return socket;
@@ -286,7 +286,7 @@ void Programs::pinged(Key socket) {
 
 void Programs::ponged(Key socket) {
   if (sessions_.empty()) return;
-  sessions_.ponged(socket);
+  sessions_.ponged(socket, parts_.worker.now());
   if (!sessions_.has_changed() || save_positions_at_ != never) return;
   save_positions_at_ = parts_.worker.now() + save_interval;
 }
