@@ -104,7 +104,6 @@ Command Admission::history_read(const Result<history::ReadReply, history::StoreE
     return admit_blindly();
   }
   Admit admit;
-  admit.epoch = answer->epoch;
   admit.recovery = recover(cursor_, user_, *answer, options_->replay_timestamp_max);
   if (admit.recovery.is_ahead && cursor_.received && !std::exchange(witnessed_, true)) {
     return Witness{*cursor_.received};

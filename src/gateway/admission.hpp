@@ -76,7 +76,6 @@ struct GiveUp {
 /// Answer with CONNECT, then send the events in order, then `catchup`, then everything live.
 struct Admit {
   access::User user;
-  history::Epoch epoch;
   Recovery recovery;
   std::string claimed;       ///< The sid of the pid that was presented; empty: none was.
   history::Fence fence = 0;  ///< Of that claim.

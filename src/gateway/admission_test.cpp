@@ -176,7 +176,7 @@ TEST_F(AdmissionTest, AdmitsWithTheReplayAndTheFloor) {
   const Command command = machine.history_read(reply, now);
   ASSERT_TRUE(std::holds_alternative<Admit>(command));
   const auto& admit = std::get<Admit>(command);
-  EXPECT_EQ(admit.epoch, "epoch");
+  EXPECT_EQ(admit.recovery.position, (history::EventId{"epoch", 9000}));
   EXPECT_EQ(admit.recovery.replayed, 1U);
   EXPECT_EQ(admit.recovery.after, std::vector<history::Gid>{8999});
   EXPECT_TRUE(admit.pid.empty());

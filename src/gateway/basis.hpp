@@ -21,13 +21,16 @@ struct Membership {
 };
 
 /// A user's memberships at an admission: by name where there is room for that, else by their
-/// number, a digest, and when the newest began.
+/// number, two digests, and when the newest began.
 struct Memberships {
   history::Gid at = 0;            ///< The admission's snapshot of the history.
   std::vector<Membership> named;  ///< Sorted by program.
   std::uint32_t count = 0;        ///< Without names,
   std::string digest{};           ///< and as digest_of() makes it. Empty: they are named.
-  std::uint64_t newest = 0;       ///< Without names: the latest `since`.
+  std::string exact{};            ///< Without names: as exact_digest_of() makes it.
+  /// Without names: the latest `since` of those that had begun by `as_of`. A later one, of a
+  /// membership that is yet to begin, would hide what is granted before it does.
+  std::uint64_t newest = 0;
   /// They were looked up after this, by the store's clock: perhaps long before the snapshot.
   std::uint64_t as_of = std::numeric_limits<std::uint64_t>::max();
   friend bool operator==(const Memberships&, const Memberships&) = default;
@@ -35,6 +38,8 @@ struct Memberships {
 
 /// 16 bytes that stand for the programs of these memberships, which are sorted.
 std::string digest_of(const std::vector<Membership>& memberships);
+/// The same for the programs and when each membership began.
+std::string exact_digest_of(const std::vector<Membership>& memberships);
 
 /// The client gave no cursor: it begins here.
 struct NoCursor {
@@ -43,6 +48,7 @@ struct NoCursor {
 
 /// The client gave a cursor, and nobody can read it.
 struct UnreadableCursor {
+  bool knew_memberships = false;  ///< It was a pid, or the position of a session.
   friend bool operator==(const UnreadableCursor&, const UnreadableCursor&) = default;
 };
 

@@ -66,8 +66,6 @@ std::optional<std::int64_t> parse_timestamp(std::string_view value) {
   return static_cast<std::int64_t>(std::floor(number));
 }
 
-/// Whether the client has got the `catchup` of the admission that gave it the pid. Everything that
-/// came later has a greater number.
 /// The number up to which the client has heard its verdicts. Replays brought it what is beyond, and
 /// it has not heard what they lacked: replays of this pid or of earlier ones.
 history::Gid heard_up_to(const Pid& pid) {
@@ -82,6 +80,8 @@ history::Gid heard_up_to(const Pid& pid) {
   return std::min(gid, pid.here.gid);
 }
 
+/// Whether the client has got the `catchup` of the admission that gave it the pid. Everything that
+/// came later has a greater number.
 bool has_heard(const Pid& pid, const std::optional<StatedId>& offset) {
   if (!pid.earlier) return true;
   if (!offset || offset->id.epoch != pid.here.epoch) return false;
@@ -95,12 +95,14 @@ void take(Cursor& cursor, Pid pid, const std::optional<StatedId>& offset) {
   cursor.nonce = std::move(pid.nonce);
   if (offset) cursor.received = offset->id;
   if (!heard) {
-    cursor.replay_from = history::EventId{pid.here.epoch, pid.here.gid};
     if (offset && offset->id.epoch == pid.here.epoch && offset->id.gid > heard_up_to(pid)) {
       cursor.gaps = std::move(pid.gaps);
       cursor.gaps_unnamed = pid.gaps_unnamed;
     }
+    cursor.ended = std::move(pid.ended);
+    cursor.ended_unnamed = pid.ended_unnamed;
     cursor.basis = *std::move(pid.earlier);
+    cursor.unheard = std::move(pid.here);
     return;
   }
   if (offset && offset->id.epoch == pid.here.epoch) {
@@ -145,6 +147,7 @@ Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& 
   Cursor cursor;
   const Auth auth = json::members(text).value_or(Auth());
   bool unreadable = false;
+  bool knew_memberships = false;
   if (const auto value = stated(auth, "session")) {
     const auto session = text_of(*value);
     if (session && is_name(*session)) {
@@ -155,7 +158,7 @@ Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& 
   }
   if (const auto value = stated(auth, "pid")) {
     if (take_pid(cursor, auth, *value, user, seal)) return cursor;
-    unreadable = true;
+    unreadable = knew_memberships = true;
   }
   if (const auto value = stated(auth, "lastEventId")) {
     if (take_id(cursor, *value)) return cursor;
@@ -165,7 +168,7 @@ Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& 
     if (take_timestamp(cursor, *value)) return cursor;
     unreadable = true;
   }
-  if (unreadable) cursor.basis = UnreadableCursor{};
+  if (unreadable) cursor.basis = UnreadableCursor{knew_memberships};
   return cursor;
 }
 
@@ -175,7 +178,7 @@ Cursor with_position(Cursor cursor, std::string_view position, std::string_view 
   if (auto pid = seal.open(position, user)) {
     take(cursor, *std::move(pid), std::nullopt);
   } else {
-    cursor.basis = UnreadableCursor{};
+    cursor.basis = UnreadableCursor{true};
   }
   return cursor;
 }

@@ -18,12 +18,14 @@ namespace crier::gateway {
 
 struct Cursor {
   Basis basis;  ///< What the verdicts are to be about.
-  /// The replay of a pid whose verdicts were not heard began here: what comes after it is sent,
-  /// whatever the verdict.
-  std::optional<history::EventId> replay_from{};
+  /// The admission whose verdicts were not heard. What comes after its number is sent, whatever the
+  /// verdict.
+  std::optional<Snapshot> unheard{};
   /// What it has received since then may have holes in these programs, or, unnamed, in any.
   std::vector<std::string> gaps{};
   bool gaps_unnamed = false;
+  std::vector<std::string> ended{};  ///< As Pid has them.
+  bool ended_unnamed = false;
   /// The client has everything up to here.
   std::optional<history::EventId> received{};
 

@@ -142,7 +142,8 @@ TEST_F(CursorTest, VerdictsThatWereNotHeardAreStillAboutTheEarlierBasis) {
         ",\"offset\":\"epochABC.1500.othr\"", ",\"offset\":\"other123.1500.n0nc\""}) {
     const Cursor cursor = read(pid + offset);
     EXPECT_EQ(cursor.basis, Basis(IdCursor{{"epochABC", 77}})) << offset;
-    EXPECT_EQ(cursor.replay_from, (history::EventId{"epochABC", 1000})) << offset;
+    ASSERT_TRUE(cursor.unheard) << offset;
+    EXPECT_EQ(cursor.unheard->gid, 1000U) << offset;
     EXPECT_EQ(cursor.sid, "sid");
   }
 }
@@ -152,7 +153,7 @@ TEST_F(CursorTest, WhatCameAfterTheVerdictsOrEndedThemShowsThatTheyWereHeard) {
   for (const std::string offset : {"1500.n0nc", "1501", "1501.othr"}) {
     const Cursor cursor = read(pid + ",\"offset\":\"epochABC." + offset + "\"");
     EXPECT_TRUE(std::holds_alternative<Snapshot>(cursor.basis)) << offset;
-    EXPECT_FALSE(cursor.replay_from) << offset;
+    EXPECT_FALSE(cursor.unheard) << offset;
   }
 }
 

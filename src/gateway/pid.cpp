@@ -13,13 +13,21 @@ namespace {
 constexpr std::size_t code_bytes = 32;
 constexpr std::size_t digest_bytes = 16;
 constexpr std::size_t body_bytes_max = PidSeal::bytes_max / 4 * 3 - code_bytes;
-constexpr char version = 3;
+constexpr char version = 4;
 
-// Layout: version, sid, snapshot, nonce, then what kind of basis follows (0: none), that basis and
-// the programs with gaps; code. Texts are preceded by their length in one byte; numbers take eight
-// bytes unless another count is given. All big-endian.
+// Layout: version, sid, snapshot, nonce, then what kind of basis follows (0: none), that basis, the
+// programs with gaps and those that ended; code. Texts are preceded by their length in one byte;
+// numbers take eight bytes unless another count is given. All big-endian.
 
-enum class Kind : std::uint8_t { none, no_cursor, unreadable, snapshot, id, timestamp };
+enum class Kind : std::uint8_t {
+  none,
+  no_cursor,
+  unreadable,
+  snapshot,
+  id,
+  timestamp,
+  unreadable_memberships
+};
 
 void put_number(std::string& out, std::uint64_t number, int bytes = 8) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
@@ -33,31 +41,34 @@ void put_text(std::string& out, std::string_view text) {
   out += text;
 }
 
-void put_digest(std::string& out, std::uint32_t count, std::uint64_t newest,
-                std::string_view digest) {
+void put_digest(std::string& out, const Memberships& memberships) {
   put_number(out, 1, 1);
-  put_number(out, count, 4);
-  put_number(out, newest);
-  out += digest;
+  put_number(out, memberships.count, 4);
+  put_number(out, memberships.newest);
+  out += memberships.digest;
+  out += memberships.exact;
 }
 
-std::uint64_t newest_of(const std::vector<Membership>& memberships) {
-  const auto newest = std::ranges::max_element(memberships, {}, &Membership::since);
-  return newest == memberships.end() ? 0 : newest->since;
+/// The same without names.
+Memberships unnamed(const Memberships& memberships) {
+  Memberships all;
+  all.count = static_cast<std::uint32_t>(memberships.named.size());
+  all.digest = digest_of(memberships.named);
+  all.exact = exact_digest_of(memberships.named);
+  for (const Membership& each : memberships.named) {
+    if (each.since <= memberships.as_of) all.newest = std::max(all.newest, each.since);
+  }
+  return all;
 }
 
 void put_memberships(std::string& out, const Memberships& memberships, bool by_name) {
   put_number(out, memberships.at);
   put_number(out, memberships.as_of);
-  if (!memberships.digest.empty()) {
-    return put_digest(out, memberships.count, memberships.newest, memberships.digest);
-  }
-  const auto& named = memberships.named;
-  const auto count = static_cast<std::uint32_t>(named.size());
-  if (!by_name) return put_digest(out, count, newest_of(named), digest_of(named));
+  if (!memberships.digest.empty()) return put_digest(out, memberships);
+  if (!by_name) return put_digest(out, unnamed(memberships));
   put_number(out, 0, 1);
-  put_number(out, count, 4);
-  for (const Membership& membership : named) {
+  put_number(out, memberships.named.size(), 4);
+  for (const Membership& membership : memberships.named) {
     put_text(out, membership.program);
     put_number(out, membership.since);
   }
@@ -74,8 +85,8 @@ void put_kind(std::string& out, Kind kind) { put_number(out, static_cast<std::ui
 void put_basis(std::string& out, const Basis& basis, bool by_name) {
   if (std::holds_alternative<NoCursor>(basis)) {
     put_kind(out, Kind::no_cursor);
-  } else if (std::holds_alternative<UnreadableCursor>(basis)) {
-    put_kind(out, Kind::unreadable);
+  } else if (const auto* unreadable = std::get_if<UnreadableCursor>(&basis)) {
+    put_kind(out, unreadable->knew_memberships ? Kind::unreadable_memberships : Kind::unreadable);
   } else if (const auto* snapshot = std::get_if<Snapshot>(&basis)) {
     put_kind(out, Kind::snapshot);
     put_snapshot(out, *snapshot, by_name);
@@ -89,19 +100,21 @@ void put_basis(std::string& out, const Basis& basis, bool by_name) {
   }
 }
 
-void put_gaps(std::string& out, const Pid& pid, bool by_name) {
-  const bool unnamed = pid.gaps_unnamed || !by_name;
-  put_number(out, unnamed && (pid.gaps_unnamed || !pid.gaps.empty()) ? 1 : 0, 1);
-  put_number(out, unnamed ? 0 : pid.gaps.size(), 4);
-  if (unnamed) return;
-  for (const std::string& program : pid.gaps) put_text(out, program);
+/// Names, or that there is no room for them.
+void put_programs(std::string& out, const std::vector<std::string>& programs, bool is_unnamed,
+                  bool by_name) {
+  const bool left_out = is_unnamed || !by_name;
+  put_number(out, left_out && (is_unnamed || !programs.empty()) ? 1 : 0, 1);
+  put_number(out, left_out ? 0 : programs.size(), 4);
+  if (left_out) return;
+  for (const std::string& program : programs) put_text(out, program);
 }
 
 /// Which names are in a pid.
 struct Names {
   bool here = false;
   bool earlier = false;
-  bool gaps = false;
+  bool programs = false;  ///< Those with gaps, and those that ended.
 };
 
 /// Names take at least so many bytes: a user of many programs need not try.
@@ -116,7 +129,8 @@ std::string body_of(const Pid& pid, const Names& names) {
   put_text(out, pid.nonce);
   if (pid.earlier) {
     put_basis(out, *pid.earlier, names.earlier);
-    put_gaps(out, pid, names.gaps);
+    put_programs(out, pid.gaps, pid.gaps_unnamed, names.programs);
+    put_programs(out, pid.ended, pid.ended_unnamed, names.programs);
   } else {
     put_kind(out, Kind::none);
   }
@@ -127,12 +141,12 @@ std::string short_body_of(const Pid& pid) {
   const auto* earlier = pid.earlier ? std::get_if<Snapshot>(&*pid.earlier) : nullptr;
   const bool may_here = may_fit(pid.here.memberships);
   const bool may_earlier = earlier != nullptr && may_fit(earlier->memberships);
-  const bool may_gaps = pid.gaps.size() <= body_bytes_max / 10;
+  const bool may_programs = pid.gaps.size() + pid.ended.size() <= body_bytes_max / 10;
   // In the order in which names are given up.
   for (const Names& names : {Names{true, true, true}, Names{true, false, true},
                              Names{true, false, false}, Names{false, false, true}}) {
     if ((names.here && !may_here) || (names.earlier && !may_earlier)) continue;
-    if (names.gaps && !may_gaps) continue;
+    if (names.programs && !may_programs) continue;
     std::string body = body_of(pid, names);
     if (body.size() <= body_bytes_max) return body;
   }
@@ -158,6 +172,7 @@ class Input {
     if (!by_name) {
       all.newest = number();
       all.digest = std::string(take(digest_bytes));
+      all.exact = std::string(take(digest_bytes));
       return all;
     }
     for (std::uint32_t left = std::exchange(all.count, 0); left > 0 && ok_; --left) {
@@ -181,7 +196,9 @@ class Input {
       case Kind::no_cursor:
         return NoCursor{};
       case Kind::unreadable:
-        return UnreadableCursor{};
+        return UnreadableCursor{false};
+      case Kind::unreadable_memberships:
+        return UnreadableCursor{true};
       case Kind::snapshot:
         return snapshot();
       case Kind::id: {
@@ -194,9 +211,9 @@ class Input {
     ok_ = false;
     return std::nullopt;
   }
-  void gaps(Pid& pid) {
-    pid.gaps_unnamed = number(1) != 0;
-    for (std::uint64_t left = number(4); left > 0 && ok_; --left) pid.gaps.push_back(text());
+  void programs(std::vector<std::string>& programs, bool& is_unnamed) {
+    is_unnamed = number(1) != 0;
+    for (std::uint64_t left = number(4); left > 0 && ok_; --left) programs.push_back(text());
   }
   [[nodiscard]] bool whole() const { return ok_ && bytes_.empty(); }
 
@@ -216,7 +233,7 @@ class Input {
 };
 
 std::string derive(std::string_view secret) {
-  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 3");
+  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 4");
 }
 
 }  // namespace
@@ -225,6 +242,16 @@ std::string digest_of(const std::vector<Membership>& memberships) {
   static const access::Hmac hmac(access::Algorithm::hs256, "crier memberships 2");
   std::string all;
   for (const Membership& membership : memberships) put_text(all, membership.program);
+  return hmac.of(all).substr(0, digest_bytes);
+}
+
+std::string exact_digest_of(const std::vector<Membership>& memberships) {
+  static const access::Hmac hmac(access::Algorithm::hs256, "crier exact memberships 1");
+  std::string all;
+  for (const Membership& membership : memberships) {
+    put_text(all, membership.program);
+    put_number(all, membership.since);
+  }
   return hmac.of(all).substr(0, digest_bytes);
 }
 
@@ -258,7 +285,10 @@ std::optional<Pid> PidSeal::open(std::string_view text, std::string_view user) c
   pid.here = input.snapshot();
   pid.nonce = input.text();
   pid.earlier = input.basis();
-  if (pid.earlier) input.gaps(pid);
+  if (pid.earlier) {
+    input.programs(pid.gaps, pid.gaps_unnamed);
+    input.programs(pid.ended, pid.ended_unnamed);
+  }
   if (!input.whole()) return std::nullopt;
   return pid;
 }

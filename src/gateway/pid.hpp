@@ -28,6 +28,10 @@ struct Pid {
   /// not hear of it cannot name, though another node may have what was missing. With `earlier`.
   std::vector<std::string> gaps{};
   bool gaps_unnamed = false;  ///< There was no room for their names: it may be any.
+  /// Programs that were not the user's at an admission since `earlier`. Whoever heard of that has
+  /// dropped them, and what came of others since then says nothing of theirs. With `earlier`.
+  std::vector<std::string> ended{};
+  bool ended_unnamed = false;
   friend bool operator==(const Pid&, const Pid&) = default;
 };
 

@@ -41,8 +41,11 @@ TEST(Pid, KeepsWhenTheMembershipsWereLookedUp) {
 
 TEST(Pid, KeepsEveryKindOfEarlierBasis) {
   const PidSeal seal("secret");
-  const Basis bases[] = {NoCursor{}, UnreadableCursor{},
-                         Snapshot{"earlier1", 5, named(6, {{"a", 1}})}, IdCursor{{"epochABC", 77}},
+  const Basis bases[] = {NoCursor{},
+                         UnreadableCursor{},
+                         UnreadableCursor{true},
+                         Snapshot{"earlier1", 5, named(6, {{"a", 1}})},
+                         IdCursor{{"epochABC", 77}},
                          TimestampCursor{1'700'000'000'123}};
   for (const Basis& basis : bases) {
     Pid pid = example;
@@ -132,15 +135,19 @@ TEST(Pid, IsNoLongerThanTheBoundHoweverLongItsNamesAre) {
   EXPECT_FALSE(named) << "some had no room";
 }
 
-TEST(Pid, KeepsWhatHadGapsByNameOrWithoutOne) {
+TEST(Pid, KeepsWhatHadGapsOrEndedByNameOrWithoutOne) {
   const PidSeal seal("secret");
   Pid pid{"sid", {"epoch123", 7, {5, {{"p", 1}}}}, "n0nc", NoCursor{}, {"p", "q"}};
+  EXPECT_EQ(seal.open(seal.seal(pid, "u1"), "u1"), pid);
+  pid.ended = {"r"};
   EXPECT_EQ(seal.open(seal.seal(pid, "u1"), "u1"), pid);
   pid.gaps.assign(100, std::string(100, 'p'));
   const auto opened = seal.open(seal.seal(pid, "u1"), "u1");
   ASSERT_TRUE(opened);
   EXPECT_TRUE(opened->gaps.empty());
   EXPECT_TRUE(opened->gaps_unnamed);
+  EXPECT_TRUE(opened->ended.empty());
+  EXPECT_TRUE(opened->ended_unnamed);
   EXPECT_EQ(seal.open(seal.seal(*opened, "u1"), "u1"), opened);
 }
 
@@ -152,6 +159,8 @@ TEST(Pid, ADigestTellsMembershipsApart) {
   EXPECT_NE(digest, digest_of({{"a", 1}, {"c", 2}}));
   EXPECT_NE(digest, digest_of({{"a", 1}}));
   EXPECT_NE(digest_of({{"ab", 1}, {"c", 2}}), digest_of({{"a", 1}, {"bc", 2}}));
+  EXPECT_NE(exact_digest_of({{"a", 1}, {"b", 2}}), exact_digest_of({{"a", 1}, {"b", 3}}));
+  EXPECT_EQ(exact_digest_of({{"a", 1}, {"b", 2}}), exact_digest_of({{"a", 1}, {"b", 2}}));
 }
 
 }  // namespace

@@ -21,6 +21,11 @@ using Verdicts = std::vector<std::pair<std::string, Verdict>>;
 /// clock is behind its master's.
 constexpr Gid ahead_max = 2'000'000;
 
+/// Nothing is known of where a user without programs stands. A client that was told what it has
+/// lost can say that it heard so by this position, which no history has.
+constexpr const char* nobodys_epoch = "--------";
+constexpr Gid nobodys_gid = 1;
+
 Gid last_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000 + 999; }
 Gid first_of(std::int64_t milliseconds) { return static_cast<Gid>(milliseconds) * 1000; }
 
@@ -40,14 +45,17 @@ std::vector<Membership> memberships_of(const access::User& user) {
 /// Which of the user's memberships an earlier admission knew.
 class Known {
  public:
-  Known(const Snapshot& then, const access::User& user)
-      : then_(then.memberships), cursor_(then.gid), user_(user) {
+  /// `cursor`: up to where the client has received everything of theirs.
+  Known(const Memberships& then, Gid cursor, const access::User& user)
+      : then_(then), cursor_(cursor), user_(user) {
     if (!then_.digest.empty()) compare();
   }
 
   [[nodiscard]] bool has(std::size_t index) const {
     const std::uint64_t since = since_of(user_, index);
-    if (!then_.digest.empty()) return since <= newest_ && !is_another(since, then_.newest);
+    if (!then_.digest.empty()) {
+      return is_same_ || (since <= newest_ && !is_another(since, then_.newest));
+    }
     const auto found =
         std::ranges::lower_bound(then_.named, user_.programs[index], {}, &Membership::program);
     if (found == then_.named.end() || found->program != user_.programs[index]) return false;
@@ -77,6 +85,8 @@ class Known {
   /// programs of that time, that is certain. It is not if one has ended, or began earlier than it
   /// was written down.
   void compare() {
+    is_same_ = then_.exact == exact_digest_of(memberships_of(user_));
+    if (is_same_) return;
     const std::uint64_t by_store = std::max(then_.newest, began_by());
     for (const std::uint64_t newest :
          {std::numeric_limits<std::uint64_t>::max(), then_.newest, by_store}) {
@@ -98,6 +108,7 @@ class Known {
   Gid cursor_;
   const access::User& user_;
   std::uint64_t newest_ = 0;
+  bool is_same_ = false;
   bool is_unclear_ = false;
 };
 
@@ -172,7 +183,12 @@ class Judgement {
     is_reset_ = std::holds_alternative<UnreadableCursor>(cursor.basis) || is_ahead_ ||
                 (epoch != nullptr && *epoch != reply.epoch);
     if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) {
-      known_.emplace(*then, user);
+      known_.emplace(then->memberships, then->gid, user);
+    }
+    if (cursor.unheard) {
+      Gid has = cursor.unheard->gid;
+      if (is_here(cursor.received)) has = std::max(has, cursor.received->gid);
+      unheard_.emplace(cursor.unheard->memberships, has, user);
     }
     if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) {
       const Gid first = first_of(time->milliseconds);
@@ -187,7 +203,20 @@ class Judgement {
   }
 
   [[nodiscard]] bool is_ahead() const { return is_ahead_; }
-  [[nodiscard]] bool changed() const { return known_ && known_->is_unclear(); }
+  [[nodiscard]] bool changed() const {
+    const auto* unreadable = std::get_if<UnreadableCursor>(&cursor_.basis);
+    return (known_ && known_->is_unclear()) || has_ended_unnamed() ||
+           (unreadable != nullptr && unreadable->knew_memberships);
+  }
+  /// Memberships that ended between admissions whose verdicts were not heard cannot be named.
+  [[nodiscard]] bool has_ended_unnamed() const {
+    return cursor_.ended_unnamed || (unheard_ && unheard_->is_unclear());
+  }
+  /// The program was not the user's at an admission since the one that was heard.
+  [[nodiscard]] bool was_interrupted(std::size_t index) const {
+    return (unheard_ && !unheard_->has(index)) ||
+           std::ranges::find(cursor_.ended, user_.programs[index]) != cursor_.ended.end();
+  }
   /// What these programs get later has a greater number.
   [[nodiscard]] Gid snapshot() const { return snapshot_; }
   /// From where on events are sent, but for each membership's own beginning; nothing: none are.
@@ -210,7 +239,7 @@ class Judgement {
     auto first = std::ranges::upper_bound(kept.records, from, {}, &history::Record::gid);
     const auto count = kept.records.end() - first;
     const bool bounded = std::holds_alternative<TimestampCursor>(cursor_.basis) &&
-                         !cursor_.replay_from && count > timestamp_max_;
+                         !cursor_.unheard && count > timestamp_max_;
     if (bounded) first += count - timestamp_max_;
     if (first == kept.records.end()) return {kept.top, 0};
     const auto markers = std::count_if(first, kept.records.end(), history::is_gap_marker);
@@ -223,7 +252,7 @@ class Judgement {
   }
 
   [[nodiscard]] Verdict by_basis(std::size_t index) const {
-    if (known_ && !known_->has(index)) return Verdict::joined;
+    if ((known_ && !known_->has(index)) || was_interrupted(index)) return Verdict::joined;
     if (is_reset_) return Verdict::reset;
     if (std::holds_alternative<NoCursor>(cursor_.basis)) return Verdict::joined;
     if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
@@ -235,10 +264,15 @@ class Judgement {
   }
 
   [[nodiscard]] Gid since(std::size_t index) const {
-    return known_ && known_->has(index) ? known_->since(index) : since_of(user_, index);
+    const bool is_same = known_ && known_->has(index) && !was_interrupted(index);
+    return is_same ? known_->since(index) : since_of(user_, index);
   }
   [[nodiscard]] bool is_here(const std::optional<EventId>& id) const {
     return id && id->epoch == reply_.epoch;
+  }
+
+  [[nodiscard]] bool is_replay_here() const {
+    return cursor_.unheard && cursor_.unheard->epoch == reply_.epoch;
   }
 
   /// Nothing above the store's last number can have been sent.
@@ -251,15 +285,15 @@ class Judgement {
     const auto* epoch = epoch_of(cursor_.basis);
     const bool basis_here = epoch != nullptr && *epoch == reply_.epoch;
     return (is_here(cursor_.received) && cursor_.received->gid > last) ||
-           (is_here(cursor_.replay_from) && cursor_.replay_from->gid > last) ||
+           (is_replay_here() && cursor_.unheard->gid > last) ||
            (basis_here && *gid_of(cursor_.basis) > last);
   }
 
   [[nodiscard]] std::optional<Gid> position() const {
     if (is_ahead_) return std::nullopt;
     std::optional<Gid> from;
-    if (cursor_.replay_from) {
-      if (is_here(cursor_.replay_from)) from = cursor_.replay_from->gid;
+    if (cursor_.unheard) {
+      if (is_replay_here()) from = cursor_.unheard->gid;
     } else if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
       from = timestamp_position(time->milliseconds);
     } else if (!is_reset_) {
@@ -296,6 +330,7 @@ class Judgement {
   const ReadReply& reply_;
   std::uint32_t timestamp_max_;
   std::optional<Known> known_;
+  std::optional<Known> unheard_;  ///< By the admission that was not heard.
   Gid snapshot_ = 0;
   bool is_ahead_ = false;
   bool is_reset_ = false;
@@ -304,15 +339,38 @@ class Judgement {
   std::optional<Gid> position_;
 };
 
-/// A word on each program that the cursor names and the user has no longer.
-void add_left(Recovery& recovery, const Cursor& cursor, const access::User& user) {
-  const auto* then = std::get_if<Snapshot>(&cursor.basis);
-  if (then == nullptr) return;
-  for (const auto& membership : then->memberships.named) {
-    if (!std::ranges::binary_search(user.programs, membership.program)) {
-      recovery.verdicts.emplace_back(membership.program, Verdict::left);
-    }
+/// Programs that the cursor names and the user has no longer: by the admission that was heard, by
+/// those since then of which the client may have heard. Sorted.
+std::vector<std::string> left_of(const Cursor& cursor, const access::User& user) {
+  std::vector<std::string> left = cursor.ended;
+  const auto add = [&](const Snapshot& then) {
+    for (const auto& membership : then.memberships.named) left.push_back(membership.program);
+  };
+  if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) add(*then);
+  if (cursor.unheard) add(*cursor.unheard);
+  std::erase_if(left, [&](const std::string& program) {
+    return std::ranges::binary_search(user.programs, program);
+  });
+  std::ranges::sort(left);
+  const auto repeated = std::ranges::unique(left);
+  left.erase(repeated.begin(), repeated.end());
+  return left;
+}
+
+/// What the next admission has to know of those between it and the one that was heard, whose
+/// memberships it knows.
+void add_ended(Pid& next, const Cursor& cursor, const access::User& user,
+               const Judgement& judgement) {
+  next.ended = left_of(cursor, user);
+  if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) {
+    std::erase_if(next.ended, [&](const std::string& program) {
+      return std::ranges::binary_search(then->memberships.named, program, {}, &Membership::program);
+    });
   }
+  for (std::size_t i = 0; i < user.programs.size(); ++i) {
+    if (judgement.was_interrupted(i)) next.ended.push_back(user.programs[i]);
+  }
+  next.ended_unnamed = judgement.has_ended_unnamed();
 }
 
 /// What a client that presents the next pid is owed, and what it may not have heard.
@@ -323,8 +381,10 @@ Pid next_pid(const Cursor& cursor, const access::User& user, const ReadReply& re
   next.here.gid = judgement.sent_from().value_or(judgement.snapshot());
   next.here.memberships = {judgement.snapshot(), memberships_of(user)};
   if (!is_news) return next;
+  if (user.programs.empty()) next.here = {nobodys_epoch, nobodys_gid, {nobodys_gid, {}}};
   next.earlier = cursor.basis;
   next.gaps_unnamed = cursor.gaps_unnamed;
+  add_ended(next, cursor, user, judgement);
   for (const auto& [program, verdict] : verdicts) {
     if (verdict == Verdict::gap) next.gaps.push_back(program);
   }
@@ -338,9 +398,9 @@ Gid read_from(const Cursor& cursor, Gid since) {
     since = std::min(since, then->memberships.at);
   }
   std::optional<Gid> from = gid_of(cursor.basis);
-  if (cursor.replay_from) {
-    Gid replay = cursor.replay_from->gid;
-    if (cursor.received && cursor.received->epoch == cursor.replay_from->epoch) {
+  if (cursor.unheard) {
+    Gid replay = cursor.unheard->gid;
+    if (cursor.received && cursor.received->epoch == cursor.unheard->epoch) {
       replay = std::max(replay, cursor.received->gid);
     }
     from = from ? std::min(*from, replay) : replay;
@@ -358,7 +418,7 @@ Question recovery_question(const Cursor& cursor, const access::User& user,
   for (std::size_t i = 0; i < user.programs.size(); ++i) {
     const Gid since = since_of(user, i);
     history::ReadRequest read{user.programs[i], read_from(cursor, since), 0};
-    if (time != nullptr && !cursor.replay_from) {
+    if (time != nullptr && !cursor.unheard) {
       read.newest_max = timestamp_max + 1;  // the event that the client has may be among them
     }
     question.reads.push_back(std::move(read));
@@ -366,9 +426,9 @@ Question recovery_question(const Cursor& cursor, const access::User& user,
   if (cursor.received) {
     question.epoch = cursor.received->epoch;
     question.cursor = cursor.received->gid;
-  } else if (cursor.replay_from) {
-    question.epoch = cursor.replay_from->epoch;
-    question.cursor = cursor.replay_from->gid;
+  } else if (cursor.unheard) {
+    question.epoch = cursor.unheard->epoch;
+    question.cursor = cursor.unheard->gid;
   } else if (time != nullptr) {
     question.cursor = first_of(time->milliseconds);
   } else if (const auto* epoch = epoch_of(cursor.basis)) {
@@ -399,15 +459,21 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
     recovery.replayed += count;
   }
   const std::size_t own = recovery.verdicts.size();
-  add_left(recovery, cursor, user);
+  for (auto& program : left_of(cursor, user)) {
+    recovery.verdicts.emplace_back(std::move(program), Verdict::left);
+  }
   const bool has_left = recovery.changed || recovery.verdicts.size() > own;
   std::ranges::sort(recovery.verdicts);
+  if (!user.programs.empty()) recovery.position = {reply.epoch, judgement.snapshot()};
   const auto* then = std::get_if<Snapshot>(&cursor.basis);
   // A user without programs is whole, whatever the cursor.
   recovery.recovered =
       whole && !has_left && !cursor.pid.empty() && (then != nullptr || user.programs.empty());
   if (!recovery.recovered || !cursor.session.empty()) {
     recovery.next = next_pid(cursor, user, reply, judgement, recovery.verdicts, !whole || has_left);
+  }
+  if (user.programs.empty() && has_left) {
+    recovery.position = {recovery.next.here.epoch, recovery.next.here.gid};
   }
   return recovery;
 }

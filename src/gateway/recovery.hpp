@@ -13,6 +13,7 @@
 #include "history/verdict.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +35,8 @@ struct Recovery {
   /// session.
   Pid next;
   history::Gid snapshot = 0;  ///< The client has been sent, or told of, everything up to here.
+  /// That, as the client is told it; nothing: there is nothing that it could say with it.
+  std::optional<history::EventId> position;
   /// What the client has, whatever this node has heard so far: nothing up to here may be sent live.
   history::Gid floor = 0;
 };

@@ -94,14 +94,17 @@ inline Cursor digest_cursor(Gid gid, const std::vector<Membership>& memberships,
   then.count = static_cast<std::uint32_t>(memberships.size());
   for (const Membership& each : memberships) then.newest = std::max(then.newest, each.since);
   then.digest = digest_of(memberships);
+  then.exact = exact_digest_of(memberships);
   return cursor;
 }
 
-/// A pid whose verdicts, about `earlier`, were not heard; its replay began at `from`.
-inline Cursor unheard(Basis earlier, Gid from, std::optional<Gid> received = {}) {
+/// A pid whose verdicts, about `earlier`, were not heard by who had these memberships then; its
+/// replay began at `from`.
+inline Cursor unheard(Basis earlier, Gid from, std::vector<Membership> memberships,
+                      std::optional<Gid> received = {}) {
   Cursor cursor;
   cursor.basis = std::move(earlier);
-  cursor.replay_from = history::EventId{"e", from};
+  cursor.unheard = Snapshot{"e", from, {from, std::move(memberships)}};
   if (received) cursor.received = history::EventId{"e", *received};
   cursor.pid = "sealed";
   cursor.sid = "sid";

@@ -299,8 +299,9 @@ TEST(RecoveryByPid, WhateverTheClientHasAboveTheLastNumberShowsTheLoss) {
   reply.last = 299;
   const Snapshot earlier{"e", 100, {90, {{"a", 1}}}};
   const Snapshot old{"old", 7, {5, {{"a", 1}}}};
-  for (const Cursor& cursor : {pid_cursor(300, {{"a", 1}}), unheard(earlier, 100, 300),
-                               unheard(old, 300), unheard(NoCursor{}, 300)}) {
+  const std::vector<Membership> only{{"a", 1}};
+  for (const Cursor& cursor : {pid_cursor(300, only), unheard(earlier, 100, only, 300),
+                               unheard(old, 300, only), unheard(NoCursor{}, 300, only)}) {
     const auto recovery = sent(cursor, user({"a"}, {1}), reply, 50);
     EXPECT_TRUE(recovery.is_ahead);
     EXPECT_EQ(recovery.next.here.gid, 200U) << "events that get new numbers are sent";
@@ -372,6 +373,38 @@ TEST(RecoveryByDigest, TellsOfTheSameProgramsWhichMembershipBeganAgain) {
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::joined}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{200})) << "nothing from between";
   EXPECT_FALSE(recovery.changed);
+}
+
+TEST(RecoveryByDigest, OneThatIsYetToBeginHidesNothingThatIsGranted) {
+  Pid pid{"sid", {"e", 100, {90, {}}}, "n0nc"};
+  for (int i = 0; i < 100; ++i) {
+    pid.here.memberships.named.push_back({"program" + std::to_string(100 + i), 1});
+  }
+  pid.here.memberships.as_of = 95;
+  pid.here.memberships.named[0].since = 9'000;
+  const PidSeal seal("secret");
+  Cursor cursor = pid_cursor(0, {});
+  cursor.basis = seal.open(seal.seal(pid, "u1"), "u1")->here;
+  access::User who = user({}, {});
+  ReadReply reply{"e", 50, {}};
+  for (const Membership& each : pid.here.memberships.named) {
+    who.programs.push_back(each.program);
+    who.since.push_back(each.since);
+    reply.programs.push_back(kept(each.program, {}, 100));
+  }
+  EXPECT_TRUE(recover(cursor, who, reply, 50).recovered) << "nothing has changed";
+  who.since[5] = 150;  // it ended, and began again
+  reply.programs[5] = kept("program105", {120, 200}, 100);
+  const auto recovery = sent(cursor, who, reply, 50);
+  EXPECT_EQ(recovery.verdicts[5].second, Verdict::joined);
+  EXPECT_EQ(recovery.verdicts[6].second, Verdict::recovered);
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{200})) << "nothing from between";
+  who.since[5] = 1;
+  who.programs.push_back("program999");
+  who.since.push_back(150);
+  reply.programs[5] = kept("program105", {}, 100);
+  reply.programs.push_back(kept("program999", {120}, 110));
+  EXPECT_EQ(recover(cursor, who, reply, 50).verdicts.back().second, Verdict::joined);
 }
 
 TEST(RecoveryByDigest, TellsNewProgramsByTheirBeginning) {

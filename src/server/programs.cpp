@@ -260,10 +260,7 @@ void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_
     Metrics::count(parts_.worker.metrics().verdicts, to_string(verdict));
   }
   std::string position;
-  // Nothing is known of where a user without programs stands.
-  if (!admitted.epoch.empty() && !admitted.user.programs.empty()) {
-    position = gateway::position_text({admitted.epoch, recovery.snapshot}, nonce);
-  }
+  if (recovery.position) position = gateway::position_text(*recovery.position, nonce);
   std::string catchup = gateway::catchup_arguments(recovery, position);
   if (recovery.replayed == 0) {
     parts_.sockets.send(socket, make_packet(main_namespace, catchup));
