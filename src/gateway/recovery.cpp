@@ -380,8 +380,8 @@ Pid next_pid(const Cursor& cursor, const access::User& user, const ReadReply& re
   next.here.epoch = reply.epoch;
   next.here.gid = judgement.sent_from().value_or(judgement.snapshot());
   next.here.memberships = {judgement.snapshot(), memberships_of(user)};
-  if (!is_news) return next;
   if (user.programs.empty()) next.here = {nobodys_epoch, nobodys_gid, {nobodys_gid, {}}};
+  if (!is_news) return next;
   next.earlier = cursor.basis;
   next.gaps_unnamed = cursor.gaps_unnamed;
   add_ended(next, cursor, user, judgement);
