@@ -145,6 +145,7 @@ class Checker final : public Application {
                   std::string_view verdict);
   void check_recovered(const Client& client, const View& view, const std::string& program);
   void check_absent(const Client& client, const View& view, const Verdicts& verdicts);
+  void check_known(const Client& client, const View& view, const Verdicts& verdicts);
   [[nodiscard]] bool reset_has_cause(const View& view, const std::string& program) const;
   [[nodiscard]] bool gap_has_cause(const View& view, const std::string& program) const;
   [[nodiscard]] bool joined_has_cause(const Client& client, const View& view,

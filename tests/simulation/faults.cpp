@@ -267,6 +267,7 @@ void Cluster::come_again(const std::string& user, Dice& dice) {
 
 /// Clients come back by their pids to other memberships than they left.
 void Cluster::hit_absence(Dice& dice) {
+  if (dice.one_in(2)) return interrupt_memberships(dice);
   const std::int64_t away_ms = dice.between(800, 4'000);
   away_until_ = world_.now() + std::chrono::milliseconds(away_ms);
   cut_all(dice.one_in(2) ? Cut::reset : Cut::roam, nullptr);
@@ -280,6 +281,25 @@ void Cluster::hit_absence(Dice& dice) {
                  [this, user, program] { members_.grant(user, program); });
   }
   for (int i = 0; i < 3; ++i) publish_after(program, dice.between(250, 750));
+}
+
+/// A program is away only while clients come back in vain: between events that all of them are
+/// owed.
+void Cluster::interrupt_memberships(Dice& dice) {
+  cut_all(Cut::reset, nullptr);
+  cut_admissions_ += clients_.size();
+  const std::string program = "p" + std::to_string(dice.below(plan_.programs));
+  const Duration back = milliseconds_between(dice, 800, 2'000);
+  for (std::size_t u = 0; u < plan_.users; ++u) {
+    const std::string user = "u" + std::to_string(u);
+    world_.after(std::chrono::milliseconds(200),
+                 [this, user, program] { members_.revoke(user, program); });
+    world_.after(
+        back, [this, user, program] { members_.grant(user, program, Members::Since::as_before); });
+  }
+  for (std::uint32_t p = 0; p < plan_.programs; ++p) {
+    publish_after("p" + std::to_string(p), 50 + 20 * static_cast<std::int64_t>(p));
+  }
 }
 
 /// No more faults, and nothing of them goes on.

@@ -2,10 +2,12 @@
 
 namespace crier::simulation {
 
-void Members::grant(const std::string& user, const std::string& program) {
+void Members::grant(const std::string& user, const std::string& program, Since since) {
   auto& memberships = all_[{user, program}];
   if (!memberships.empty() && memberships.back().until == never) return;
-  memberships.push_back({since_(), world_.now(), never});
+  const bool same =
+      !memberships.empty() && (since == Since::as_before || memberships.back().since % 4 == 0);
+  memberships.push_back({same ? memberships.back().since : since_(), world_.now(), never});
   world_.trace("members", "grant " + user + " " + program);
 }
 

@@ -37,7 +37,10 @@ class Members {
   Members(World& world, std::function<history::Gid()> since)
       : world_(world), since_(std::move(since)) {}
 
-  void grant(const std::string& user, const std::string& program);
+  /// A source may say of a membership that was away that it began when the one before did: always,
+  /// or now and then.
+  enum class Since : std::uint8_t { any, as_before };
+  void grant(const std::string& user, const std::string& program, Since since = Since::any);
   void revoke(const std::string& user, const std::string& program);
   [[nodiscard]] access::User look_up(const std::string& user) const;
   /// All that ever were, in order.

@@ -41,6 +41,7 @@ void Checker::catchup(Client& client, View& view, const std::vector<std::string_
   take_position(client, view, arguments, verdicts);
   for (const auto& [program, verdict] : verdicts) check_verdict(client, view, program, verdict);
   check_absent(client, view, verdicts);
+  check_known(client, view, verdicts);
   if (!view.recovered) return settle(client, view, verdicts);
   // It has left what is not named, though a cursor that knew no memberships did not tell.
   std::erase_if(view.segments, [&](const auto& segment) {
@@ -93,8 +94,11 @@ void Checker::take_position(Client& client, View& view,
   if (view.replayed_to > id->gid) {
     violation(client, "the position " + *text + " is before what was replayed");
   }
+  // A time stays that of the last event, which may be of a program that the client has left.
+  const bool same_epoch = client.stored_id.starts_with(id->epoch);
+  const std::int64_t time = history::milliseconds(id->gid);
   client.stored_id = *text;
-  client.stored_timestamp_ms = history::milliseconds(id->gid);
+  client.stored_timestamp_ms = same_epoch ? std::max(client.stored_timestamp_ms, time) : time;
 }
 
 void Checker::check_absent(const Client& client, const View& view, const Verdicts& verdicts) {
@@ -106,6 +110,20 @@ void Checker::check_absent(const Client& client, const View& view, const Verdict
           return membership.covers(view.sent, view.connected_at);
         })) {
       violation(client, "a member of " + program + " all the time, and catchup knows nothing");
+    }
+  }
+}
+
+/// A pid knows what its client has been told of: that has left, or it is recovered; nothing else
+/// is.
+void Checker::check_known(const Client& client, const View& view, const Verdicts& verdicts) {
+  if (view.basis != CursorIs::pid) return;
+  for (const auto& [program, segment] : view.segments) {
+    if (!verdicts.contains(program)) violation(client, "nobody says that it has left " + program);
+  }
+  for (const auto& [program, verdict] : verdicts) {
+    if (verdict == "recovered" && !view.segments.contains(program)) {
+      violation(client, program + " is recovered, and the client has nothing of it");
     }
   }
 }
