@@ -87,6 +87,7 @@ void Feed::published(Published event, TimePoint now) {
     }
     renew(event.epoch);
   }
+  if (event.epoch == epoch_) heard_ = std::max(heard_, event.record.gid);
   Program& program = at->second;
   if (is_yet_to_be_read(program)) return pump();
   if (stopped_ || program.state != State::live) {
@@ -135,6 +136,7 @@ void Feed::lost() {
     note_passed(name, program);
   }
   stopped_ = true;
+  read_twice_ = false;
   stale_ = true;
   release_if_read();
 }
@@ -142,6 +144,7 @@ void Feed::lost() {
 /// There is a hole: no program goes on before all have been read.
 void Feed::stop() {
   if (std::exchange(stopped_, true)) return;
+  read_twice_ = false;
   stale_ = true;
   for (auto& [name, program] : programs_) {
     note_passed(name, program);
@@ -169,7 +172,7 @@ void Feed::renew(const history::Epoch& epoch) {
   retired_.push_back(std::exchange(epoch_, epoch));
   if (retired_.size() > retired_max) retired_.pop_front();
   floor_ = clock_ = last_ = 0;
-  seen_ = reached_ = 0;
+  heard_ = seen_ = reached_ = 0;
   stale_ = true;
   stopped_ = false;
   std::erase_if(held_, [&](const Heard& heard) { return heard.event.epoch != epoch; });
@@ -366,17 +369,18 @@ void Feed::probed(bool heard) {
     read_again(reads);
     return pump();
   }
+  // Only now is everything heard that was published before these.
+  for (const auto& [name, top] : tops) seen_ = std::max(seen_, top);
   for (const auto& read : reads) {
     const auto at = programs_.find(read.program);
     if (at == programs_.end()) continue;
     Program& program = at->second;
     program.read_serial = serial_;
     if (read.after == 0) program.all_serial = serial_;
+    program.whole_to = std::max(seen_, last_);
     if (program.state == State::read) program.state = State::live;
     program.compared = program.alone_when_asked;
   }
-  // Only now is everything heard that was published before these.
-  for (const auto& [name, top] : tops) seen_ = std::max(seen_, top);
   if (stopped_) {
     release_if_read();
   } else {
@@ -421,10 +425,32 @@ void Feed::release_if_read() {
       return entry.second.known && entry.second.state != State::live && has_members_(entry.first);
     });
   };
-  while (stopped_ && is_read()) {
+  while (stopped_ && is_read() && !reads_once_more()) {
     stopped_ = false;
     replay_heard();
   }
+}
+
+/// Whether all that has members is to be read again, in one read: what was read at different times
+/// goes farther than what was heard. A node that is deaf would send the later events of one
+/// program, and cursors would pass what is missing of another. Where one read cannot hold all of
+/// them, it finds that out when it compares.
+bool Feed::reads_once_more() {
+  if (!options_.compares || read_twice_) return false;
+  std::vector<Programs::iterator> all;
+  Gid whole_to = after_everything;
+  for (auto at = programs_.begin(); at != programs_.end(); ++at) {
+    if (!at->second.known || !has_members_(at->first)) continue;
+    all.push_back(at);
+    whole_to = std::min(whole_to, at->second.whole_to);
+  }
+  if (all.size() < 2 || all.size() > whole_reads_max) return false;
+  if (seen_ <= std::max(whole_to, heard_)) return false;
+  for (const auto at : all) {
+    at->second.state = State::unread;
+    queue(at->first, at->second);
+  }
+  return read_twice_ = true;
 }
 
 // Comparing.

@@ -168,6 +168,7 @@ class Feed {
     std::uint64_t all_asked_serial = 0;  ///< and for all of it.
     std::uint64_t read_serial = 0;       ///< Of the latest read that covered it,
     std::uint64_t all_serial = 0;        ///< and of the latest that asked for everything.
+    history::Gid whole_to = 0;           ///< Nothing is missing up to here, as that read shows.
     Ring ring;
     TimePoint idle_since = never;
   };
@@ -194,10 +195,11 @@ class Feed {
   [[nodiscard]] bool is_answerable(const Waiting& waiting) const;
   [[nodiscard]] bool is_stale(const std::string& name, const Program& program,
                               const Waiting& waiting) const;
+  [[nodiscard]] bool is_uneven(const Question& what) const;
   [[nodiscard]] history::ReadReply answer(const Waiting& waiting) const;
   void answer_questions();
   void answer_next();
-  void want_lacking(const Waiting& waiting);
+  void want_lacking(Waiting& waiting);
   void fail_questions();
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
            Result<history::ReadReply, history::StoreError> reply);
@@ -221,6 +223,7 @@ class Feed {
   void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known);
   void replay_heard();
   void release_if_read();
+  bool reads_once_more();
 
   void check_slice();
   void check(const std::string& name, Program& program);
@@ -243,9 +246,11 @@ class Feed {
   history::Gid floor_ = 0;
   history::Gid clock_ = 0;    ///< The store's, the latest that was read,
   history::Gid last_ = 0;     ///< and its greatest number then.
-  history::Gid seen_ = 0;     ///< The greatest number known here,
+  history::Gid heard_ = 0;    ///< The greatest number that was heard,
+  history::Gid seen_ = 0;     ///< the greatest known here,
   history::Gid reached_ = 0;  ///< and as reached().
   bool stopped_ = false;
+  bool read_twice_ = false;  ///< All that has members, since it stopped.
   std::vector<Heard> held_;
 
   std::deque<std::string> to_read_;

@@ -254,6 +254,7 @@ TEST_F(FeedTest, NothingGoesOnBeforeAllThatWasReadAgainHasBeenHeard) {
   EXPECT_THAT(commands(), ElementsAre("probe", "read q>7"));
   read({kept("q", {20}, 7)});
   hear("p", 15, 10);
+  hear("q", 20, 7);
   feed.probed(true);
   EXPECT_THAT(commands(), ElementsAre("probe", "deliver p 10", "deliver p 15", "deliver q 20"));
 }

@@ -49,7 +49,7 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
     const bool live = program.state == State::live;
     waiting.mixed = waiting.mixed || !live || wants_all || doubtful;
   }
-  waiting.mixed = waiting.mixed && what.reads.size() > 1;
+  waiting.mixed = (waiting.mixed && what.reads.size() > 1) || is_uneven(what);
   waiting.what = std::move(what);
   const auto [at, is_new] = questions_.emplace(question, std::move(waiting));
   if (is_answerable(at->second)) end(at, answer(at->second));
@@ -68,7 +68,7 @@ void Feed::withdraw(std::uint64_t question) {
 }
 
 bool Feed::is_answerable(const Waiting& waiting) const {
-  if (stopped_ || waiting.mixed) return false;
+  if (stopped_ || waiting.mixed || is_uneven(waiting.what)) return false;
   return std::ranges::all_of(waiting.what.reads, [&](const history::ReadRequest& read) {
     const Program& program = programs_.find(read.program)->second;
     if (program.state != State::live || program.read_serial < waiting.fresh_serial) return false;
@@ -81,6 +81,21 @@ bool Feed::is_answerable(const Waiting& waiting) const {
 /// may have been mended since, which nothing tells.
 bool Feed::is_stale(const std::string& name, const Program& program, const Waiting& waiting) const {
   return program.read_serial <= waiting.asked_after && broken_.contains(name);
+}
+
+/// Whether one of the programs is known farther than another is known to be whole: it was read
+/// later, for somebody else, and nothing has been heard since. From a node that is deaf the asker
+/// would get the later events of the one, and its cursor would pass what is missing of the other.
+bool Feed::is_uneven(const Question& what) const {
+  if (!options_.compares || what.reads.size() < 2) return false;
+  Gid top = 0;
+  Gid whole_to = after_everything;
+  for (const auto& read : what.reads) {
+    const Program& program = programs_.find(read.program)->second;
+    top = std::max(top, program.ring.top());
+    whole_to = std::min(whole_to, program.whole_to);
+  }
+  return top > std::max(whole_to, heard_);
 }
 
 ReadReply Feed::answer(const Waiting& waiting) const {
@@ -120,8 +135,9 @@ void Feed::answer_next() {
 }
 
 /// A ring that was good enough when it was asked for may have been lost since, or its program found
-/// broken.
-void Feed::want_lacking(const Waiting& waiting) {
+/// broken, or another one read.
+void Feed::want_lacking(Waiting& waiting) {
+  waiting.mixed = waiting.mixed || is_uneven(waiting.what);
   for (const auto& read : waiting.what.reads) {
     Program& program = programs_.find(read.program)->second;
     if (program.state != State::live) continue;
