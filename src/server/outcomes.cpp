@@ -21,9 +21,11 @@ bool Outcomes::same_body(const Open& open, const Bytes& body) const {
 
 Outcomes::Began Outcomes::begin(const std::string& key, const Bytes& body, TimePoint now) {
   expire(now);
-  if (const auto sent = sent_.entries.find(key); sent != sent_.entries.end()) {
-    if (sent->second.digest != digest_.of(body.view())) return {Begin::other_body};
-    return {Begin::sent, sent->second.position};
+  for (const Table* table : {&sent_, &stored_}) {
+    const auto known = table->entries.find(key);
+    if (known == table->entries.end()) continue;
+    if (known->second.digest != digest_.of(body.view())) return {Begin::other_body};
+    return {Begin::known, known->second.position};
   }
   auto found = open_.find(key);
   if (found == open_.end()) {

@@ -17,7 +17,9 @@
 
 namespace crier::server {
 
-/// What became of publishes with an idempotency key, as far as the store may not be able to say.
+/// What became of publishes with an idempotency key, as far as the store may not be able to say. A
+/// publish that was stored is with the members, and if the store loses it they are told `reset`: to
+/// store it once more would deliver it twice.
 /// A publish may be in the store while an append of it is under way, or has ended without an
 /// answer; then it must not go out without its number. On one loop's thread.
 class Outcomes {
@@ -25,7 +27,7 @@ class Outcomes {
   struct Options {
     std::size_t unknown_max = 10'000;  ///< Appends under way and unknown outcomes, together.
     std::size_t known_max = 10'000;    ///< Of each kind of known outcome; the oldest goes first.
-    std::chrono::milliseconds ttl{300'000};  ///< Since the key came last.
+    std::chrono::milliseconds ttl{300'000};  ///< Since the key came last, or was known.
   };
   Outcomes(const Options& options, Random& random);
 
@@ -36,7 +38,7 @@ class Outcomes {
     append,      ///< It counts as under way, until one of the calls below ends it.
     full,        ///< There is no place to remember its outcome.
     other_body,  ///< The key came with another body before.
-    sent,        ///< It has gone out without a number: `position`.
+    known,       ///< It has been stored, or has gone out without a number: `position`.
   };
   struct Began {
     Begin what = Begin::append;
@@ -102,7 +104,7 @@ class Outcomes {
   std::unordered_map<std::string, Open> open_;
   Due due_;       ///< Of open_: unknown outcomes, the oldest first.
   Table sent_;    ///< Went out without a number.
-  Table stored_;  ///< For when the store cannot be asked.
+  Table stored_;  ///< For when the store cannot be asked, or has lost what it was told.
 };
 
 }  // namespace crier::server

@@ -81,7 +81,7 @@ bool Publisher::begin(const std::string& key, const Bytes& body, const Done& don
     case Outcomes::Begin::other_body:
       fail(done, key_reused());
       return false;
-    case Outcomes::Begin::sent:
+    case Outcomes::Begin::known:
       done(std::move(began.position));
       return false;
   }

@@ -132,6 +132,13 @@ TEST_F(PublisherTest, ATokenBringsTheFirstPositionAgainAndNoOtherBody) {
   EXPECT_EQ(publish(), "2");
 }
 
+TEST_F(PublisherTest, ATokenWhoseEventWasStoredDoesNotReachTheHistoryAgain) {
+  make(OutagePolicy::deliver);
+  EXPECT_EQ(publish("t"), "1");
+  EXPECT_EQ(publish("t"), "1 again");
+  EXPECT_THAT(history.appended, testing::SizeIs(1)) << "it may have lost the event and its token";
+}
+
 TEST_F(PublisherTest, WhileTheHistoryIsAwayEventsGoOutUnnumberedAndLeaveAMarker) {
   make(OutagePolicy::deliver);
   history.failure = StoreError::unavailable;

@@ -146,6 +146,22 @@ for (const kind of ["memory", "redis"]) {
         }
       });
 
+      test("what Redis lost is not delivered once more by the node that knows it was stored", async () => {
+        const client = await connect(server, { user: "ada" });
+        await client.notice();
+        const first = await server.post("alpha", publication("lost"), keyed("k-flushed"));
+        await client.received("lost");
+        redis.command("FLUSHALL");
+        await server.publish("alpha", "lost-shown");
+        await client.connected(2);
+        assert.equal((await client.notice()).programs.alpha, "reset");
+        const again = await server.post("alpha", publication("lost"), keyed("k-flushed"));
+        assert.equal(again.text, first.text);
+        assert.equal(again.headers["idempotent-replayed"], "true");
+        const [ids] = await receivedBy([client], "lost-fence");
+        assert.equal(ids.filter((id) => id === "lost").length, 1, ids.join());
+      });
+
       test("two nodes know each other's keys", async () => {
         const other = await startServer({ redisUrl: redis.url });
         try {
