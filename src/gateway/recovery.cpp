@@ -193,11 +193,12 @@ class Judgement {
     if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) {
       const Gid first = first_of(time->milliseconds);
       const OwnMillisecond own = own_millisecond(reply, user, time->milliseconds);
+      // As with an id of an earlier epoch. What the reply has is of this one.
+      const bool is_before = first <= reply.floor;
+      is_reset_ = is_reset_ || is_before;
       // Before the epoch numbers may have run ahead of the clock, and so beyond the floor.
       is_of_before_ = reply.floor != 0 && own.events == 0 && first <= reply.floor + ahead_max;
-      // Below the floor, within that millisecond, may be what the client has and nobody knows any
-      // more.
-      again_ = is_of_before_ || own.is_unclear || own.events > 1 || reply.floor >= first;
+      again_ = is_before || is_of_before_ || own.is_unclear || own.events > 1;
     }
     position_ = position();
   }
@@ -253,11 +254,14 @@ class Judgement {
 
   [[nodiscard]] Verdict by_basis(std::size_t index) const {
     if ((known_ && !known_->has(index)) || was_interrupted(index)) return Verdict::joined;
+    const auto* time = std::get_if<TimestampCursor>(&cursor_.basis);
+    // One that began within the millisecond may have begun after what the client has.
+    if (time != nullptr && !is_ahead_ && since_of(user_, index) >= first_of(time->milliseconds)) {
+      return Verdict::joined;
+    }
     if (is_reset_) return Verdict::reset;
     if (std::holds_alternative<NoCursor>(cursor_.basis)) return Verdict::joined;
-    if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
-      return by_timestamp(time->milliseconds, index);
-    }
+    if (time != nullptr) return by_timestamp(time->milliseconds, index);
     const Gid cursor = *gid_of(cursor_.basis);
     if (!known_ && since_of(user_, index) > cursor) return Verdict::joined;
     return judge(index, std::max(cursor, since(index)));
@@ -316,8 +320,6 @@ class Judgement {
   }
 
   [[nodiscard]] Verdict by_timestamp(std::int64_t milliseconds, std::size_t index) const {
-    // One that began within the millisecond may have begun after what the client has.
-    if (since_of(user_, index) >= first_of(milliseconds)) return Verdict::joined;
     if (is_of_before_) return Verdict::gap;
     const Gid time = again_ ? first_of(milliseconds) - 1 : last_of(milliseconds);
     const Kept& kept = reply_.programs[index];

@@ -34,12 +34,6 @@ TEST(RecoveryByTimestamp, SendsAMillisecondAgainThatTwoProgramsShare) {
             (std::vector<Gid>{5000, 5001, 6000}));
 }
 
-TEST(RecoveryByTimestamp, SendsAMillisecondAgainInWhichAStoreBeganAnew) {
-  const auto recovery = by_time(5, {"e", 5500, {kept("a", {5700})}});
-  EXPECT_EQ(gids(recovery), (std::vector<Gid>{5700})) << "it is not the one that the client has";
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
-}
-
 TEST(RecoveryByTimestamp, SendsAMillisecondAgainOfWhichNobodyKnowsHowManyShareIt) {
   EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {7000}, 6000), kept("b", {5001, 6001})}})),
             (std::vector<Gid>{5001, 6001, 7000}))
@@ -145,11 +139,24 @@ TEST(RecoveryByTimestamp, NeverRepeatsAPid) {
   EXPECT_FALSE(by_time(5, {"e", 0, {kept("a", {5000})}}).recovered);
 }
 
-TEST(RecoveryByTimestamp, BelowTheFloorIsAGap) {
-  EXPECT_EQ(by_time(5, {"e", 9000, {kept("a", {})}}).verdicts, (Verdicts{{"a", Verdict::gap}}));
-  EXPECT_EQ(by_time(5, {"e", 9000, {kept("a", {9500}, 4000)}}).verdicts,
-            (Verdicts{{"a", Verdict::gap}}))
-      << "a time is of no epoch";
+TEST(RecoveryByTimestamp, FromBeforeTheEpochIsAResetAndBringsWhatIsOfIt) {
+  const ReadReply reply{
+      "e", 5500, {kept("a", {5700, 6000}), kept("b", {}), kept("c", {6001}, 4000)}, 9000, 6001};
+  for (const std::int64_t milliseconds : {1, 4, 5}) {
+    const auto recovery = by_time(milliseconds, reply);
+    EXPECT_EQ(gids(recovery), (std::vector<Gid>{5700, 6000, 6001}));
+    EXPECT_EQ(recovery.verdicts,
+              (Verdicts{{"a", Verdict::reset}, {"b", Verdict::reset}, {"c", Verdict::reset}}));
+    EXPECT_FALSE(recovery.is_ahead);
+  }
+  EXPECT_EQ(by_time(6, reply).verdicts.front().second, Verdict::recovered);
+}
+
+TEST(RecoveryByTimestamp, AResetThatWasNotHeardIsRepeatedAndBringsWhatCameSince) {
+  const ReadReply reply{"e", 5500, {kept("a", {5700, 6000, 7000})}, 9000, 7000};
+  const auto recovery = sent(unheard(TimestampCursor{5}, 6000), user({"a"}), reply, 50);
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{7000}));
 }
 
 // By pid.

@@ -67,8 +67,10 @@ struct ReadRequest {
 };
 struct Kept {
   std::string program;
-  Gid top = 0;                  ///< gid of the program's newest event ever; 0 if none.
-  std::vector<Record> records;  ///< Ascending by gid.
+  Gid top = 0;  ///< gid of the program's newest event ever; 0 if none.
+  /// Ascending by gid. None is of an earlier epoch: clients know those by other ids than this
+  /// one's.
+  std::vector<Record> records;
   /// Events of the program cannot be kept or read now: whatever the cursor, it is not whole.
   bool broken = false;
 };

@@ -34,7 +34,7 @@ void Books::appended(const std::string& program, const history::Position& positi
     violation_("the store's model numbers backwards");
   }
   index_[{position.epoch, position.gid}] = {program, entries.size()};
-  entries.push_back({event, position.epoch, position.gid, world_.now(), false, false});
+  entries.push_back({event, position.epoch, position.gid, world_.now(), false});
   world_.trace("store", program + " " + (marker ? "marker" : "n" + std::to_string(event)) + " " +
                             history::event_id(position.epoch, position.gid));
   if (marker) return;
@@ -51,23 +51,7 @@ void Books::appended(const std::string& program, const history::Position& positi
   again_.insert(event);
 }
 
-void Books::lost() {
-  last_loss_ = world_.now();
-  for (auto& [program, entries] : entries_) {
-    for (Entry& entry : entries) entry.lost = true;
-  }
-}
-
-void Books::kept() { kept_ = entries_; }
-
-void Books::set_back() {
-  lost();
-  for (const auto& [program, kept] : kept_) {
-    for (std::size_t i = 0; i < kept.size(); ++i) entries_[program][i].lost = kept[i].lost;
-  }
-}
-
-void Books::epoch_begun(const history::Epoch& epoch) {
+void Books::epoch_begun(const history::Epoch& epoch, history::Gid floor) {
   // A node that knows of greater numbers than the one that came first begins another one.
   const bool has_cause = std::exchange(epoch_has_cause_, false);
   if (!has_cause && world_.now() - epoch_cause_ > epoch_lag_max) {
@@ -75,12 +59,7 @@ void Books::epoch_begun(const history::Epoch& epoch) {
   }
   epochs_.push_back(world_.now());
   epoch_ = epoch;
-  // What the store has kept is sent under the new epoch, also when it is lost soon.
-  for (const auto& [program, entries] : entries_) {
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      if (!entries[i].lost) index_[{epoch, entries[i].gid}] = {program, i};
-    }
-  }
+  floor_ = std::max(floor_, floor);
 }
 
 void Books::trimmed(const std::string& program, history::Gid gid) {

@@ -26,7 +26,6 @@ struct Entry {
   history::Epoch epoch;
   history::Gid gid = 0;
   TimePoint time{};
-  bool lost = false;  ///< By the store, after it had a number; a snapshot may bring it back.
   bool trimmed = false;
 };
 
@@ -39,10 +38,8 @@ class Books final : public StoreWitness {
 
   void appended(const std::string& program, const history::Position& position,
                 std::string_view body) override;
-  void lost() override;
-  void kept() override;
-  void set_back() override;
-  void epoch_begun(const history::Epoch& epoch) override;
+  void lost() override { last_loss_ = world_.now(); }
+  void epoch_begun(const history::Epoch& epoch, history::Gid floor) override;
   /// Nothing of the program is stored or read until then.
   void broken(const std::string& program, TimePoint until) {
     breaks_[program].emplace_back(world_.now(), until);
@@ -68,6 +65,8 @@ class Books final : public StoreWitness {
   /// or when it was not known again any more.
   [[nodiscard]] bool forgotten(EventNumber event) const { return forgotten_.contains(event); }
   [[nodiscard]] const history::Epoch& epoch() const { return epoch_; }
+  /// The greatest floor that an epoch began with.
+  [[nodiscard]] history::Gid floor() const { return floor_; }
   [[nodiscard]] std::size_t markers() const { return markers_; }
 
  private:
@@ -80,7 +79,6 @@ class Books final : public StoreWitness {
   Duration remembers_;
   Violation violation_;
   std::map<std::string, std::vector<Entry>> entries_;
-  std::map<std::string, std::vector<Entry>> kept_;  ///< The same when the snapshot was taken.
   std::map<std::pair<history::Epoch, history::Gid>, std::pair<std::string, std::size_t>> index_;
   std::map<EventNumber, Appended> appended_;
   std::set<EventNumber> again_;
@@ -88,6 +86,7 @@ class Books final : public StoreWitness {
   std::vector<TimePoint> epochs_;
   std::map<std::string, std::vector<std::pair<TimePoint, TimePoint>>> breaks_;
   history::Epoch epoch_;
+  history::Gid floor_ = 0;
   TimePoint last_loss_{};
   std::size_t markers_ = 0;
   bool epoch_has_cause_ = true;  ///< The first one has.

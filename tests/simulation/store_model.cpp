@@ -42,7 +42,7 @@ void StoreModel::check_epoch(const Caller& caller) {
   data_.last = std::max(data_.last, caller.seen);
   data_.floor = std::max(data_.last, static_cast<Gid>(clock() - 1));
   world_.trace("store", "epoch " + data_.epoch);
-  if (witness_ != nullptr) witness_->epoch_begun(data_.epoch);
+  if (witness_ != nullptr) witness_->epoch_begun(data_.epoch, data_.floor);
 }
 
 void StoreModel::trim(const std::string& name, StoreData::Program& program) {
@@ -103,8 +103,9 @@ history::ReadReply StoreModel::read(const Caller& caller,
     if (found != data_.programs.end() && found->second.known) {
       trim(request.program, found->second);
       kept.top = found->second.top;
+      const Gid after = std::max(request.after, data_.floor);  // what is up to there had other ids
       for (const Record& record : found->second.records) {
-        if (record.gid > request.after && !kept.broken) kept.records.push_back(record);
+        if (record.gid > after && !kept.broken) kept.records.push_back(record);
       }
       if (request.newest_max != 0 && kept.records.size() > request.newest_max) {
         kept.records.erase(kept.records.begin(), kept.records.end() - request.newest_max);
@@ -148,20 +149,13 @@ std::string StoreModel::load(const std::string& user, const std::string& session
 
 // Faults.
 
-void StoreModel::snapshot() {
-  snapshot_ = data_;
-  if (witness_ != nullptr) witness_->kept();
-}
+void StoreModel::snapshot() { snapshot_ = data_; }
 
 void StoreModel::restart(Loss loss, Duration down) {
   world_.trace("store", "restart " + std::to_string(static_cast<int>(loss)));
-  if (loss == Loss::everything) {
-    data_ = {};
-    if (witness_ != nullptr) witness_->lost();
-  } else if (loss == Loss::since_snapshot) {
-    data_ = snapshot_;
-    if (witness_ != nullptr) witness_->set_back();
-  }
+  if (loss == Loss::everything) data_ = {};
+  if (loss == Loss::since_snapshot) data_ = snapshot_;
+  if (loss != Loss::nothing && witness_ != nullptr) witness_->lost();
   down_until_ = world_.now() + down;
   hangs_until_ = std::min(hangs_until_, world_.now());
   instance_ = "run" + std::to_string(++runs_);
@@ -172,7 +166,7 @@ void StoreModel::set_back() {
   world_.trace("store", "set back");
   data_ = snapshot_;
   replid_ = "repl" + std::to_string(++runs_);
-  if (witness_ != nullptr) witness_->set_back();
+  if (witness_ != nullptr) witness_->lost();
 }
 
 void StoreModel::flush() {

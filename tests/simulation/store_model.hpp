@@ -66,13 +66,10 @@ class StoreWitness {
  public:
   virtual void appended(const std::string& program, const history::Position& position,
                         std::string_view body) = 0;
-  /// All that is there is lost; a new epoch follows.
+  /// What is there is lost, in whole or since the snapshot; a new epoch follows.
   virtual void lost() = 0;
-  /// What is there now is what a later set_back() brings back,
-  virtual void kept() = 0;
-  /// and no more than that; a new epoch follows.
-  virtual void set_back() = 0;
-  virtual void epoch_begun(const history::Epoch& epoch) = 0;
+  /// All that it numbers is above the floor.
+  virtual void epoch_begun(const history::Epoch& epoch, history::Gid floor) = 0;
   /// The program's records up to `gid` are not kept any more.
   virtual void trimmed(const std::string& program, history::Gid gid) = 0;
 

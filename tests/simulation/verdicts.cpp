@@ -140,6 +140,9 @@ bool Checker::reset_has_cause(const View& view, const std::string& program) cons
   // The store's clock may have been set back.
   const WallTime clock = parts_.store_clock() - Duration(node_lag_max).count();
   if (view.basis == CursorIs::timestamp && 1'000 * view.timestamp_ms > clock) return true;
+  // A client that gets nothing new keeps its time, and is told each time that it comes.
+  const auto floor = static_cast<std::int64_t>(parts_.books.floor());
+  if (view.basis == CursorIs::timestamp && 1'000 * view.timestamp_ms <= floor) return true;
   const Duration lag = view.basis == CursorIs::session ? session_lag_max : node_lag_max;
   return parts_.books.epoch_began(known_from(view, program) - lag, view.connected_at);
 }

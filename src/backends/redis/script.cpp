@@ -269,12 +269,13 @@ return result
 )lua";
 
 // ARGV: 7 no fields, then for each further key: program, after, newest_max. A third element says of
-// a program that its key or its numbers are not Crier's: that is its own trouble only.
+// a program that its key or its numbers are not Crier's: that is its own trouble only. What is kept
+// up to the floor was numbered before the epoch began, and went out under another one's ids.
 constexpr std::string_view read_only = R"lua(
 local reply = {epoch, text(floor), text(math.max(clock, last)), text(last)}
 for i = 2, #KEYS do
   local at = 3 * i + 2
-  local after, newest_max = tonumber(ARGV[at + 1]), ARGV[at + 2]
+  local after, newest_max = math.max(tonumber(ARGV[at + 1]), floor), ARGV[at + 2]
   local state = redis.call('HGET', meta, 'program:' .. ARGV[at])
   local top = state and select(2, numbers_of(state)) or '0'
   local members = {}

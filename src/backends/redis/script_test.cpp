@@ -175,6 +175,27 @@ TEST_F(RedisServerScript, RaisesTheFloorWithTheEpoch) {
   EXPECT_GT(append()->position.gid, second_reply->floor);
 }
 
+TEST_F(RedisServerScript, ReadsNothingThatHadTheIdsOfAnEarlierEpoch) {
+  const auto early = append();
+  const auto late = append();
+  const std::vector<history::ReadRequest> reads = {
+      {"p", 0, 0}, {"p", 0, 50}, {"p", early->position.gid, 0}};
+  ASSERT_EQ(read(reads)->programs[0].records.size(), 2U);
+  context = {"run-2", "epoch--2"};
+  const auto nothing = read(reads);
+  for (const history::Kept& kept : nothing->programs) {
+    EXPECT_TRUE(kept.records.empty());
+    EXPECT_EQ(kept.top, late->position.gid) << "who lacks it can tell";
+  }
+  const auto next = append();
+  const auto one = read(reads);
+  for (const history::Kept& kept : one->programs) {
+    ASSERT_EQ(kept.records.size(), 1U);
+    EXPECT_EQ(kept.records[0].gid, next->position.gid);
+    EXPECT_EQ(kept.records[0].prev, late->position.gid);
+  }
+}
+
 TEST_F(RedisServerScript, NumbersAboveWhatTheNodeKnowsWhenDataWasLost) {
   context.seen = static_cast<history::Gid>(clock() + 3600 * second);
   const auto appended = append();
