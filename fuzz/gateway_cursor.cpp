@@ -90,7 +90,7 @@ void check_beside_pid(std::string_view value) {
   }
   require(cursor.pid == good_pid() && cursor.sid == "sid");
   if (is<gateway::NoCursor>(cursor)) {  // Its verdicts have not been heard.
-    require(cursor.replay_from == (history::EventId{"epochABC", 1000}));
+    require(cursor.unheard && cursor.unheard->epoch == "epochABC" && cursor.unheard->gid == 1000);
     return;
   }
   require(is<gateway::Snapshot>(cursor));
