@@ -154,7 +154,7 @@ TEST(RecoveryByTimestamp, FromBeforeTheEpochIsAResetAndBringsWhatIsOfIt) {
 
 TEST(RecoveryByTimestamp, AResetThatWasNotHeardIsRepeatedAndBringsWhatCameSince) {
   const ReadReply reply{"e", 5500, {kept("a", {5700, 6000, 7000})}, 9000, 7000};
-  const auto recovery = sent(unheard(TimestampCursor{5}, 6000), user({"a"}), reply, 50);
+  const auto recovery = sent(unheard(TimestampCursor{5}, 6000, {{"a", 0}}), user({"a"}), reply, 50);
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{7000}));
 }
