@@ -267,7 +267,7 @@ void Cluster::come_again(const std::string& user, Dice& dice) {
 
 /// Clients come back by their pids to other memberships than they left.
 void Cluster::hit_absence(Dice& dice) {
-  if (dice.one_in(2)) return interrupt_memberships(dice);
+  if (dice.one_in(4)) return interrupt_memberships(dice);
   const std::int64_t away_ms = dice.between(800, 4'000);
   away_until_ = world_.now() + std::chrono::milliseconds(away_ms);
   cut_all(dice.one_in(2) ? Cut::reset : Cut::roam, nullptr);

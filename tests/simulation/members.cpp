@@ -6,7 +6,7 @@ void Members::grant(const std::string& user, const std::string& program, Since s
   auto& memberships = all_[{user, program}];
   if (!memberships.empty() && memberships.back().until == never) return;
   const bool same =
-      !memberships.empty() && (since == Since::as_before || memberships.back().since % 4 == 0);
+      !memberships.empty() && (since == Since::as_before || memberships.back().since % 16 == 0);
   memberships.push_back({same ? memberships.back().since : since_(), world_.now(), never});
   world_.trace("members", "grant " + user + " " + program);
 }
