@@ -1,5 +1,5 @@
-// Memberships that end and are granted again, with the same `since`, between connects of which the client has not heard
-// everything: whoever may have dropped a program loads it again, and whoever may have loaded one hears that it has left.
+// Memberships end and are granted again, with the same `since`, while connections are cut before their catchup is heard.
+// A client that may have dropped a program is told `joined`. One that may have loaded it is told `left`.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";

@@ -114,8 +114,8 @@ void Checker::check_absent(const Client& client, const View& view, const Verdict
   }
 }
 
-/// A pid knows what its client has been told of: that has left, or it is recovered; nothing else
-/// is.
+/// By a pid the server knows which programs the client has: it names each of them, and calls no
+/// other one recovered.
 void Checker::check_known(const Client& client, const View& view, const Verdicts& verdicts) {
   if (view.basis != CursorIs::pid) return;
   for (const auto& [program, segment] : view.segments) {
