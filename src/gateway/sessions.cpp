@@ -5,16 +5,18 @@
 
 namespace crier::gateway {
 
-void Sessions::changed(Socket& socket, TimePoint now) {
-  socket.saved_at = now;
-  changed_[{socket.user, socket.session}] = seal_.seal(socket.pid, socket.user);
+history::SessionPosition Sessions::position_of(const Socket& socket) const {
+  return {socket.user, socket.session, socket.id, seal_.seal(socket.pid, socket.user)};
 }
 
-void Sessions::add(Key key, std::string user, std::string session, Pid pid, TimePoint now) {
-  pid.sid.clear();  // nobody claims it
+history::SessionPosition Sessions::add(Key key, std::string user, std::string session, Pid pid,
+                                       TimePoint now) {
+  std::string id = std::exchange(pid.sid, {});  // nobody claims it
   Socket& socket = sockets_[key];
-  socket = {std::move(user), std::move(session), std::move(pid)};
-  changed(socket, now);
+  socket = {std::move(user), std::move(session), std::move(id), std::move(pid), 0, now};
+  history::SessionPosition position = position_of(socket);
+  position.takes_over = true;
+  return position;
 }
 
 void Sessions::pinged(Key key, history::Gid gid) {
@@ -36,7 +38,8 @@ void Sessions::ponged(Key key, TimePoint now) {
   if (gid == here.gid && !socket.pid.earlier && !is_due) return;
   here.gid = gid;
   socket.pid.earlier.reset();
-  changed(socket, now);
+  socket.saved_at = now;
+  changed_[socket.id] = position_of(socket);
 }
 
 void Sessions::remove(Key socket) { sockets_.erase(socket); }
@@ -44,9 +47,7 @@ void Sessions::remove(Key socket) { sockets_.erase(socket); }
 std::vector<history::SessionPosition> Sessions::take_changed() {
   std::vector<history::SessionPosition> positions;
   positions.reserve(changed_.size());
-  for (auto& [session, value] : std::exchange(changed_, {})) {
-    positions.push_back({session.first, session.second, std::move(value)});
-  }
+  for (auto& [id, position] : std::exchange(changed_, {})) positions.push_back(std::move(position));
   return positions;
 }
 

@@ -24,8 +24,10 @@ class Sessions {
   /// half of it is over, at the next pong.
   Sessions(const PidSeal& seal, std::chrono::milliseconds ttl) : seal_(seal), ttl_(ttl) {}
 
-  /// The socket of this session was admitted; `pid` says where it stands now.
-  void add(Key socket, std::string user, std::string session, Pid pid, TimePoint now);
+  /// The socket of this session was admitted; `pid` says where it stands now, and which socket it
+  /// is. What is returned is to be saved at once: from then on this socket alone moves the session.
+  [[nodiscard]] history::SessionPosition add(Key socket, std::string user, std::string session,
+                                             Pid pid, TimePoint now);
   /// A ping was sent, after everything up to `gid`.
   void pinged(Key socket, history::Gid gid);
   /// It was answered: everything before it has been received, and heard.
@@ -34,24 +36,25 @@ class Sessions {
 
   [[nodiscard]] bool empty() const { return sockets_.empty(); }
   [[nodiscard]] bool has_changed() const { return !changed_.empty(); }
-  /// What is to be saved: the newest position of each session that has changed since the last call.
+  /// What is to be saved: the newest position of each socket that has changed since the last call.
   std::vector<history::SessionPosition> take_changed();
 
  private:
   struct Socket {
     std::string user;
     std::string session;
+    std::string id;  ///< The sid that its pid had.
     Pid pid;
     history::Gid pinged = 0;
     TimePoint saved_at{};
     bool awaits_pong = false;
   };
-  void changed(Socket& socket, TimePoint now);
+  [[nodiscard]] history::SessionPosition position_of(const Socket& socket) const;
 
   const PidSeal& seal_;
   std::chrono::milliseconds ttl_;
   std::unordered_map<Key, Socket> sockets_;
-  std::map<std::pair<std::string, std::string>, std::string> changed_;  ///< By user and session.
+  std::map<std::string, history::SessionPosition> changed_;  ///< By socket id.
 };
 
 }  // namespace crier::gateway

@@ -10,6 +10,10 @@ class SessionsTest : public testing::Test {
   static Pid pid(history::Gid gid, history::Gid at, std::optional<Basis> earlier = {}) {
     return {"sid", {"epochABC", gid, {at, {{"p", 0}}}}, "n0nc", std::move(earlier)};
   }
+  /// Admits the socket of this user and session; what was to be saved at once.
+  history::SessionPosition add(Sessions::Key socket, Pid at) {
+    return sessions.add(socket, "u1", "device", std::move(at), now);
+  }
   /// The positions that have changed, opened.
   std::vector<Pid> changed() {
     std::vector<Pid> pids;
@@ -23,14 +27,13 @@ class SessionsTest : public testing::Test {
   Sessions sessions{seal, std::chrono::minutes(5)};
 };
 
-TEST_F(SessionsTest, AnAdmissionIsSavedAtOnceAndClaimsNothing) {
-  sessions.add(1, "u1", "device", pid(100, 150, NoCursor{}), now);
-  ASSERT_TRUE(sessions.has_changed());
-  const auto positions = sessions.take_changed();
-  ASSERT_EQ(positions.size(), 1U);
-  EXPECT_EQ(positions[0].user, "u1");
-  EXPECT_EQ(positions[0].session, "device");
-  const auto opened = seal.open(positions[0].value, "u1");
+TEST_F(SessionsTest, AnAdmissionTakesItsSessionOverAndClaimsNothing) {
+  const auto position = add(1, pid(100, 150, NoCursor{}));
+  EXPECT_EQ(position.user, "u1");
+  EXPECT_EQ(position.session, "device");
+  EXPECT_EQ(position.holder, "sid");
+  EXPECT_TRUE(position.takes_over);
+  const auto opened = seal.open(position.value, "u1");
   EXPECT_EQ(opened->sid, "");
   EXPECT_EQ(opened->here.gid, 100U);
   EXPECT_EQ(opened->earlier, Basis(NoCursor{})) << "its verdicts may not have been heard";
@@ -38,8 +41,7 @@ TEST_F(SessionsTest, AnAdmissionIsSavedAtOnceAndClaimsNothing) {
 }
 
 TEST_F(SessionsTest, MovesWhenAPingThatCameAfterIsAnswered) {
-  sessions.add(1, "u1", "device", pid(100, 150, NoCursor{}), now);
-  changed();
+  add(1, pid(100, 150, NoCursor{}));
   sessions.pinged(1, 200);
   EXPECT_FALSE(sessions.has_changed()) << "nobody knows yet";
   sessions.ponged(1, now);
@@ -51,16 +53,14 @@ TEST_F(SessionsTest, MovesWhenAPingThatCameAfterIsAnswered) {
 }
 
 TEST_F(SessionsTest, WhatTheAdmissionSentCameBeforeThePingToo) {
-  sessions.add(1, "u1", "device", pid(100, 150), now);
-  changed();
+  add(1, pid(100, 150));
   sessions.pinged(1, 120);
   sessions.ponged(1, now);
   EXPECT_EQ(changed().at(0).here.gid, 150U);
 }
 
 TEST_F(SessionsTest, APongWithoutAPingMovesNothing) {
-  sessions.add(1, "u1", "device", pid(100, 150), now);
-  changed();
+  add(1, pid(100, 150));
   sessions.ponged(1, now);
   EXPECT_FALSE(sessions.has_changed());
   sessions.pinged(1, 200);
@@ -71,16 +71,14 @@ TEST_F(SessionsTest, APongWithoutAPingMovesNothing) {
 }
 
 TEST_F(SessionsTest, APongThatBringsNothingNewIsNotSaved) {
-  sessions.add(1, "u1", "device", pid(150, 150), now);
-  changed();
+  add(1, pid(150, 150));
   sessions.pinged(1, 150);
   sessions.ponged(1, now);
   EXPECT_FALSE(sessions.has_changed());
 }
 
 TEST_F(SessionsTest, OneThatDoesNotMoveIsSavedAgainBeforeItExpires) {
-  sessions.add(1, "u1", "device", pid(150, 150), now);
-  changed();
+  add(1, pid(150, 150));
   const auto pong = [&](std::chrono::milliseconds later) {
     now += later;
     sessions.pinged(1, 150);
@@ -97,12 +95,34 @@ TEST_F(SessionsTest, SocketsWithoutASessionAndThoseThatHaveGoneMoveNothing) {
   sessions.pinged(9, 200);
   sessions.ponged(9, now);
   EXPECT_FALSE(sessions.has_changed());
-  sessions.add(1, "u1", "device", pid(100, 150), now);
+  add(1, pid(100, 150));
   sessions.pinged(1, 200);
+  sessions.ponged(1, now);
+  sessions.pinged(1, 300);
   sessions.remove(1);
   sessions.ponged(1, now);
   EXPECT_TRUE(sessions.empty());
-  EXPECT_EQ(changed().at(0).here.gid, 100U) << "what was to be saved still is";
+  EXPECT_EQ(changed().at(0).here.gid, 200U) << "what was to be saved still is";
+}
+
+// Which of them holds the session, only the store knows.
+TEST_F(SessionsTest, TwoSocketsOfOneSessionAreSavedEachInItsName) {
+  for (const char* id : {"one", "two"}) {
+    Pid at = pid(100, 150);
+    at.sid = id;
+    add(id == std::string("one") ? 1 : 2, std::move(at));
+  }
+  for (const Sessions::Key socket : {2, 1}) {
+    sessions.pinged(socket, 200 + socket);
+    sessions.ponged(socket, now);
+  }
+  const auto positions = sessions.take_changed();
+  ASSERT_EQ(positions.size(), 2U);
+  EXPECT_EQ(positions[0].holder, "one");
+  EXPECT_EQ(positions[1].holder, "two");
+  EXPECT_EQ(seal.open(positions[0].value, "u1")->here.gid, 201U);
+  EXPECT_EQ(seal.open(positions[1].value, "u1")->here.gid, 202U);
+  EXPECT_FALSE(positions[0].takes_over || positions[1].takes_over);
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ struct Program {
 
 struct Session {
   std::string name;
+  std::string holder;
   std::string value;
   Gid saved = 0;
 };
@@ -261,9 +262,13 @@ void MemoryStore::State::save(SessionPosition position) {
   const auto user = sessions.try_emplace(std::move(position.user)).first;
   Sessions& all = user->second;
   auto at = std::ranges::find(all, position.session, &Session::name);
-  if (at == all.end()) at = all.insert(at, Session{std::move(position.session), {}, 0});
+  if (at == all.end()) {
+    at = all.insert(at, Session{std::move(position.session), position.holder, {}, 0});
+  }
+  if (!position.takes_over && position.holder != at->holder) return;
   sessions_by_age.erase(at->saved);
   all.splice(all.end(), all, at);
+  at->holder = std::move(position.holder);
   at->value = std::move(position.value);
   at->saved = last_saved = std::max(last_saved + 1, ago({}));
   sessions_by_age.emplace(at->saved, SavedAt{user, at});

@@ -95,7 +95,9 @@ constexpr std::size_t session_value_bytes_max = 1024;
 struct SessionPosition {
   std::string user;
   std::string session;
+  std::string holder;  ///< The socket id of its connection.
   std::string value;
+  bool takes_over = false;  ///< That connection was admitted: it holds the session from now on.
 };
 
 /// What an operator should know of a store.
@@ -165,7 +167,8 @@ class HistoryStore {
   virtual void witnessed(const Epoch& epoch, Gid gid) = 0;
 
   /// Keeps the positions for the history's ttl, in place of earlier ones of the same sessions. A
-  /// position that cannot be written is dropped: an older one costs a repeat, never a loss.
+  /// position whose connection does not hold its session any more is dropped, as is one that cannot
+  /// be written: an older one costs a repeat, never a loss.
   virtual void save_positions(std::vector<SessionPosition> positions) = 0;
   /// The value that was saved last; empty: none is kept.
   virtual void load_position(const std::string& user, const std::string& session,

@@ -248,8 +248,9 @@ Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, const std::
   if (parts_.sockets.session_of(socket) == 0) return socket;
   if (!pid.empty()) owners_.emplace(hash_of(id), Owner{socket, recovered ? admitted.fence : 0});
   if (!admitted.session.empty() && admitted.has_pid) {
-    sessions_.add(socket, admitted.user.id, admitted.session, std::move(next), parts_.worker.now());
-    save_positions();  // before the client can be cut off
+    // Saved before the client can be cut off.
+    parts_.history.save_positions({sessions_.add(socket, admitted.user.id, admitted.session,
+                                                 std::move(next), parts_.worker.now())});
   }
   return socket;
 }

@@ -17,6 +17,10 @@ namespace crier::history {
 template <class Subject>
 class SessionsContract : public HistoryContract<Subject> {
  protected:
+  /// Of a connection that has just taken its session over.
+  static SessionPosition position(std::string user, std::string session, std::string value) {
+    return {std::move(user), std::move(session), "holder", std::move(value), true};
+  }
   void save(std::vector<SessionPosition> positions) {
     this->store().save_positions(std::move(positions));
   }
@@ -33,7 +37,7 @@ TYPED_TEST_SUITE_P(SessionsContract);
 TYPED_TEST_P(SessionsContract, KnowsNothingOfAStranger) {
   this->subject.open({});
   EXPECT_EQ(this->load("u", "s"), "");
-  this->save({{"u", "s", "value"}});
+  this->save({this->position("u", "s", "value")});
   EXPECT_EQ(this->load("u", "other"), "");
   EXPECT_EQ(this->load("other", "s"), "");
   EXPECT_EQ(this->load("u", "s"), "value");
@@ -42,23 +46,58 @@ TYPED_TEST_P(SessionsContract, KnowsNothingOfAStranger) {
 TYPED_TEST_P(SessionsContract, GivesWhatWasSavedLast) {
   this->subject.open({});
   this->save({});
-  this->save({{"u", "a", "1"}, {"u", "b", "2"}, {"v", "a", "3"}, {"u", "a", "4"}});
+  this->save({this->position("u", "a", "1"), this->position("u", "b", "2"),
+              this->position("v", "a", "3"), this->position("u", "a", "4")});
   EXPECT_EQ(this->load("u", "a"), "4");
   EXPECT_EQ(this->load("u", "b"), "2");
   EXPECT_EQ(this->load("v", "a"), "3");
-  this->save({{"u", "b", "5"}});
-  this->save({{"u", "b", "6"}});
+  this->save({this->position("u", "b", "5")});
+  this->save({this->position("u", "b", "6")});
   EXPECT_EQ(this->load("u", "a"), "4");
   EXPECT_EQ(this->load("u", "b"), "6");
 }
 
+// A connection that only seems to be open may say late what its client had answered.
+TYPED_TEST_P(SessionsContract, OnlyTheConnectionThatWasAdmittedLastMovesASession) {
+  this->subject.open({});
+  this->save({{"u", "s", "one", "1", true}, {"u", "t", "one", "2", true}});
+  this->save({{"u", "s", "one", "3"}});
+  EXPECT_EQ(this->load("u", "s"), "3");
+  this->save({{"u", "s", "two", "4", true}});
+  this->save({{"u", "s", "one", "5"}, {"u", "t", "one", "6"}});
+  EXPECT_EQ(this->load("u", "s"), "4");
+  EXPECT_EQ(this->load("u", "t"), "6") << "each session has its own holder";
+  this->save({{"u", "s", "two", "7"}, {"u", "s", "one", "8"}});
+  EXPECT_EQ(this->load("u", "s"), "7");
+  this->save({{"u", "s", "one", "9", true}, {"u", "s", "two", "10"}});
+  EXPECT_EQ(this->load("u", "s"), "9");
+}
+
+TYPED_TEST_P(SessionsContract, ASessionThatIsNotKeptHasNoHolder) {
+  this->subject.open({.sessions_max = 1});
+  this->save({{"u", "s", "one", "1"}});
+  EXPECT_EQ(this->load("u", "s"), "1") << "never seen";
+  this->save({{"u", "t", "two", "2", true}});
+  this->save({{"u", "s", "three", "3"}});
+  EXPECT_EQ(this->load("u", "s"), "3") << "the oldest had to go";
+}
+
+TYPED_TEST_P(SessionsContract, ASessionThatHasExpiredHasNoHolder) {
+  this->subject.open({.ttl = TypeParam::ttl});
+  this->save({{"u", "s", "one", "1", true}});
+  EXPECT_TRUE(this->subject.eventually_expired([&] { return this->load("u", "s").empty(); }));
+  this->save({{"u", "s", "two", "2"}});
+  EXPECT_EQ(this->load("u", "s"), "2");
+}
+
 TYPED_TEST_P(SessionsContract, KeepsAsManySessionsOfAUserAsItMay) {
   this->subject.open({.sessions_max = 3});
-  this->save({{"u", "a", "1"}, {"u", "b", "2"}, {"v", "z", "3"}});
-  this->save({{"u", "c", "4"}});
+  this->save({this->position("u", "a", "1"), this->position("u", "b", "2"),
+              this->position("v", "z", "3")});
+  this->save({this->position("u", "c", "4")});
   EXPECT_EQ(this->load("u", "a"), "1");
-  this->save({{"u", "a", "5"}});
-  this->save({{"u", "d", "6"}});
+  this->save({this->position("u", "a", "5")});
+  this->save({this->position("u", "d", "6")});
   EXPECT_EQ(this->load("u", "b"), "") << "the oldest goes";
   EXPECT_EQ(this->load("u", "a"), "5") << "it was saved again";
   EXPECT_EQ(this->load("u", "c"), "4");
@@ -69,7 +108,8 @@ TYPED_TEST_P(SessionsContract, KeepsAsManySessionsOfAUserAsItMay) {
 TYPED_TEST_P(SessionsContract, KeepsTheLatestOfMoreThanItMayInOneCall) {
   this->subject.open({.sessions_max = 2});
   std::vector<SessionPosition> positions;
-  for (int i = 0; i < 200; ++i) positions.push_back({"u", std::to_string(i), "value"});
+  for (int i = 0; i < 200; ++i)
+    positions.push_back(this->position("u", std::to_string(i), "value"));
   this->save(std::move(positions));
   EXPECT_EQ(this->load("u", "0"), "");
   EXPECT_EQ(this->load("u", "197"), "");
@@ -80,7 +120,8 @@ TYPED_TEST_P(SessionsContract, KeepsTheLatestOfMoreThanItMayInOneCall) {
 TYPED_TEST_P(SessionsContract, KeepsManyUsersOfOneCall) {
   this->subject.open({});
   std::vector<SessionPosition> positions;
-  for (int i = 0; i < 200; ++i) positions.push_back({std::to_string(i), "s", std::to_string(i)});
+  for (int i = 0; i < 200; ++i)
+    positions.push_back(this->position(std::to_string(i), "s", std::to_string(i)));
   this->save(std::move(positions));
   for (const char* user : {"0", "63", "64", "65", "127", "128", "199"}) {
     EXPECT_EQ(this->load(user, "s"), user);
@@ -89,12 +130,12 @@ TYPED_TEST_P(SessionsContract, KeepsManyUsersOfOneCall) {
 
 TYPED_TEST_P(SessionsContract, ForgetsASessionAfterTheTtlThoughAnotherIsFresh) {
   this->subject.open({.ttl = TypeParam::ttl});
-  this->save({{"u", "old", "value"}, {"v", "old", "value"}});
+  this->save({this->position("u", "old", "value"), this->position("v", "old", "value")});
   EXPECT_TRUE(this->subject.eventually_expired([&] {
-    this->save({{"u", "young", "value"}});
+    this->save({this->position("u", "young", "value")});
     return this->load("u", "old").empty() && this->load("v", "old").empty();
   }));
-  this->save({{"u", "young", "again"}});
+  this->save({this->position("u", "young", "again")});
   EXPECT_EQ(this->load("u", "young"), "again");
 }
 
@@ -105,7 +146,8 @@ TYPED_TEST_P(SessionsContract, TakesAnyNameAndValue) {
       "'",   "1",   "a",   "b:a:b", "\n",   "\x01\t ", "}{",      "a}",   std::string(128, 'x')};
   std::vector<SessionPosition> positions;
   for (const auto& user : names) {
-    for (const auto& session : names) positions.push_back({user, session, user + "|" + session});
+    for (const auto& session : names)
+      positions.push_back(this->position(user, session, user + "|" + session));
   }
   this->save(std::move(positions));
   for (const auto& user : names) {
@@ -113,12 +155,14 @@ TYPED_TEST_P(SessionsContract, TakesAnyNameAndValue) {
   }
   const std::string longest(session_value_bytes_max, '7');
   for (const std::string& value : {std::string(" "), std::string("7 8\n9"), longest}) {
-    this->save({{"u", "s", value}});
+    this->save({this->position("u", "s", value)});
     EXPECT_EQ(this->load("u", "s"), value);
   }
 }
 
 REGISTER_TYPED_TEST_SUITE_P(SessionsContract, KnowsNothingOfAStranger, GivesWhatWasSavedLast,
+                            OnlyTheConnectionThatWasAdmittedLastMovesASession,
+                            ASessionThatIsNotKeptHasNoHolder, ASessionThatHasExpiredHasNoHolder,
                             KeepsAsManySessionsOfAUserAsItMay,
                             KeepsTheLatestOfMoreThanItMayInOneCall, KeepsManyUsersOfOneCall,
                             ForgetsASessionAfterTheTtlThoughAnotherIsFresh, TakesAnyNameAndValue);

@@ -131,7 +131,10 @@ history::Fence StoreModel::fence(const std::string& sid) const {
 void StoreModel::save(const std::vector<history::SessionPosition>& positions) {
   for (const auto& position : positions) {
     auto& all = data_.sessions[position.user];
-    all[position.session] = {position.value, clock(), ++saves_};
+    const auto before = all.find(position.session);
+    const bool is_held = before != all.end() && !is_old(before->second);
+    if (is_held && !position.takes_over && position.holder != before->second.holder) continue;
+    all[position.session] = {position.holder, position.value, clock(), ++saves_};
     while (all.size() > retention_.sessions_max) {
       all.erase(
           std::ranges::min_element(all, {}, [](const auto& entry) { return entry.second.order; }));
@@ -143,7 +146,7 @@ std::string StoreModel::load(const std::string& user, const std::string& session
   const auto found = data_.sessions.find(user);
   if (found == data_.sessions.end()) return {};
   const auto saved = found->second.find(session);
-  if (saved == found->second.end() || saved->second.at < static_cast<WallTime>(oldest())) return {};
+  if (saved == found->second.end() || is_old(saved->second)) return {};
   return saved->second.value;
 }
 

@@ -54,6 +54,7 @@ struct StoreData {
   std::map<std::pair<std::string, std::string>, Remembered> tokens;
   std::map<std::string, history::Fence> claims;
   struct Saved {
+    std::string holder;
     std::string value;
     WallTime at = 0;
     std::uint64_t order = 0;
@@ -132,6 +133,9 @@ class StoreModel {
   void check_epoch(const Caller& caller);
   void trim(const std::string& name, StoreData::Program& program);
   [[nodiscard]] history::Gid oldest() const;
+  [[nodiscard]] bool is_old(const StoreData::Saved& saved) const {
+    return saved.at < static_cast<WallTime>(oldest());
+  }
 
   World& world_;
   Dice dice_;

@@ -329,7 +329,7 @@ TEST_F(RedisServerListening, NeedsNoMoreThanOperationsMdSays) {
   wait([&] { return known.has_value(); });
   EXPECT_TRUE(*known);
   std::vector<history::SessionPosition> positions;
-  for (int i = 0; i < 40; ++i) positions.push_back({"u", std::to_string(i), "value"});
+  for (int i = 0; i < 40; ++i) positions.push_back({"u", std::to_string(i), "holder", "value"});
   one.store->save_positions(positions);
   std::optional<std::string> value;
   one.store->load_position("u", "39", [&](auto loaded) { value = loaded.value(); });

@@ -1,7 +1,7 @@
 #pragma once
 
 // The two steps by which Redis keeps the positions of sessions: a hash for each user, whose field
-// of a session holds when it was saved and the value.
+// of a session has when it was saved, by which connection, and the value.
 
 #include "backends/redis/names.hpp"
 #include "history/store.hpp"
@@ -12,8 +12,9 @@
 
 namespace crier::redis {
 
-/// Saves positions, the later ones of a user's over the earlier, and drops what is too old or too
-/// much of each user that it touches. A key that is something else loses its positions.
+/// Saves positions of those that hold their session, the later ones of a user's over the earlier,
+/// and drops what is too old or too much of each user that it touches. A key that is something else
+/// loses its positions.
 std::string save_script();
 /// The value, or nothing if none is kept.
 std::string load_script();

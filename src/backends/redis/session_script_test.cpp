@@ -31,7 +31,7 @@ class RedisServerSessionScript : public testing::Test {
 
 TEST_F(RedisServerSessionScript, LosesOnlyThePositionsOfAKeyThatIsSomethingElse) {
   server.command({"SET", names.session("broken"), "value"});
-  save({{"broken", "s", "1"}, {"u", "s", "2"}});
+  save({{"broken", "s", "holder", "1", true}, {"u", "s", "holder", "2", true}});
   EXPECT_EQ(load("broken", "s"), "");
   EXPECT_EQ(load("u", "s"), "2");
   EXPECT_EQ(server.text({"GET", names.session("broken")}), "value");
@@ -41,7 +41,7 @@ TEST_F(RedisServerSessionScript, DropsWhatIsNotCriersFirst) {
   server.command({"HSET", names.session("u"), "foreign", "value", "odd", "7"});
   EXPECT_EQ(load("u", "foreign"), "");
   EXPECT_EQ(load("u", "odd"), "");
-  save({{"u", "s", "1"}, {"u", "t", "2"}});
+  save({{"u", "s", "holder", "1", true}, {"u", "t", "holder", "2", true}});
   EXPECT_EQ(server.text({"HLEN", names.session("u")}), "2");
   EXPECT_EQ(load("u", "s"), "1");
   EXPECT_EQ(load("u", "t"), "2");
@@ -49,7 +49,7 @@ TEST_F(RedisServerSessionScript, DropsWhatIsNotCriersFirst) {
 
 TEST_F(RedisServerSessionScript, ExpiresTheKeyWithItsNewestPosition) {
   retention.ttl = std::chrono::milliseconds(100'000);
-  save({{"u", "s", "1"}});
+  save({{"u", "s", "holder", "1", true}});
   EXPECT_GT(std::stoll(server.text({"PTTL", names.session("u")})), 90'000);
   EXPECT_LE(std::stoll(server.text({"PTTL", names.session("u")})), 100'000);
 }
