@@ -48,7 +48,6 @@ struct NoCursor {
 
 /// The client gave a cursor, and nobody can read it.
 struct UnreadableCursor {
-  bool knew_memberships = false;  ///< It was a pid, or the position of a session.
   friend bool operator==(const UnreadableCursor&, const UnreadableCursor&) = default;
 };
 

@@ -89,7 +89,11 @@ bool has_heard(const Pid& pid, const std::optional<StatedId>& offset) {
   return offset->id.gid > at || (offset->id.gid == at && offset->nonce == pid.nonce);
 }
 
-void take(Cursor& cursor, Pid pid, const std::optional<StatedId>& offset) {
+void take(Cursor& cursor, Pid pid, std::optional<StatedId> offset) {
+  if (offset && offset->id == pid.stale && offset->nonce != pid.nonce) {
+    cursor.stale = offset->id;
+    offset.reset();
+  }
   const bool heard = has_heard(pid, offset);
   cursor.sid = std::move(pid.sid);
   cursor.nonce = std::move(pid.nonce);
@@ -113,12 +117,15 @@ void take(Cursor& cursor, Pid pid, const std::optional<StatedId>& offset) {
 
 bool take_pid(Cursor& cursor, const Auth& auth, std::string_view value, std::string_view user,
               const PidSeal& seal) {
-  auto text = text_of(value);
-  auto pid = text ? seal.open(*text, user) : std::nullopt;
-  if (!pid || pid->sid.empty()) return false;
   const auto member = stated(auth, "offset");
   const auto offset = member ? text_of(*member) : std::nullopt;
   const auto id = offset ? parse_id(*offset) : std::nullopt;
+  auto text = text_of(value);
+  auto pid = text ? seal.open(*text, user) : std::nullopt;
+  if (!pid || pid->sid.empty()) {
+    if (id) cursor.stale = id->id;
+    return false;
+  }
   if (member && !id) return false;  // what the client has cannot be said
   cursor.pid = *std::move(text);
   take(cursor, *std::move(pid), id);
@@ -147,7 +154,6 @@ Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& 
   Cursor cursor;
   const Auth auth = json::members(text).value_or(Auth());
   bool unreadable = false;
-  bool knew_memberships = false;
   if (const auto value = stated(auth, "session")) {
     const auto session = text_of(*value);
     if (session && is_name(*session)) {
@@ -158,7 +164,7 @@ Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& 
   }
   if (const auto value = stated(auth, "pid")) {
     if (take_pid(cursor, auth, *value, user, seal)) return cursor;
-    unreadable = knew_memberships = true;
+    unreadable = cursor.ended_unnamed = true;
   }
   if (const auto value = stated(auth, "lastEventId")) {
     if (take_id(cursor, *value)) return cursor;
@@ -168,7 +174,7 @@ Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& 
     if (take_timestamp(cursor, *value)) return cursor;
     unreadable = true;
   }
-  if (unreadable) cursor.basis = UnreadableCursor{knew_memberships};
+  if (unreadable) cursor.basis = UnreadableCursor{};
   return cursor;
 }
 
@@ -178,7 +184,8 @@ Cursor with_position(Cursor cursor, std::string_view position, std::string_view 
   if (auto pid = seal.open(position, user)) {
     take(cursor, *std::move(pid), std::nullopt);
   } else {
-    cursor.basis = UnreadableCursor{true};
+    cursor.basis = UnreadableCursor{};
+    cursor.ended_unnamed = true;
   }
   return cursor;
 }

@@ -25,9 +25,11 @@ struct Cursor {
   std::vector<std::string> gaps{};
   bool gaps_unnamed = false;
   std::vector<std::string> ended{};  ///< As Pid has them.
-  bool ended_unnamed = false;
+  bool ended_unnamed = false;        ///< So also if a pid that knew them cannot be opened.
   /// The client has everything up to here.
   std::optional<history::EventId> received{};
+  /// The offset of a pid that is not this client's, or cannot be opened.
+  std::optional<history::EventId> stale{};
 
   // Of a valid pid; empty without one.
   std::string pid{};    ///< As the client sent it.

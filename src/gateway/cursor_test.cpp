@@ -157,6 +157,41 @@ TEST_F(CursorTest, WhatCameAfterTheVerdictsOrEndedThemShowsThatTheyWereHeard) {
   }
 }
 
+// The official client keeps its offset when it is given another pid.
+
+TEST_F(CursorTest, TheOffsetOfAPidThatCannotBeOpenedIsStale) {
+  for (const std::string beside : {"", ",\"lastEventId\":\"epochABC.5\"",
+                                   ",\"lastEventTimestamp\":6", ",\"session\":\"device\""}) {
+    const Cursor cursor = read(pid_of("u2") + ",\"offset\":\"epochABC.2000.othr\"" + beside);
+    EXPECT_EQ(cursor.stale, (history::EventId{"epochABC", 2000})) << beside;
+    EXPECT_TRUE(cursor.ended_unnamed) << "nobody knows the memberships that it knew" << beside;
+  }
+  EXPECT_FALSE(read(pid_of("u2")).stale);
+  EXPECT_FALSE(read(pid_of("u2") + ",\"offset\":\"hello\"").stale);
+  EXPECT_FALSE(read("\"offset\":\"epochABC.2000\"").stale);
+  EXPECT_FALSE(read("\"lastEventId\":\"hello\"").ended_unnamed);
+}
+
+TEST_F(CursorTest, AStaleOffsetShowsNothingUntilItIsReplaced) {
+  for (const history::Gid stale : {900U, 1200U, 1500U, 2000U}) {
+    Pid pid{"sid", {"epochABC", 1000, {1500, {{"p", 3}}}}, "n0nc", UnreadableCursor{}};
+    pid.stale = history::EventId{"epochABC", stale};
+    const std::string text = "\"pid\":\"" + seal.seal(pid, "u1") + "\",\"offset\":\"epochABC.";
+    for (const char* nonce : {"", ".othr"}) {
+      const Cursor cursor = read(text + std::to_string(stale) + nonce + "\"");
+      EXPECT_TRUE(is_unreadable(cursor)) << stale;
+      EXPECT_FALSE(cursor.received) << stale;
+      EXPECT_EQ(cursor.stale, pid.stale) << "the client still has it";
+    }
+    EXPECT_EQ(read(text + "1300\"").received->gid, 1300U) << "of the replay";
+    EXPECT_FALSE(read(text + "1300\"").stale);
+    for (const char* heard : {"1500.n0nc", "1501", "2001"}) {
+      const Cursor cursor = read(text + heard + "\"");
+      EXPECT_TRUE(std::holds_alternative<Snapshot>(cursor.basis)) << stale << heard;
+    }
+  }
+}
+
 // Sessions.
 
 TEST_F(CursorTest, ASessionStandsWhereTheStoreSays) {
@@ -169,6 +204,7 @@ TEST_F(CursorTest, ASessionStandsWhereTheStoreSays) {
   EXPECT_TRUE(placed.sid.empty() && placed.pid.empty()) << "nothing is claimed or repeated";
   EXPECT_FALSE(with_position(cursor, "", "u1", seal).is_stated());
   EXPECT_TRUE(is_unreadable(with_position(cursor, "junk", "u1", seal)));
+  EXPECT_TRUE(with_position(cursor, "junk", "u1", seal).ended_unnamed);
 }
 
 TEST_F(CursorTest, APositionOfASessionIsNoPid) {

@@ -13,21 +13,13 @@ namespace {
 constexpr std::size_t code_bytes = 32;
 constexpr std::size_t digest_bytes = 16;
 constexpr std::size_t body_bytes_max = PidSeal::bytes_max / 4 * 3 - code_bytes;
-constexpr char version = 4;
+constexpr char version = 5;
 
 // Layout: version, sid, snapshot, nonce, then what kind of basis follows (0: none), that basis, the
-// programs with gaps and those that ended; code. Texts are preceded by their length in one byte;
-// numbers take eight bytes unless another count is given. All big-endian.
+// programs with gaps and those that ended, the stale offset; code. Texts are preceded by their
+// length in one byte; numbers take eight bytes unless another count is given. All big-endian.
 
-enum class Kind : std::uint8_t {
-  none,
-  no_cursor,
-  unreadable,
-  snapshot,
-  id,
-  timestamp,
-  unreadable_memberships
-};
+enum class Kind : std::uint8_t { none, no_cursor, unreadable, snapshot, id, timestamp };
 
 void put_number(std::string& out, std::uint64_t number, int bytes = 8) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
@@ -82,18 +74,22 @@ void put_snapshot(std::string& out, const Snapshot& snapshot, bool by_name) {
 
 void put_kind(std::string& out, Kind kind) { put_number(out, static_cast<std::uint64_t>(kind), 1); }
 
+void put_id(std::string& out, const history::EventId& id) {
+  put_text(out, id.epoch);
+  put_number(out, id.gid);
+}
+
 void put_basis(std::string& out, const Basis& basis, bool by_name) {
   if (std::holds_alternative<NoCursor>(basis)) {
     put_kind(out, Kind::no_cursor);
-  } else if (const auto* unreadable = std::get_if<UnreadableCursor>(&basis)) {
-    put_kind(out, unreadable->knew_memberships ? Kind::unreadable_memberships : Kind::unreadable);
+  } else if (std::holds_alternative<UnreadableCursor>(basis)) {
+    put_kind(out, Kind::unreadable);
   } else if (const auto* snapshot = std::get_if<Snapshot>(&basis)) {
     put_kind(out, Kind::snapshot);
     put_snapshot(out, *snapshot, by_name);
   } else if (const auto* id = std::get_if<IdCursor>(&basis)) {
     put_kind(out, Kind::id);
-    put_text(out, id->id.epoch);
-    put_number(out, id->id.gid);
+    put_id(out, id->id);
   } else if (const auto* time = std::get_if<TimestampCursor>(&basis)) {
     put_kind(out, Kind::timestamp);
     put_number(out, static_cast<std::uint64_t>(time->milliseconds));
@@ -131,6 +127,8 @@ std::string body_of(const Pid& pid, const Names& names) {
     put_basis(out, *pid.earlier, names.earlier);
     put_programs(out, pid.gaps, pid.gaps_unnamed, names.programs);
     put_programs(out, pid.ended, pid.ended_unnamed, names.programs);
+    put_number(out, pid.stale ? 1 : 0, 1);
+    if (pid.stale) put_id(out, *pid.stale);
   } else {
     put_kind(out, Kind::none);
   }
@@ -196,20 +194,20 @@ class Input {
       case Kind::no_cursor:
         return NoCursor{};
       case Kind::unreadable:
-        return UnreadableCursor{false};
-      case Kind::unreadable_memberships:
-        return UnreadableCursor{true};
+        return UnreadableCursor{};
       case Kind::snapshot:
         return snapshot();
-      case Kind::id: {
-        history::Epoch epoch = text();
-        return IdCursor{{std::move(epoch), number()}};
-      }
+      case Kind::id:
+        return IdCursor{id()};
       case Kind::timestamp:
         return TimestampCursor{static_cast<std::int64_t>(number())};
     }
     ok_ = false;
     return std::nullopt;
+  }
+  history::EventId id() {
+    history::Epoch epoch = text();
+    return {std::move(epoch), number()};
   }
   void programs(std::vector<std::string>& programs, bool& is_unnamed) {
     is_unnamed = number(1) != 0;
@@ -233,7 +231,7 @@ class Input {
 };
 
 std::string derive(std::string_view secret) {
-  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 4");
+  return access::Hmac(access::Algorithm::hs256, secret).of("crier pid 5");
 }
 
 }  // namespace
@@ -288,6 +286,7 @@ std::optional<Pid> PidSeal::open(std::string_view text, std::string_view user) c
   if (pid.earlier) {
     input.programs(pid.gaps, pid.gaps_unnamed);
     input.programs(pid.ended, pid.ended_unnamed);
+    if (input.number(1) != 0) pid.stale = input.id();
   }
   if (!input.whole()) return std::nullopt;
   return pid;

@@ -32,6 +32,10 @@ struct Pid {
   /// dropped them, and what came of others since then says nothing of theirs. With `earlier`.
   std::vector<std::string> ended{};
   bool ended_unnamed = false;
+  /// The offset that the client presented without having it from this history and this user: it
+  /// keeps that until something has come, so as an offset of this pid it says nothing. With
+  /// `earlier`.
+  std::optional<history::EventId> stale{};
   friend bool operator==(const Pid&, const Pid&) = default;
 };
 

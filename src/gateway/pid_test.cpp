@@ -41,17 +41,23 @@ TEST(Pid, KeepsWhenTheMembershipsWereLookedUp) {
 
 TEST(Pid, KeepsEveryKindOfEarlierBasis) {
   const PidSeal seal("secret");
-  const Basis bases[] = {NoCursor{},
-                         UnreadableCursor{},
-                         UnreadableCursor{true},
-                         Snapshot{"earlier1", 5, named(6, {{"a", 1}})},
-                         IdCursor{{"epochABC", 77}},
+  const Basis bases[] = {NoCursor{}, UnreadableCursor{},
+                         Snapshot{"earlier1", 5, named(6, {{"a", 1}})}, IdCursor{{"epochABC", 77}},
                          TimestampCursor{1'700'000'000'123}};
   for (const Basis& basis : bases) {
     Pid pid = example;
     pid.earlier = basis;
     EXPECT_EQ(seal.open(seal.seal(pid, "u1"), "u1"), pid) << basis.index();
   }
+}
+
+TEST(Pid, KeepsTheOffsetThatSaysNothing) {
+  const PidSeal seal("secret");
+  Pid pid = example;
+  pid.earlier = UnreadableCursor{};
+  pid.ended_unnamed = true;
+  pid.stale = history::EventId{"epochABC", 1'700'000'000'000'003};
+  EXPECT_EQ(seal.open(seal.seal(pid, "u1"), "u1"), pid);
 }
 
 TEST(Pid, IsTheSameForTheSameContents) {

@@ -205,9 +205,7 @@ class Judgement {
 
   [[nodiscard]] bool is_ahead() const { return is_ahead_; }
   [[nodiscard]] bool changed() const {
-    const auto* unreadable = std::get_if<UnreadableCursor>(&cursor_.basis);
-    return (known_ && known_->is_unclear()) || has_ended_unnamed() ||
-           (unreadable != nullptr && unreadable->knew_memberships);
+    return (known_ && known_->is_unclear()) || has_ended_unnamed();
   }
   /// Memberships that ended between admissions whose verdicts were not heard cannot be named.
   [[nodiscard]] bool has_ended_unnamed() const {
@@ -386,6 +384,7 @@ Pid next_pid(const Cursor& cursor, const access::User& user, const ReadReply& re
   if (!is_news) return next;
   next.earlier = cursor.basis;
   next.gaps_unnamed = cursor.gaps_unnamed;
+  next.stale = judgement.is_ahead() && cursor.received ? cursor.received : cursor.stale;
   add_ended(next, cursor, user, judgement);
   for (const auto& [program, verdict] : verdicts) {
     if (verdict == Verdict::gap) next.gaps.push_back(program);

@@ -90,6 +90,29 @@ TEST(RecoveryUnheard, AnUnreadableCursorStaysAReset) {
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::reset}}));
 }
 
+TEST(RecoveryUnheard, WhatACursorCouldNotNameIsChangedUntilItIsHeard) {
+  for (const Basis& basis : {Basis(UnreadableCursor{}), Basis(IdCursor{{"e", 100}})}) {
+    Cursor cursor;
+    cursor.basis = basis;
+    cursor.ended_unnamed = true;
+    cursor.stale = history::EventId{"e", 120};
+    const auto first = sent(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+    EXPECT_TRUE(first.changed);
+    EXPECT_FALSE(first.recovered);
+    EXPECT_EQ(first.next.earlier, basis);
+    EXPECT_TRUE(first.next.ended_unnamed);
+    EXPECT_EQ(first.next.stale, cursor.stale);
+  }
+}
+
+TEST(RecoveryUnheard, AnOffsetAboveWhatTheStoreHasNumberedIsStale) {
+  Cursor cursor = pid_cursor(100, {{"a", 0}});
+  cursor.received = history::EventId{"e", Gid{1} << 52U};
+  const auto recovery = sent(cursor, user({"a"}), {"e", 50, {kept("a", {200}, 100)}}, 50);
+  EXPECT_TRUE(recovery.is_ahead);
+  EXPECT_EQ(recovery.next.stale, cursor.received);
+}
+
 TEST(RecoveryUnheard, ALeftProgramIsNamedAgain) {
   const auto recovery = sent(unheard(Snapshot{"e", 100, {90, {{"a", 0}, {"b", 0}}}}, 100, only),
                              user({"a"}), {"e", 50, {kept("a", {200}, 150)}}, 50);

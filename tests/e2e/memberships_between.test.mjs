@@ -16,9 +16,9 @@ describe("memberships between connects", { skip: crierOnly }, () => {
   before(async () => {
     server = await startServer({
       people: {
-        users: ["ada", "bea", "cyd"].map((id) => ({ id, name: id, role: "requester", active: true })),
-        members: ["ada", "bea", "cyd"].flatMap((userId) =>
-          (userId === "bea" ? ["alpha"] : ["alpha", "beta"]).map((programId) => ({ programId, userId, active: true, since: SINCE })),
+        users: ["ada", "bea", "cyd", "dot"].map((id) => ({ id, name: id, role: "requester", active: true })),
+        members: ["ada", "bea", "cyd", "dot"].flatMap((userId) =>
+          (["bea", "dot"].includes(userId) ? ["alpha"] : ["alpha", "beta"]).map((programId) => ({ programId, userId, active: true, since: SINCE })),
         ),
       },
     });
@@ -66,6 +66,56 @@ describe("memberships between connects", { skip: crierOnly }, () => {
     assert.deepEqual(await back(), { recovered: true, replayed: 0, programs: {} });
     grant("bea");
     assert.deepEqual((await back()).programs, { alpha: "joined" });
+  });
+
+  // The official client keeps its offset, which is greater than all that the new user's programs have.
+  test("a reset for another user's pid stands until it is heard", async () => {
+    let user = "ada";
+    const client = new Client({ url: relay.url }, { user, via: "websocket", reconnection: false, auth: (give) => give({ token: tokenFor(user) }) });
+    await client.notice();
+    await server.publish("alpha", "before");
+    await server.publish("beta", "last of ada's");
+    await client.received("last of ada's");
+    relay.cut();
+    await until(() => !client.socket.connected);
+    user = "dot"; // a member of alpha alone
+    for (let i = 0; i < 2; ++i) {
+      relay.cutNext(2); // OPEN and CONNECT; not the catchup
+      client.socket.connect();
+      await until(() => client.connections === i + 2);
+      await until(() => !client.socket.connected);
+    }
+    client.socket.connect();
+    const notice = await client.notice(2);
+    assert.deepEqual([notice.programs, notice.changed], [{ alpha: "reset" }, true]);
+    relay.cut();
+    await until(() => !client.socket.connected);
+    await server.publish("alpha", "after");
+    client.socket.connect();
+    assert.deepEqual(await client.notice(3), { recovered: true, replayed: 1, programs: { alpha: "recovered" } });
+  });
+
+  test("a pid that cannot be opened is answered with changed beside an id that can, until it is heard", async () => {
+    let [user, lastEventId] = ["ada", undefined];
+    const client = new Client({ url: relay.url }, { user, via: "websocket", reconnection: false, auth: (give) => give({ token: tokenFor(user), lastEventId }) });
+    await client.notice();
+    await server.publish("alpha", "known");
+    lastEventId = (await client.received("known")).id;
+    await server.publish("alpha", "missed by who has the id");
+    await server.publish("beta", "last");
+    await client.received("last");
+    relay.cut();
+    await until(() => !client.socket.connected);
+    user = "dot";
+    relay.cutNext(2);
+    client.socket.connect();
+    await until(() => client.connections === 2);
+    await until(() => !client.socket.connected);
+    lastEventId = undefined; // now only the pid counts
+    client.socket.connect();
+    const notice = await client.notice(2);
+    assert.deepEqual([notice.programs, notice.changed], [{ alpha: "recovered" }, true]);
+    assert.equal(client.requestIds.filter((id) => id === "missed by who has the id").length, 2, "what comes after the id comes again");
   });
 
   test("what a session was told before its first heartbeat has left", async () => {
