@@ -89,6 +89,12 @@ bool has_heard(const Pid& pid, const std::optional<StatedId>& offset) {
   return offset->id.gid > at || (offset->id.gid == at && offset->nonce == pid.nonce);
 }
 
+void weigh_stale(Cursor& cursor) {
+  if (std::holds_alternative<UnreadableCursor>(cursor.basis) && cursor.stale) {
+    cursor.received = cursor.stale;
+  }
+}
+
 void take(Cursor& cursor, Pid pid, std::optional<StatedId> offset) {
   if (offset && offset->id == pid.stale && offset->nonce != pid.nonce) {
     cursor.stale = offset->id;
@@ -107,6 +113,7 @@ void take(Cursor& cursor, Pid pid, std::optional<StatedId> offset) {
     cursor.ended_unnamed = pid.ended_unnamed;
     cursor.basis = *std::move(pid.earlier);
     cursor.unheard = std::move(pid.here);
+    weigh_stale(cursor);
     return;
   }
   if (offset && offset->id.epoch == pid.here.epoch) {
@@ -175,6 +182,7 @@ Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& 
     unreadable = true;
   }
   if (unreadable) cursor.basis = UnreadableCursor{};
+  weigh_stale(cursor);
   return cursor;
 }
 

@@ -28,7 +28,8 @@ struct Cursor {
   bool ended_unnamed = false;        ///< So also if a pid that knew them cannot be opened.
   /// The client has everything up to here.
   std::optional<history::EventId> received{};
-  /// The offset of a pid that is not this client's, or cannot be opened.
+  /// The offset of a pid that cannot be opened; whose it was, nobody knows. If all that it can mean
+  /// is a reset, it is `received` too: what was numbered up to there is loaded.
   std::optional<history::EventId> stale{};
 
   // Of a valid pid; empty without one.

@@ -180,7 +180,7 @@ TEST_F(CursorTest, AStaleOffsetShowsNothingUntilItIsReplaced) {
     for (const char* nonce : {"", ".othr"}) {
       const Cursor cursor = read(text + std::to_string(stale) + nonce + "\"");
       EXPECT_TRUE(is_unreadable(cursor)) << stale;
-      EXPECT_FALSE(cursor.received) << stale;
+      EXPECT_EQ(cursor.received, pid.stale) << "nothing up to there comes after the reset";
       EXPECT_EQ(cursor.stale, pid.stale) << "the client still has it";
     }
     EXPECT_EQ(read(text + "1300\"").received->gid, 1300U) << "of the replay";
@@ -190,6 +190,18 @@ TEST_F(CursorTest, AStaleOffsetShowsNothingUntilItIsReplaced) {
       EXPECT_TRUE(std::holds_alternative<Snapshot>(cursor.basis)) << stale << heard;
     }
   }
+}
+
+TEST_F(CursorTest, AStaleOffsetIsReceivedOnlyWhereAllIsReset) {
+  const std::string stale = pid_of("u2") + ",\"offset\":\"epochABC.2000\"";
+  EXPECT_EQ(read(stale).received, (history::EventId{"epochABC", 2000}));
+  EXPECT_EQ(read(stale + ",\"lastEventId\":\"epochABC.5\"").received,
+            (history::EventId{"epochABC", 5}));
+  EXPECT_FALSE(read(stale + ",\"lastEventTimestamp\":6").received);
+  Pid pid{"sid", {"epochABC", 1000, {1500, {}}}, "n0nc", IdCursor{{"epochABC", 5}}};
+  pid.stale = history::EventId{"epochABC", 2000};
+  const std::string text = "\"pid\":\"" + seal.seal(pid, "u1") + "\",\"offset\":\"epochABC.";
+  EXPECT_FALSE(read(text + "2000\"").received);
 }
 
 // Sessions.

@@ -44,7 +44,8 @@ void Checker::connecting(Client& client, std::string_view auth) {
   const CursorKind kind = client.options().cursor;
   view.sent = parts_.world.now();
   const bool has_pid = json::member(auth, "pid").has_value();
-  if (kind == CursorKind::unreadable || (kind == CursorKind::future && !has_pid)) {
+  if (kind == CursorKind::unreadable || (kind == CursorKind::future && !has_pid) ||
+      client.has_rotated_pid()) {
     view.cursor = CursorIs::unreadable;
   } else if (has_pid) {
     view.cursor = CursorIs::pid;

@@ -20,6 +20,7 @@ constexpr std::int64_t delay_max_ms = 5'000;
 Client::Client(World& world, std::string name, ClientOptions options,
                std::function<std::uint16_t()> route, Application& application)
     : page_(std::make_shared<Page>(world, world.dice().fork("page " + name), name)),
+      rotations_(world.dice().fork("rotations " + page_->name)),
       options_(std::move(options)),
       route_(std::move(route)),
       application_(application) {}
@@ -51,6 +52,7 @@ void Client::reload() {
   attempts_ = 0;
   id_.clear();
   pid_.reset();
+  has_rotated_pid_ = false;
   last_offset_.reset();
   receive_buffer_.clear();
   page_->after(Duration(page_->dice.between(1'000, 500'000)), [this, generation = generation_] {
@@ -151,7 +153,15 @@ void Client::reconnect() {
 
 // Socket.
 
+void Client::rotate() {
+  if (!options_.sees_rotations || !pid_ || !rotations_.one_in(32)) return;
+  pid_->front() = '!';
+  has_rotated_pid_ = true;
+  page_->world.trace(name(), "the secret of its pid was rotated");
+}
+
 void Client::send_connect() {
+  rotate();
   const std::string stated = auth();
   application_.connecting(*this, stated);
   engine_->write("0" + stated);
@@ -246,6 +256,7 @@ void Client::on_connect(std::string_view data) {
   const auto pid = text("pid");
   const bool recovered = pid && pid_ == pid;
   pid_ = pid;
+  has_rotated_pid_ = false;
   connected_ = true;
   application_.connected(*this, recovered);
   const auto waiting = receive_buffer_;

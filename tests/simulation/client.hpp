@@ -33,6 +33,8 @@ struct ClientOptions {
   Transports transports = Transports::polling_then_websocket;
   CursorKind cursor = CursorKind::none;
   bool knows_pid = true;  ///< False: a client without any recovery of its own.
+  /// Some of its connects come after the secret was rotated: nobody can open its pid any more.
+  bool sees_rotations = false;
   /// Another user's, for an unreadable cursor.
   std::function<std::optional<std::string>()> foreign_pid = {};
 };
@@ -77,6 +79,7 @@ class Client {
   [[nodiscard]] const std::string& sid() const { return id_; }
   [[nodiscard]] const std::optional<std::string>& pid() const { return pid_; }
   [[nodiscard]] const std::optional<std::string>& offset() const { return last_offset_; }
+  [[nodiscard]] bool has_rotated_pid() const { return has_rotated_pid_; }
   [[nodiscard]] std::size_t repeated_polls() const { return repeated_polls_; }
   /// Where its latest connection leads.
   [[nodiscard]] std::uint16_t port() const { return engine_ ? engine_->port() : 0; }
@@ -99,6 +102,7 @@ class Client {
 
   // Socket.
   void send_connect();
+  void rotate();
   [[nodiscard]] std::string auth();
   [[nodiscard]] std::string cursor();
   [[nodiscard]] std::string future();
@@ -110,6 +114,7 @@ class Client {
   void destroy(std::string_view why);
 
   std::shared_ptr<Page> page_;
+  Dice rotations_;
   ClientOptions options_;
   std::function<std::uint16_t()> route_;
   Application& application_;
@@ -127,6 +132,7 @@ class Client {
   bool connected_ = false;
   std::string id_;
   std::optional<std::string> pid_;
+  bool has_rotated_pid_ = false;
   std::optional<std::string> last_offset_;
   std::vector<std::string> receive_buffer_;
   std::size_t repeated_polls_ = 0;

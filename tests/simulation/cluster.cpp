@@ -183,6 +183,7 @@ void Cluster::draw_cursor(std::size_t client, ClientOptions& options) {
                                 iso_time, timestamp, session, session, future,   unreadable};
   options.cursor = kinds[dice.below(kinds.size())];
   options.knows_pid = options.cursor != session && !dice.one_in(4);
+  options.sees_rotations = options.knows_pid && options.cursor == none;
   if (options.cursor != unreadable || dice.one_in(2)) return;
   options.foreign_pid = [this, user = options.user]() -> std::optional<std::string> {
     for (const auto& other : clients_) {
