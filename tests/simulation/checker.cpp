@@ -45,7 +45,7 @@ void Checker::connecting(Client& client, std::string_view auth) {
   view.sent = parts_.world.now();
   const bool has_pid = json::member(auth, "pid").has_value();
   if (kind == CursorKind::unreadable || (kind == CursorKind::future && !has_pid) ||
-      client.has_rotated_pid()) {
+      client.has_lost_pid()) {
     view.cursor = CursorIs::unreadable;
   } else if (has_pid) {
     view.cursor = CursorIs::pid;

@@ -20,7 +20,7 @@ constexpr std::int64_t delay_max_ms = 5'000;
 Client::Client(World& world, std::string name, ClientOptions options,
                std::function<std::uint16_t()> route, Application& application)
     : page_(std::make_shared<Page>(world, world.dice().fork("page " + name), name)),
-      rotations_(world.dice().fork("rotations " + page_->name)),
+      losses_(world.dice().fork("losses " + page_->name)),
       options_(std::move(options)),
       route_(std::move(route)),
       application_(application) {}
@@ -52,7 +52,7 @@ void Client::reload() {
   attempts_ = 0;
   id_.clear();
   pid_.reset();
-  has_rotated_pid_ = false;
+  has_lost_pid_ = false;
   last_offset_.reset();
   receive_buffer_.clear();
   page_->after(Duration(page_->dice.between(1'000, 500'000)), [this, generation = generation_] {
@@ -126,7 +126,7 @@ void Client::manager_closed(std::string_view reason) {
   detach();
   engine_->close();
   attempts_ = 0;
-  manager_open_ = false;
+  manager_open_ = hears_nothing_ = false;
   // Told whether or not it was connected, as the official socket does.
   connected_ = false;
   id_.clear();
@@ -153,15 +153,21 @@ void Client::reconnect() {
 
 // Socket.
 
-void Client::rotate() {
-  if (!options_.sees_rotations || !pid_ || !rotations_.one_in(32)) return;
-  pid_->front() = '!';
-  has_rotated_pid_ = true;
-  page_->world.trace(name(), "the secret of its pid was rotated");
+void Client::lose_pid() {
+  if (!options_.loses_pid || !pid_ || !losses_.one_in(32)) return;
+  const Client* other = losses_.one_in(2) ? options_.other_user() : nullptr;
+  if (other != nullptr && other->pid()) {
+    pid_ = other->pid();
+    last_offset_ = other->offset();
+  } else {
+    pid_->front() = '!';
+  }
+  has_lost_pid_ = true;
+  page_->world.trace(name(), "its pid is not its own any more");
 }
 
 void Client::send_connect() {
-  rotate();
+  lose_pid();
   const std::string stated = auth();
   application_.connecting(*this, stated);
   engine_->write("0" + stated);
@@ -213,8 +219,8 @@ std::string Client::future() {
 }
 
 std::string Client::unreadable() {
-  const auto foreign = options_.foreign_pid ? options_.foreign_pid() : std::nullopt;
-  if (foreign) return ",\"pid\":" + json::quote(*foreign) + ",\"offset\":\"x\"";
+  const Client* other = options_.other_user ? options_.other_user() : nullptr;
+  if (other != nullptr) return ",\"pid\":" + json::quote(*other->pid()) + ",\"offset\":\"x\"";
   switch (page_->dice.below(4)) {
     case 0:
       return ",\"lastEventId\":\"yesterday\"";
@@ -231,7 +237,7 @@ std::string Client::unreadable() {
 }
 
 void Client::packet(std::string_view packet) {
-  if (packet.empty()) return;
+  if (packet.empty() || hears_nothing_) return;
   const std::string_view data = packet.substr(1);
   switch (packet.front()) {
     case '0':
@@ -256,7 +262,8 @@ void Client::on_connect(std::string_view data) {
   const auto pid = text("pid");
   const bool recovered = pid && pid_ == pid;
   pid_ = pid;
-  has_rotated_pid_ = false;
+  hears_nothing_ = std::exchange(has_lost_pid_, false) && losses_.one_in(2);
+  if (hears_nothing_) page_->after(Duration(0), [engine = engine_] { engine->close(); });
   connected_ = true;
   application_.connected(*this, recovered);
   const auto waiting = receive_buffer_;

@@ -17,6 +17,8 @@
 namespace crier::simulation {
 
 /// What the application adds to the official client's own recovery.
+class Client;
+
 enum class CursorKind : std::uint8_t {
   none,
   event_id,
@@ -33,13 +35,12 @@ struct ClientOptions {
   Transports transports = Transports::polling_then_websocket;
   CursorKind cursor = CursorKind::none;
   bool knows_pid = true;  ///< False: a client without any recovery of its own.
-  /// Some of its connects come after the secret was rotated: nobody can open its pid any more.
-  bool sees_rotations = false;
-  /// Another user's, for an unreadable cursor.
-  std::function<std::optional<std::string>()> foreign_pid = {};
+  /// Some of its connects are with a pid that nobody can open for it: the secret was rotated, or it
+  /// was another user's.
+  bool loses_pid = false;
+  /// One of another user, for a pid that is not its own; null: there is none.
+  std::function<const Client*()> other_user = {};
 };
-
-class Client;
 
 /// What an application (and the checker behind it) learns.
 class Application {
@@ -79,7 +80,7 @@ class Client {
   [[nodiscard]] const std::string& sid() const { return id_; }
   [[nodiscard]] const std::optional<std::string>& pid() const { return pid_; }
   [[nodiscard]] const std::optional<std::string>& offset() const { return last_offset_; }
-  [[nodiscard]] bool has_rotated_pid() const { return has_rotated_pid_; }
+  [[nodiscard]] bool has_lost_pid() const { return has_lost_pid_; }
   [[nodiscard]] std::size_t repeated_polls() const { return repeated_polls_; }
   /// Where its latest connection leads.
   [[nodiscard]] std::uint16_t port() const { return engine_ ? engine_->port() : 0; }
@@ -102,7 +103,7 @@ class Client {
 
   // Socket.
   void send_connect();
-  void rotate();
+  void lose_pid();
   [[nodiscard]] std::string auth();
   [[nodiscard]] std::string cursor();
   [[nodiscard]] std::string future();
@@ -114,7 +115,7 @@ class Client {
   void destroy(std::string_view why);
 
   std::shared_ptr<Page> page_;
-  Dice rotations_;
+  Dice losses_;
   ClientOptions options_;
   std::function<std::uint16_t()> route_;
   Application& application_;
@@ -132,7 +133,8 @@ class Client {
   bool connected_ = false;
   std::string id_;
   std::optional<std::string> pid_;
-  bool has_rotated_pid_ = false;
+  bool has_lost_pid_ = false;
+  bool hears_nothing_ = false;  ///< Its connection is about to be cut.
   std::optional<std::string> last_offset_;
   std::vector<std::string> receive_buffer_;
   std::size_t repeated_polls_ = 0;

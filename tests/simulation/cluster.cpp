@@ -183,13 +183,13 @@ void Cluster::draw_cursor(std::size_t client, ClientOptions& options) {
                                 iso_time, timestamp, session, session, future,   unreadable};
   options.cursor = kinds[dice.below(kinds.size())];
   options.knows_pid = options.cursor != session && !dice.one_in(4);
-  options.sees_rotations = options.knows_pid && options.cursor == none;
-  if (options.cursor != unreadable || dice.one_in(2)) return;
-  options.foreign_pid = [this, user = options.user]() -> std::optional<std::string> {
+  options.loses_pid = options.knows_pid && options.cursor == none;
+  if (!options.loses_pid && (options.cursor != unreadable || dice.one_in(2))) return;
+  options.other_user = [this, user = options.user]() -> const Client* {
     for (const auto& other : clients_) {
-      if (other->options().user != user && other->pid()) return other->pid();
+      if (other->options().user != user && other->pid()) return other.get();
     }
-    return std::nullopt;
+    return nullptr;
   };
 }
 
