@@ -59,6 +59,7 @@ Command Admission::looked_up(Result<std::optional<access::User>, access::SourceE
                   "The token's user does not exist or is not active."};
   }
   user_ = *std::move(answer).value();
+  held_.reset();  // it may say other memberships
   // A claim once made stands: it is not made again with each attempt.
   if (!cursor_.sid.empty() && fence_ == 0) return Claim{cursor_.sid};
   if (!stated_.session.empty() && !stated_.is_stated()) {
@@ -79,6 +80,12 @@ Command Admission::position_loaded(const Result<std::string, history::StoreError
                                    TimePoint now) {
   if (!position) return again(now, "the session's position could not be read");
   cursor_ = with_position(stated_, *position, subject_, *seal_);
+  return read_command();
+}
+
+/// Time has passed: what is told is of what is there now.
+Command Admission::taken_over(const Result<void, history::StoreError>& result, TimePoint now) {
+  if (!result) return again(now, "the session's position could not be kept");
   return read_command();
 }
 
@@ -108,10 +115,14 @@ Command Admission::history_read(const Result<history::ReadReply, history::StoreE
   if (admit.recovery.is_ahead && cursor_.received && !std::exchange(witnessed_, true)) {
     return Witness{*cursor_.received};
   }
-  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - began_);
-  const auto since_look_up = static_cast<history::Gid>(elapsed.count());
-  admit.recovery.next.here.memberships.as_of =
-      answer->clock - std::min(answer->clock, since_look_up);
+  Pid& next = admit.recovery.next;
+  next.here.memberships.as_of =
+      held_ ? held_->here.memberships.as_of : looked_up_at(answer->clock, now);
+  if (!cursor_.session.empty() && !held_) {
+    held_ = next;
+    return TakeOver{user_.id, cursor_.session, std::move(next)};
+  }
+  admit.is_kept = held_ == next;
   admit.user = std::move(user_);
   admit.claimed = cursor_.sid;
   admit.fence = fence_;
@@ -121,6 +132,12 @@ Command Admission::history_read(const Result<history::ReadReply, history::StoreE
     admit.nonce = cursor_.nonce;
   }
   return admit;
+}
+
+/// By the store's clock, at the latest.
+history::Gid Admission::looked_up_at(history::Gid clock, TimePoint now) const {
+  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - began_);
+  return clock - std::min(clock, static_cast<history::Gid>(elapsed.count()));
 }
 
 Command Admission::admit_blindly() {

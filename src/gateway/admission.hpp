@@ -1,7 +1,8 @@
 #pragma once
 
-// How a CONNECT becomes a member: token, user and memberships, claim, history, in that order. A
-// state machine without I/O: what was learnt goes in, the next command comes out.
+// How a CONNECT becomes a member: token, user and memberships, claim, history, in that order. What
+// a session will be told is kept before it is told, and then read again. A state machine without
+// I/O: what was learnt goes in, the next command comes out.
 
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
@@ -56,6 +57,12 @@ struct LoadPosition {
   std::string user;
   std::string session;
 };
+/// Let the session be held by this connection, at this position; answer with taken_over().
+struct TakeOver {
+  std::string user;
+  std::string session;
+  Pid position;
+};
 /// Tell the store that somebody holds this id, which is above its last number; go on with
 /// witnessed().
 struct Witness {
@@ -82,11 +89,12 @@ struct Admit {
   std::string pid;           ///< To repeat, when recovered,
   std::string nonce;         ///< and its nonce.
   std::string session;       ///< Whose position is to be kept; empty: none's.
+  bool is_kept = false;      ///< It is, and it is `recovery.next`.
   bool has_pid = true;       ///< False: the history could not be read, so nothing can be sealed.
 };
 
-using Command =
-    std::variant<Refuse, LookUp, Claim, LoadPosition, Witness, ReadHistory, Wait, GiveUp, Admit>;
+using Command = std::variant<Refuse, LookUp, Claim, LoadPosition, TakeOver, Witness, ReadHistory,
+                             Wait, GiveUp, Admit>;
 
 class Admission {
  public:
@@ -98,6 +106,7 @@ class Admission {
   Command looked_up(Result<std::optional<access::User>, access::SourceError> answer, TimePoint now);
   Command claimed(const Result<history::Fence, history::StoreError>& fence, TimePoint now);
   Command position_loaded(const Result<std::string, history::StoreError>& position, TimePoint now);
+  Command taken_over(const Result<void, history::StoreError>& result, TimePoint now);
   Command witnessed() const { return read_command(); }
   Command history_read(const Result<history::ReadReply, history::StoreError>& answer,
                        TimePoint now);
@@ -113,6 +122,7 @@ class Admission {
   [[nodiscard]] Command admit_blindly();
   [[nodiscard]] Command again(TimePoint now, std::string_view reason) const;
   [[nodiscard]] ReadHistory read_command() const;
+  [[nodiscard]] history::Gid looked_up_at(history::Gid clock, TimePoint now) const;
 
   const AdmissionOptions* options_;
   const access::Verifier* verifier_;
@@ -124,6 +134,7 @@ class Admission {
   bool witnessed_ = false;
   std::string subject_;
   access::User user_;
+  std::optional<Pid> held_;  ///< The position that the session was taken over at since the look-up.
   history::Fence fence_ = 0;
   history::Fence heard_ = 0;  ///< The greatest of the id that was heard.
 };

@@ -13,6 +13,12 @@ class AdmissionTest : public testing::Test {
   static std::string auth(std::string_view claims, std::string_view more = "") {
     return "{\"token\":\"" + access::sign_hs256(secret, claims) + "\"" + std::string(more) + "}";
   }
+  /// Of the program p, whose newest event is this.
+  static history::ReadReply reply(history::Gid top, history::Gid clock = 9'000'000) {
+    history::ReadReply reply{"epoch", 1, {{"p", top, {}}}};
+    reply.clock = clock;
+    return reply;
+  }
   static std::optional<access::User> member(std::vector<std::string> programs) {
     return access::User{"u1", "Ursula", "member", true, std::move(programs)};
   }
@@ -266,6 +272,8 @@ TEST_F(AdmissionTest, ASessionsPositionIsItsCursor) {
   command = machine.position_loaded(pid(), now);
   ASSERT_TRUE(std::holds_alternative<ReadHistory>(command));
   EXPECT_EQ(std::get<ReadHistory>(command).question.reads.at(0).after, 100U);
+  machine.history_read(history::ReadReply{"epoch", 1, {{"p", 100, {}}}}, now);
+  machine.taken_over({}, now);
   command = machine.history_read(history::ReadReply{"epoch", 1, {{"p", 100, {}}}}, now);
   ASSERT_TRUE(std::holds_alternative<Admit>(command));
   const auto& admit = std::get<Admit>(command);
@@ -291,6 +299,101 @@ TEST_F(AdmissionTest, AStatedCursorGoesBeforeTheSessionsPosition) {
       after_look_up(",\"session\":\"device\",\"lastEventId\":\"epochABC.5\"", {"p"});
   ASSERT_TRUE(std::holds_alternative<ReadHistory>(command));
   EXPECT_EQ(std::get<ReadHistory>(command).question.cursor, 5U);
+}
+
+TEST_F(AdmissionTest, ASessionIsAdmittedOnceWhatItWillBeToldIsKept) {
+  after_look_up(",\"session\":\"device\"", {"p"});
+  machine.position_loaded(std::string(), now);
+  Command command = machine.history_read(reply(7), now);
+  ASSERT_TRUE(std::holds_alternative<TakeOver>(command));
+  const TakeOver held = std::get<TakeOver>(command);
+  EXPECT_EQ(held.user, "u1");
+  EXPECT_EQ(held.session, "device");
+  EXPECT_EQ(held.position.here.memberships.at, 7U);
+  EXPECT_EQ(held.position.here.memberships.as_of, 9'000'000U);
+  EXPECT_EQ(held.position.here.memberships.named, (std::vector<Membership>{{"p", 0}}));
+  EXPECT_EQ(held.position.earlier, Basis(NoCursor{}));
+  now += std::chrono::seconds(1);
+  ASSERT_TRUE(std::holds_alternative<ReadHistory>(machine.taken_over({}, now)));
+  command = machine.history_read(reply(7, 9'999'000), now);
+  ASSERT_TRUE(std::holds_alternative<Admit>(command));
+  EXPECT_TRUE(std::get<Admit>(command).is_kept);
+  EXPECT_EQ(std::get<Admit>(command).recovery.next, held.position);
+}
+
+TEST_F(AdmissionTest, ASessionIsToldWhatIsThereOnceItsPositionIsKept) {
+  after_look_up(",\"session\":\"device\"", {"p"});
+  machine.position_loaded(pid(), now);
+  ASSERT_TRUE(std::holds_alternative<TakeOver>(machine.history_read(reply(100), now)));
+  machine.taken_over({}, now);
+  const Command command = machine.history_read(reply(200), now);
+  ASSERT_TRUE(std::holds_alternative<Admit>(command));
+  const auto& admit = std::get<Admit>(command);
+  EXPECT_EQ(admit.recovery.verdicts.at(0).second, history::Verdict::gap);
+  EXPECT_FALSE(admit.is_kept) << "that was not known then";
+  EXPECT_EQ(admit.recovery.next.here.memberships.at, 200U);
+}
+
+TEST_F(AdmissionTest, ASessionWhosePositionCannotBeKeptIsNotAdmitted) {
+  after_look_up(",\"session\":\"device\"", {"p"});
+  int tries = 0;
+  Command command = LookUp{};
+  while (std::holds_alternative<LookUp>(command)) {
+    ASSERT_LT(++tries, 100);
+    machine.looked_up(member({"p"}), now);
+    machine.position_loaded(std::string(), now);
+    ASSERT_TRUE(std::holds_alternative<TakeOver>(machine.history_read(reply(7), now)));
+    command = machine.taken_over(Unexpected{history::StoreError::unknown}, now);
+    const auto* wait = std::get_if<Wait>(&command);
+    if (wait == nullptr) break;
+    now = wait->at;
+    command = machine.tick();
+  }
+  EXPECT_TRUE(std::holds_alternative<GiveUp>(command));
+  EXPECT_GT(tries, 10);
+}
+
+TEST_F(AdmissionTest, ThePositionThatIsKeptHasTheMembershipsOfTheLastLookUp) {
+  after_look_up(",\"session\":\"device\"", {"p"});
+  machine.position_loaded(std::string(), now);
+  machine.history_read(reply(7), now);
+  machine.taken_over({}, now);
+  EXPECT_TRUE(std::holds_alternative<Wait>(
+      machine.history_read(Unexpected{history::StoreError::unavailable}, now)));
+  machine.tick();
+  machine.looked_up(member({"p", "q"}), now);
+  machine.position_loaded(std::string(), now);
+  const history::ReadReply both{"epoch", 1, {{"p", 7, {}}, {"q", 9, {}}}};
+  const Command command = machine.history_read(both, now);
+  ASSERT_TRUE(std::holds_alternative<TakeOver>(command));
+  EXPECT_EQ(std::get<TakeOver>(command).position.here.memberships.named.size(), 2U);
+  machine.taken_over({}, now);
+  EXPECT_TRUE(std::get<Admit>(machine.history_read(both, now)).is_kept);
+}
+
+TEST_F(AdmissionTest, ALostEndIsWitnessedAtEitherReadingOfASession) {
+  for (const bool at_once : {true, false}) {
+    machine = Admission(options, verifier, seal);
+    after_look_up(",\"session\":\"device\",\"lastEventId\":\"epochABC.500\"", {"p"});
+    const history::ReadReply whole{"epochABC", 1, {{"p", 500, {}}}};
+    const history::ReadReply lost{"epochABC", 1, {{"p", 7, {}}}};
+    Command command = machine.history_read(at_once ? lost : whole, now);
+    if (at_once) {
+      ASSERT_TRUE(std::holds_alternative<Witness>(command));
+      machine.witnessed();
+      command = machine.history_read(lost, now);
+    }
+    ASSERT_TRUE(std::holds_alternative<TakeOver>(command));
+    machine.taken_over({}, now);
+    command = machine.history_read(lost, now);
+    if (!at_once) {
+      ASSERT_TRUE(std::holds_alternative<Witness>(command));
+      machine.witnessed();
+      command = machine.history_read(lost, now);
+    }
+    ASSERT_TRUE(std::holds_alternative<Admit>(command));
+    EXPECT_EQ(std::get<Admit>(command).recovery.verdicts.at(0).second, history::Verdict::reset);
+  }
 }
 
 TEST_F(AdmissionTest, AHistoryThatIsDownIsAskedAgainThenGivenUp) {

@@ -16,6 +16,13 @@
 
 namespace crier::gateway {
 
+struct Session {
+  std::string user;
+  std::string name;
+  std::string holder;  ///< Its connection, as the store knows it.
+  Pid pid;             ///< Where it stands. Its sid and its nonce are of no use, and not kept.
+};
+
 class Sessions {
  public:
   using Key = std::uint64_t;  ///< The caller's, one for each socket.
@@ -24,10 +31,11 @@ class Sessions {
   /// half of it is over, at the next pong.
   Sessions(const PidSeal& seal, std::chrono::milliseconds ttl) : seal_(seal), ttl_(ttl) {}
 
-  /// The socket of this session was admitted; `pid` says where it stands now, and which socket it
-  /// is. What is returned is to be saved at once: from then on this socket alone moves the session.
-  [[nodiscard]] history::SessionPosition add(Key socket, std::string user, std::string session,
-                                             Pid pid, TimePoint now);
+  /// What is to be kept before this session is admitted: its connection alone moves it from then
+  /// on.
+  [[nodiscard]] history::SessionPosition position_of(const Session& session) const;
+  /// Its socket was admitted. `is_kept`: its position is; else it has changed.
+  void add(Key socket, Session session, bool is_kept, TimePoint now);
   /// A ping was sent, after everything up to `gid`.
   void pinged(Key socket, history::Gid gid);
   /// It was answered: everything before it has been received, and heard.
@@ -41,20 +49,16 @@ class Sessions {
 
  private:
   struct Socket {
-    std::string user;
-    std::string session;
-    std::string id;  ///< The sid that its pid had.
-    Pid pid;
+    Session session;
     history::Gid pinged = 0;
     TimePoint saved_at{};
     bool awaits_pong = false;
   };
-  [[nodiscard]] history::SessionPosition position_of(const Socket& socket) const;
 
   const PidSeal& seal_;
   std::chrono::milliseconds ttl_;
   std::unordered_map<Key, Socket> sockets_;
-  std::map<std::string, history::SessionPosition> changed_;  ///< By socket id.
+  std::map<std::string, history::SessionPosition> changed_;  ///< By holder.
 };
 
 }  // namespace crier::gateway

@@ -10,9 +10,12 @@ class SessionsTest : public testing::Test {
   static Pid pid(history::Gid gid, history::Gid at, std::optional<Basis> earlier = {}) {
     return {"sid", {"epochABC", gid, {at, {{"p", 0}}}}, "n0nc", std::move(earlier)};
   }
-  /// Admits the socket of this user and session; what was to be saved at once.
-  history::SessionPosition add(Sessions::Key socket, Pid at) {
-    return sessions.add(socket, "u1", "device", std::move(at), now);
+  static Session session(Pid at, std::string holder = "holder") {
+    return {"u1", "device", std::move(holder), std::move(at)};
+  }
+  /// Admits the socket of a session whose position is kept.
+  void add(Sessions::Key socket, Pid at) {
+    sessions.add(socket, session(std::move(at)), true, now);
   }
   /// The positions that have changed, opened.
   std::vector<Pid> changed() {
@@ -27,17 +30,28 @@ class SessionsTest : public testing::Test {
   Sessions sessions{seal, std::chrono::minutes(5)};
 };
 
-TEST_F(SessionsTest, AnAdmissionTakesItsSessionOverAndClaimsNothing) {
-  const auto position = add(1, pid(100, 150, NoCursor{}));
+TEST_F(SessionsTest, APositionIsOfItsConnectionAndClaimsNothing) {
+  const auto position = sessions.position_of(session(pid(100, 150, NoCursor{})));
   EXPECT_EQ(position.user, "u1");
   EXPECT_EQ(position.session, "device");
-  EXPECT_EQ(position.holder, "sid");
-  EXPECT_TRUE(position.takes_over);
+  EXPECT_EQ(position.holder, "holder");
   const auto opened = seal.open(position.value, "u1");
   EXPECT_EQ(opened->sid, "");
+  EXPECT_EQ(opened->nonce, "");
   EXPECT_EQ(opened->here.gid, 100U);
   EXPECT_EQ(opened->earlier, Basis(NoCursor{})) << "its verdicts may not have been heard";
+}
+
+TEST_F(SessionsTest, AnAdmissionIsSavedOnlyIfItDiffersFromWhatIsKept) {
+  sessions.add(1, session(pid(100, 150, NoCursor{})), true, now);
   EXPECT_FALSE(sessions.has_changed());
+  sessions.add(2, session(pid(100, 160, NoCursor{}), "other"), false, now);
+  const auto positions = sessions.take_changed();
+  ASSERT_EQ(positions.size(), 1U);
+  EXPECT_EQ(positions[0].holder, "other");
+  const auto opened = seal.open(positions[0].value, "u1");
+  EXPECT_EQ(opened->here.memberships.at, 160U);
+  EXPECT_EQ(opened->earlier, Basis(NoCursor{}));
 }
 
 TEST_F(SessionsTest, MovesWhenAPingThatCameAfterIsAnswered) {
@@ -107,11 +121,8 @@ TEST_F(SessionsTest, SocketsWithoutASessionAndThoseThatHaveGoneMoveNothing) {
 
 // Which of them holds the session, only the store knows.
 TEST_F(SessionsTest, TwoSocketsOfOneSessionAreSavedEachInItsName) {
-  for (const char* id : {"one", "two"}) {
-    Pid at = pid(100, 150);
-    at.sid = id;
-    add(id == std::string("one") ? 1 : 2, std::move(at));
-  }
+  sessions.add(1, session(pid(100, 150), "one"), true, now);
+  sessions.add(2, session(pid(100, 150), "two"), true, now);
   for (const Sessions::Key socket : {2, 1}) {
     sessions.pinged(socket, 200 + socket);
     sessions.ponged(socket, now);
@@ -122,7 +133,6 @@ TEST_F(SessionsTest, TwoSocketsOfOneSessionAreSavedEachInItsName) {
   EXPECT_EQ(positions[1].holder, "two");
   EXPECT_EQ(seal.open(positions[0].value, "u1")->here.gid, 201U);
   EXPECT_EQ(seal.open(positions[1].value, "u1")->here.gid, 202U);
-  EXPECT_FALSE(positions[0].takes_over || positions[1].takes_over);
 }
 
 }  // namespace

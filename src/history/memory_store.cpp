@@ -93,7 +93,7 @@ struct MemoryStore::State : std::enable_shared_from_this<State> {
   Users sessions;  ///< Of each user the one that was saved last stands last.
   std::map<Gid, SavedAt> sessions_by_age;
 
-  void save(SessionPosition position);
+  void save(SessionPosition position, bool takes_over);
   void drop(const SavedAt& session);
   void expire_sessions();
   [[nodiscard]] std::string load(const std::string& user, const std::string& session) const;
@@ -258,14 +258,14 @@ void MemoryStore::State::drop(const SavedAt& session) {
   if (user->second.empty()) sessions.erase(user);
 }
 
-void MemoryStore::State::save(SessionPosition position) {
+void MemoryStore::State::save(SessionPosition position, bool takes_over) {
   const auto user = sessions.try_emplace(std::move(position.user)).first;
   Sessions& all = user->second;
   auto at = std::ranges::find(all, position.session, &Session::name);
   if (at == all.end()) {
     at = all.insert(at, Session{std::move(position.session), position.holder, {}, 0});
   }
-  if (!position.takes_over && position.holder != at->holder) return;
+  if (!takes_over && position.holder != at->holder) return;
   sessions_by_age.erase(at->saved);
   all.splice(all.end(), all, at);
   at->holder = std::move(position.holder);
@@ -349,9 +349,17 @@ void MemoryStore::read(std::vector<ReadRequest> requests,
   state.tell();
 }
 
+void MemoryStore::take_over(SessionPosition position,
+                            std::function<void(Result<void, StoreError>)> done) {
+  state_->expire_sessions();
+  state_->save(std::move(position), true);
+  state_->add_news([done = std::move(done)] { done({}); });
+  state_->tell();
+}
+
 void MemoryStore::save_positions(std::vector<SessionPosition> positions) {
   state_->expire_sessions();
-  for (SessionPosition& position : positions) state_->save(std::move(position));
+  for (SessionPosition& position : positions) state_->save(std::move(position), false);
 }
 
 void MemoryStore::load_position(const std::string& user, const std::string& session,

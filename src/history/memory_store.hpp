@@ -30,6 +30,8 @@ class MemoryStore final : public HistoryStore {
   /// It loses nothing that it has numbered but with itself.
   void witnessed(const Epoch& /*epoch*/, Gid /*gid*/) override {}
 
+  void take_over(SessionPosition position,
+                 std::function<void(Result<void, StoreError>)> done) override;
   void save_positions(std::vector<SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
                      std::function<void(Result<std::string, StoreError>)> done) override;

@@ -95,9 +95,8 @@ constexpr std::size_t session_value_bytes_max = 1024;
 struct SessionPosition {
   std::string user;
   std::string session;
-  std::string holder;  ///< The socket id of its connection.
+  std::string holder;  ///< Names its connection, as no other; without spaces.
   std::string value;
-  bool takes_over = false;  ///< That connection was admitted: it holds the session from now on.
 };
 
 /// What an operator should know of a store.
@@ -150,7 +149,7 @@ class HistoryStore {
   virtual void read(std::vector<ReadRequest> requests,
                     std::function<void(Result<ReadReply, StoreError>)> done) = 0;
 
-  /// Whether it answers now. False: append(), read(), claim() and fences() fail at once with
+  /// Whether it answers now. False: every call with a `done` of a Result fails at once with
   /// `unavailable`.
   [[nodiscard]] virtual bool available() const = 0;
 
@@ -166,9 +165,14 @@ class HistoryStore {
   /// for a number that the store's clock has passed, and once a connection.
   virtual void witnessed(const Epoch& epoch, Gid gid) = 0;
 
-  /// Keeps the positions for the history's ttl, in place of earlier ones of the same sessions. A
-  /// position whose connection does not hold its session any more is dropped, as is one that cannot
-  /// be written: an older one costs a repeat, never a loss.
+  /// Keeps the position for the history's ttl in place of whatever is kept, and lets its connection
+  /// hold the session from then on. `done` says whether that is so; after an error it may be, and
+  /// may be asked for again.
+  virtual void take_over(SessionPosition position,
+                         std::function<void(Result<void, StoreError>)> done) = 0;
+  /// Keeps the positions likewise, but drops those whose connection does not hold its session, and
+  /// what cannot be written: an older one costs a repeat, never a loss. A session of which nothing
+  /// is kept has no holder, and is saved.
   virtual void save_positions(std::vector<SessionPosition> positions) = 0;
   /// The value that was saved last; empty: none is kept.
   virtual void load_position(const std::string& user, const std::string& session,

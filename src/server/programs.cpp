@@ -19,11 +19,13 @@ std::size_t hash_of(std::string_view sid) { return std::hash<std::string_view>()
 }  // namespace
 
 struct Programs::Pending {
-  Pending(Ticket t, std::uint64_t s, const gateway::AdmissionOptions& options,
+  Pending(Ticket t, std::uint64_t s, std::string own_id, const gateway::AdmissionOptions& options,
           const access::Verifier& verifier, const gateway::PidSeal& seal)
-      : ticket(std::move(t)), serial(s), machine(options, verifier, seal) {}
+      : ticket(std::move(t)), serial(s), id(std::move(own_id)), machine(options, verifier, seal) {}
   Ticket ticket;
   std::uint64_t serial;
+  /// Its socket's, unless that is recovered; its session's holder in any case.
+  std::string id;
   gateway::Admission machine;
   std::uint64_t question = 0;  ///< That the feed may not have answered yet.
   bool claiming = false;       ///< In claiming_.
@@ -45,8 +47,8 @@ void Programs::connect_requested(const Ticket& ticket, std::string auth) {
     parts_.sockets.refuse(ticket, "Invalid namespace", {});
     return;
   }
-  auto pending =
-      std::make_unique<Pending>(ticket, ++serial_, options_, parts_.verifier, parts_.seal);
+  auto pending = std::make_unique<Pending>(ticket, ++serial_, parts_.sockets.make_id(), options_,
+                                           parts_.verifier, parts_.seal);
   Pending& entry = *pending;
   pending_[ticket.session] = std::move(pending);
   perform(ticket.session, entry.machine.start(auth, parts_.wall_clock(), parts_.worker.now()));
@@ -94,6 +96,8 @@ void Programs::perform(Key session, gateway::Command command) {
     claim(pending, claimed->sid);
   } else if (const auto* load = std::get_if<gateway::LoadPosition>(&command)) {
     load_position(pending, *load);
+  } else if (auto* held = std::get_if<gateway::TakeOver>(&command)) {
+    take_over(pending, std::move(*held));
   } else if (const auto* witness = std::get_if<gateway::Witness>(&command)) {
     parts_.history.witnessed(witness->id.epoch, witness->id.gid);
     perform(session, pending.machine.witnessed());
@@ -175,6 +179,19 @@ void Programs::load_position(Pending& pending, const gateway::LoadPosition& load
       });
 }
 
+void Programs::take_over(const Pending& pending, gateway::TakeOver session) {
+  const Waiting self{pending.ticket.session, pending.serial};
+  parts_.history.take_over(
+      sessions_.position_of(
+          {session.user, session.session, pending.id, std::move(session.position)}),
+      [this, self](const Result<void, history::StoreError>& result) {
+        Pending* holder = find(self);
+        if (holder == nullptr) return;
+        parts_.worker.update_now();
+        perform(self.session, holder->machine.taken_over(result, parts_.worker.now()));
+      });
+}
+
 void Programs::ask(Pending& pending, gateway::Question question) {
   const Waiting self{pending.ticket.session, pending.serial};
   const auto answer = [this, self](const Result<history::ReadReply, history::StoreError>& reply) {
@@ -182,7 +199,9 @@ void Programs::ask(Pending& pending, gateway::Question question) {
   };
   if (!parts_.history.available()) return answer(Unexpected{history::StoreError::unavailable});
   const std::uint64_t number = parts_.delivery.ask(std::move(question), answer);
-  if (Pending* asker = find(self)) asker->question = number;
+  Pending* asker = find(self);
+  // It may have been answered already, and have led to the next.
+  if (asker != nullptr) asker->question = std::max(asker->question, number);
 }
 
 /// What the history has of a program that is owed a gap marker is not all that went out.
@@ -214,13 +233,14 @@ void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
 // socket too.
 void Programs::admit(Pending& pending, gateway::Admit& admitted) {
   const Ticket ticket = pending.ticket;
+  const std::string id = pending.id;
   parts_.delivery.deliver();
   // That has written, and may so have found that this very client has gone.
   if (!parts_.sockets.is_open(ticket)) return;
   drop(ticket.session);
   const std::string nonce =
       admitted.nonce.empty() ? parts_.sockets.make_id().substr(0, nonce_bytes) : admitted.nonce;
-  const Key socket = accept(ticket, admitted, nonce);
+  const Key socket = accept(ticket, admitted, id, nonce);
   if (parts_.sockets.session_of(socket) == 0) return;
   parts_.delivery.set_floor(socket, admitted.recovery.floor);
   catch_up(socket, admitted, nonce);
@@ -236,9 +256,11 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
                      {"replayed", std::to_string(admitted.recovery.replayed)}});
 }
 
-Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, const std::string& nonce) {
+Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, std::string id,
+                     const std::string& nonce) {
   const bool recovered = admitted.recovery.recovered;
-  std::string id = recovered ? admitted.claimed : parts_.sockets.make_id();
+  const std::string holder = id;
+  if (recovered) id = admitted.claimed;
   gateway::Pid& next = admitted.recovery.next;
   next.sid = id;
   next.nonce = nonce;
@@ -247,12 +269,18 @@ Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, const std::
   const Key socket = parts_.sockets.accept(ticket, id, pid);
   if (parts_.sockets.session_of(socket) == 0) return socket;
   if (!pid.empty()) owners_.emplace(hash_of(id), Owner{socket, recovered ? admitted.fence : 0});
-  if (!admitted.session.empty() && admitted.has_pid) {
-    // Saved before the client can be cut off.
-    parts_.history.save_positions({sessions_.add(socket, admitted.user.id, admitted.session,
-                                                 std::move(next), parts_.worker.now())});
-  }
+  if (!admitted.session.empty()) keep(socket, admitted, holder);
   return socket;
+}
+
+/// Saves what differs from what is kept. To lose that costs a repeat: memberships and verdicts do
+/// not.
+void Programs::keep(Key socket, gateway::Admit& admitted, std::string holder) {
+  sessions_.add(
+      socket,
+      {admitted.user.id, admitted.session, std::move(holder), std::move(admitted.recovery.next)},
+      admitted.is_kept, parts_.worker.now());
+  save_positions_soon();
 }
 
 void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce) {
@@ -285,6 +313,10 @@ void Programs::pinged(Key socket) {
 void Programs::ponged(Key socket) {
   if (sessions_.empty()) return;
   sessions_.ponged(socket, parts_.worker.now());
+  save_positions_soon();
+}
+
+void Programs::save_positions_soon() {
   if (!sessions_.has_changed() || save_positions_at_ != never) return;
   save_positions_at_ = parts_.worker.now() + save_interval;
 }

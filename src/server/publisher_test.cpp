@@ -44,6 +44,10 @@ class FailingHistory final : public history::HistoryStore {
   void witnessed(const history::Epoch& epoch, history::Gid gid) override {
     store.witnessed(epoch, gid);
   }
+  void take_over(history::SessionPosition position,
+                 std::function<void(Result<void, StoreError>)> done) override {
+    store.take_over(std::move(position), std::move(done));
+  }
   void save_positions(std::vector<history::SessionPosition> positions) override {
     store.save_positions(std::move(positions));
   }

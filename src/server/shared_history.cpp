@@ -243,6 +243,15 @@ void HistoryLink::read(std::vector<history::ReadRequest> requests,
       std::move(done));
 }
 
+void HistoryLink::take_over(history::SessionPosition position,
+                            std::function<void(Result<void, StoreError>)> done) {
+  ask<Result<void, StoreError>>(
+      [position = std::move(position)](history::HistoryStore& store, auto answer) mutable {
+        store.take_over(std::move(position), std::move(answer));
+      },
+      std::move(done));
+}
+
 void HistoryLink::save_positions(std::vector<history::SessionPosition> positions) {
   shared_.home_.loop().post([shared = &shared_, positions = std::move(positions)]() mutable {
     shared->store_.save_positions(std::move(positions));

@@ -17,9 +17,15 @@ namespace crier::history {
 template <class Subject>
 class SessionsContract : public HistoryContract<Subject> {
  protected:
-  /// Of a connection that has just taken its session over.
+  /// Of one connection that all sessions have.
   static SessionPosition position(std::string user, std::string session, std::string value) {
-    return {std::move(user), std::move(session), "holder", std::move(value), true};
+    return {std::move(user), std::move(session), "holder", std::move(value)};
+  }
+  void take_over(SessionPosition position) {
+    std::optional<bool> done;
+    this->store().take_over(std::move(position), [&](auto result) { done = result.has_value(); });
+    this->subject.wait([&] { return done.has_value(); });
+    EXPECT_TRUE(*done);
   }
   void save(std::vector<SessionPosition> positions) {
     this->store().save_positions(std::move(positions));
@@ -58,33 +64,55 @@ TYPED_TEST_P(SessionsContract, GivesWhatWasSavedLast) {
 }
 
 // A connection that only seems to be open may say late what its client had answered.
-TYPED_TEST_P(SessionsContract, OnlyTheConnectionThatWasAdmittedLastMovesASession) {
+TYPED_TEST_P(SessionsContract, OnlyTheConnectionThatTookOverLastMovesASession) {
   this->subject.open({});
-  this->save({{"u", "s", "one", "1", true}, {"u", "t", "one", "2", true}});
+  this->take_over({"u", "s", "one", "1"});
+  this->take_over({"u", "t", "one", "2"});
   this->save({{"u", "s", "one", "3"}});
   EXPECT_EQ(this->load("u", "s"), "3");
-  this->save({{"u", "s", "two", "4", true}});
+  this->take_over({"u", "s", "two", "4"});
+  EXPECT_EQ(this->load("u", "s"), "4");
   this->save({{"u", "s", "one", "5"}, {"u", "t", "one", "6"}});
   EXPECT_EQ(this->load("u", "s"), "4");
   EXPECT_EQ(this->load("u", "t"), "6") << "each session has its own holder";
   this->save({{"u", "s", "two", "7"}, {"u", "s", "one", "8"}});
   EXPECT_EQ(this->load("u", "s"), "7");
-  this->save({{"u", "s", "one", "9", true}, {"u", "s", "two", "10"}});
+  this->take_over({"u", "s", "one", "9"});
+  this->save({{"u", "s", "two", "10"}});
   EXPECT_EQ(this->load("u", "s"), "9");
+}
+
+TYPED_TEST_P(SessionsContract, MayBeTakenOverAgainByItsHolder) {
+  this->subject.open({});
+  this->take_over({"u", "s", "one", "1"});
+  this->take_over({"u", "s", "one", "2"});
+  EXPECT_EQ(this->load("u", "s"), "2");
+  this->save({{"u", "s", "one", "3"}});
+  EXPECT_EQ(this->load("u", "s"), "3");
+}
+
+TYPED_TEST_P(SessionsContract, TakingOverCountsAmongTheSessionsOfAUser) {
+  this->subject.open({.sessions_max = 2});
+  for (const char* session : {"a", "b", "c"}) this->take_over({"u", session, "one", "value"});
+  this->take_over({"v", "a", "one", "value"});
+  EXPECT_EQ(this->load("u", "a"), "") << "the oldest goes";
+  EXPECT_EQ(this->load("u", "b"), "value");
+  EXPECT_EQ(this->load("u", "c"), "value");
+  EXPECT_EQ(this->load("v", "a"), "value");
 }
 
 TYPED_TEST_P(SessionsContract, ASessionThatIsNotKeptHasNoHolder) {
   this->subject.open({.sessions_max = 1});
   this->save({{"u", "s", "one", "1"}});
   EXPECT_EQ(this->load("u", "s"), "1") << "never seen";
-  this->save({{"u", "t", "two", "2", true}});
+  this->take_over({"u", "t", "two", "2"});
   this->save({{"u", "s", "three", "3"}});
   EXPECT_EQ(this->load("u", "s"), "3") << "the oldest had to go";
 }
 
 TYPED_TEST_P(SessionsContract, ASessionThatHasExpiredHasNoHolder) {
   this->subject.open({.ttl = TypeParam::ttl});
-  this->save({{"u", "s", "one", "1", true}});
+  this->take_over({"u", "s", "one", "1"});
   EXPECT_TRUE(this->subject.eventually_expired([&] { return this->load("u", "s").empty(); }));
   this->save({{"u", "s", "two", "2"}});
   EXPECT_EQ(this->load("u", "s"), "2");
@@ -161,7 +189,8 @@ TYPED_TEST_P(SessionsContract, TakesAnyNameAndValue) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(SessionsContract, KnowsNothingOfAStranger, GivesWhatWasSavedLast,
-                            OnlyTheConnectionThatWasAdmittedLastMovesASession,
+                            OnlyTheConnectionThatTookOverLastMovesASession,
+                            MayBeTakenOverAgainByItsHolder, TakingOverCountsAmongTheSessionsOfAUser,
                             ASessionThatIsNotKeptHasNoHolder, ASessionThatHasExpiredHasNoHolder,
                             KeepsAsManySessionsOfAUserAsItMay,
                             KeepsTheLatestOfMoreThanItMayInOneCall, KeepsManyUsersOfOneCall,

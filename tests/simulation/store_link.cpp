@@ -396,6 +396,16 @@ void StoreLink::fences(std::vector<std::string> sids,
          [done] { done(Unexpected{StoreError::unavailable}); }});
 }
 
+void StoreLink::take_over(history::SessionPosition position,
+                          std::function<void(Result<void, StoreError>)> done) {
+  if (!available()) return done(Unexpected{StoreError::unavailable});
+  begin({[this, position = std::move(position), done](const Caller&) {
+           store_.take_over(position);
+           return [done] { done({}); };
+         },
+         [done] { done(Unexpected{StoreError::unknown}); }});
+}
+
 void StoreLink::save_positions(std::vector<history::SessionPosition> positions) {
   if (!available()) return;
   round_trip(commands_, [this, positions = std::move(positions)] {

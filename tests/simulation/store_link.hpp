@@ -36,6 +36,8 @@ class StoreLink final : public history::HistoryStore {
   [[nodiscard]] history::StoreHealth health() const override { return {}; }
   void when_available(std::function<void()> call) override;
   void witnessed(const history::Epoch& epoch, history::Gid gid) override;
+  void take_over(history::SessionPosition position,
+                 std::function<void(Result<void, history::StoreError>)> done) override;
   void save_positions(std::vector<history::SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
                      std::function<void(Result<std::string, history::StoreError>)> done) override;

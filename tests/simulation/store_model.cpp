@@ -128,17 +128,21 @@ history::Fence StoreModel::fence(const std::string& sid) const {
   return found == data_.claims.end() ? 0 : found->second;
 }
 
+void StoreModel::take_over(const history::SessionPosition& position) { save(position, true); }
+
 void StoreModel::save(const std::vector<history::SessionPosition>& positions) {
-  for (const auto& position : positions) {
-    auto& all = data_.sessions[position.user];
-    const auto before = all.find(position.session);
-    const bool is_held = before != all.end() && !is_old(before->second);
-    if (is_held && !position.takes_over && position.holder != before->second.holder) continue;
-    all[position.session] = {position.holder, position.value, clock(), ++saves_};
-    while (all.size() > retention_.sessions_max) {
-      all.erase(
-          std::ranges::min_element(all, {}, [](const auto& entry) { return entry.second.order; }));
-    }
+  for (const auto& position : positions) save(position, false);
+}
+
+void StoreModel::save(const history::SessionPosition& position, bool takes_over) {
+  auto& all = data_.sessions[position.user];
+  const auto before = all.find(position.session);
+  const bool is_held = before != all.end() && !is_old(before->second);
+  if (is_held && !takes_over && position.holder != before->second.holder) return;
+  all[position.session] = {position.holder, position.value, clock(), ++saves_};
+  while (all.size() > retention_.sessions_max) {
+    all.erase(
+        std::ranges::min_element(all, {}, [](const auto& entry) { return entry.second.order; }));
   }
 }
 

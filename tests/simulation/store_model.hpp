@@ -94,6 +94,7 @@ class StoreModel {
   history::ReadReply read(const Caller& caller, const std::vector<history::ReadRequest>& requests);
   history::Fence claim(const std::string& sid);
   [[nodiscard]] history::Fence fence(const std::string& sid) const;
+  void take_over(const history::SessionPosition& position);
   void save(const std::vector<history::SessionPosition>& positions);
   [[nodiscard]] std::string load(const std::string& user, const std::string& session) const;
 
@@ -131,6 +132,7 @@ class StoreModel {
 
  private:
   void check_epoch(const Caller& caller);
+  void save(const history::SessionPosition& position, bool takes_over);
   void trim(const std::string& name, StoreData::Program& program);
   [[nodiscard]] history::Gid oldest() const;
   [[nodiscard]] bool is_old(const StoreData::Saved& saved) const {

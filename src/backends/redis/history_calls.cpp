@@ -127,6 +127,22 @@ void RedisHistory::send_claims() {
   begin({command, take, fail, StoreError::unknown});
 }
 
+void RedisHistory::take_over(history::SessionPosition position,
+                             std::function<void(Result<void, StoreError>)> done) {
+  const auto command = [this, position = std::move(position)] {
+    auto words = take_over_arguments(names_, retention_, position);
+    words.insert(words.begin(), {"EVALSHA", save_sha_});
+    return words;
+  };
+  const auto take = [done](const redisReply& reply) {
+    const bool is_done = string_of(reply) == "OK";
+    if (is_done) done({});
+    return is_done;
+  };
+  begin(
+      {command, take, [done](StoreError error) { done(Unexpected{error}); }, StoreError::unknown});
+}
+
 /// Nobody waits for an answer, and none is sent again: the next ones replace them.
 void RedisHistory::save_positions(std::vector<history::SessionPosition> positions) {
   std::span<const history::SessionPosition> left = positions;

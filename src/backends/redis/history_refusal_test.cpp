@@ -372,6 +372,35 @@ TEST_F(RedisHistoryRefusal, GivesUpAServerWhoseAnswerMakesNoSense) {
   EXPECT_EQ(reads[0].error(), StoreError::unavailable);
 }
 
+TEST_F(RedisHistoryRefusal, SaysWhatBecameOfATakeOver) {
+  std::vector<std::optional<StoreError>> results;
+  const auto take_over = [&](std::size_t calls, const std::string& reply) {
+    store->take_over({"u", "s", "holder", "value"}, [&](auto result) {
+      results.push_back(result ? std::nullopt : std::optional(result.error()));
+    });
+    if (calls == 0) return;
+    wait_calls(calls);
+    const std::size_t known = results.size();
+    reply.empty() ? peer().close() : answer(reply);
+    wait([&] { return results.size() > known; });
+  };
+  take_over(0, "");
+  make_available();
+  take_over(1, "$2\r\nOK\r\n");
+  take_over(2, "-ERR no such thing\r\n");
+  take_over(3, ":1\r\n");
+  wait_next_connection();
+  make_available();
+  take_over(1, "");
+  wait_next_connection();
+  make_available();
+  take_over(1, "-NOREPLICAS Not enough good replicas to write.\r\n");
+  EXPECT_FALSE(store->available());
+  EXPECT_THAT(results, testing::ElementsAre(StoreError::unavailable, std::nullopt,
+                                            StoreError::unavailable, StoreError::unknown,
+                                            StoreError::unknown, StoreError::unavailable));
+}
+
 TEST_F(RedisHistoryRefusal, SaysUnknownAtTheDeadlineOfAnAppendThatNeverMadeSense) {
   make_available();
   begin_append();

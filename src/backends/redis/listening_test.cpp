@@ -331,10 +331,14 @@ TEST_F(RedisServerListening, NeedsNoMoreThanOperationsMdSays) {
   std::vector<history::SessionPosition> positions;
   for (int i = 0; i < 40; ++i) positions.push_back({"u", std::to_string(i), "holder", "value"});
   one.store->save_positions(positions);
+  std::optional<bool> held;
+  one.store->take_over({"u", "39", "other", "held"}, [&](auto done) { held = bool(done); });
+  wait([&] { return held.has_value(); });
+  EXPECT_TRUE(*held);
   std::optional<std::string> value;
   one.store->load_position("u", "39", [&](auto loaded) { value = loaded.value(); });
   wait([&] { return value.has_value(); });
-  EXPECT_EQ(*value, "value");
+  EXPECT_EQ(*value, "held");
   // The last number of a second: the next one takes a step of forgetting.
   const std::string last = std::to_string((append().position.gid / 1'000'000 + 5) * 1'000'000 - 1);
   server->command({"HSET", "socket:events:meta", "last", last, "program:old", "1 1 0"});

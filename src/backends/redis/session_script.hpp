@@ -12,9 +12,10 @@
 
 namespace crier::redis {
 
-/// Saves positions of those that hold their session, the later ones of a user's over the earlier,
-/// and drops what is too old or too much of each user that it touches. A key that is something else
-/// loses its positions.
+/// Saves positions of those that hold their session or take it over, the later ones of a user's
+/// over the earlier, drops what is too old or too much of each user that it touches, and answers
+/// OK. A key that is something else is left alone, and loses its positions. Any other error is
+/// answered.
 std::string save_script();
 /// The value, or nothing if none is kept.
 std::string load_script();
@@ -25,6 +26,9 @@ constexpr std::size_t saved_a_call_max = 64;
 /// What follows `EVALSHA sha`, as in script.hpp.
 std::vector<std::string> save_arguments(const Names& names, const history::Retention& retention,
                                         std::span<const history::SessionPosition> positions);
+std::vector<std::string> take_over_arguments(const Names& names,
+                                             const history::Retention& retention,
+                                             const history::SessionPosition& position);
 std::vector<std::string> load_arguments(const Names& names, const history::Retention& retention,
                                         const std::string& user, const std::string& session);
 
