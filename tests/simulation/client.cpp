@@ -15,6 +15,13 @@ constexpr Duration connect_timeout = std::chrono::seconds(20);
 constexpr std::int64_t delay_min_ms = 1'000;
 constexpr std::int64_t delay_max_ms = 5'000;
 
+/// Within one epoch; ids of one are of one length.
+bool is_later(const std::optional<std::string>& offset, const std::optional<std::string>& than) {
+  return offset && than &&
+         offset->substr(0, offset->find('.')) == than->substr(0, than->find('.')) &&
+         *offset > *than;
+}
+
 }  // namespace
 
 Client::Client(World& world, std::string name, ClientOptions options,
@@ -158,7 +165,8 @@ void Client::lose_pid() {
   const Client* other = losses_.one_in(2) ? options_.other_user() : nullptr;
   if (other != nullptr && other->pid()) {
     pid_ = other->pid();
-    last_offset_ = other->offset();
+    // A page has what is up to its offset, as whatever user it got that: it may only be farther.
+    if (is_later(other->offset(), last_offset_)) last_offset_ = other->offset();
   } else {
     pid_->front() = '!';
   }
