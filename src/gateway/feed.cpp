@@ -132,8 +132,8 @@ void Feed::lost() {
     if (const auto at = programs_.find(name); at != programs_.end()) at->second.queued = false;
   }
   for (auto& [name, program] : programs_) {
-    program.state = State::subscribing;
     note_passed(name, program);
+    program.state = State::subscribing;
   }
   stopped_ = true;
   read_twice_ = false;
@@ -143,7 +143,7 @@ void Feed::lost() {
 
 /// There is a hole: no program goes on before all have been read.
 void Feed::stop() {
-  if (std::exchange(stopped_, true)) return;
+  if (stopped_) return;
   read_twice_ = false;
   stale_ = true;
   for (auto& [name, program] : programs_) {
@@ -153,6 +153,7 @@ void Feed::stop() {
       queue(name, program);
     }
   }
+  stopped_ = true;
 }
 
 /// Remembers how far cursors may have moved past the program's top, where events may be missing.
@@ -160,6 +161,9 @@ void Feed::stop() {
 /// program has been compared with the store once more.
 void Feed::note_passed(const std::string& name, Program& program) {
   if (!program.known) return;
+  if (program.state == State::live && !stopped_) {
+    program.whole_to = std::max(program.whole_to, heard_to_);
+  }
   if (options_.compares && !program.compared && reached_ > program.ring.top()) {
     program.passed_to = reached_;
   }
@@ -172,7 +176,7 @@ void Feed::renew(const history::Epoch& epoch) {
   retired_.push_back(std::exchange(epoch_, epoch));
   if (retired_.size() > retired_max) retired_.pop_front();
   floor_ = clock_ = last_ = 0;
-  heard_ = seen_ = reached_ = 0;
+  heard_to_ = heard_ = seen_ = reached_ = 0;
   stale_ = true;
   stopped_ = false;
   std::erase_if(held_, [&](const Heard& heard) { return heard.event.epoch != epoch; });
@@ -280,14 +284,13 @@ void Feed::store_read(Result<ReadReply, StoreError> answer, TimePoint now) {
   floor_ = std::max(floor_, answer->floor);
   clock_ = std::max(clock_, answer->clock);
   last_ = std::max(last_, answer->last);
-  const bool absent_are_known = floor_ <= seen_;
   tops_.clear();
   for (Kept& kept : answer->programs) {
     const auto at = programs_.find(kept.program);
     if (at == programs_.end()) continue;
     tops_.emplace_back(at->first, kept.top);
     note_broken(at->first, kept.broken);
-    adopt(at->first, at->second, std::move(kept), absent_are_known);
+    adopt(at->first, at->second, std::move(kept));
   }
   busy_ = Busy::probing;
   say(ProbeStore{});
@@ -302,7 +305,7 @@ void Feed::note_broken(const std::string& name, bool broken) {
   }
 }
 
-void Feed::adopt(const std::string& name, Program& program, Kept kept, bool absent_are_known) {
+void Feed::adopt(const std::string& name, Program& program, Kept kept) {
   const bool complete = kept.records.empty() || kept.records.back().gid == kept.top;
   keep_chain(kept.records);
   if (!complete) kept.records.clear();
@@ -315,7 +318,7 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept, bool abse
   // Without a member or such a cursor nobody can have missed an event.
   const bool members = has_members_(name);
   if (program.known && (members || program.passed_to != 0))
-    return resume(name, program, std::move(kept), absent_are_known);
+    return resume(name, program, std::move(kept));
   if (members) say(CloseMembers{name, "unknown"});
   begin(program, std::move(kept));
 }
@@ -329,13 +332,15 @@ void Feed::begin(Program& program, Kept kept) {
 }
 
 /// Of a program whose members have had everything up to its top.
-void Feed::resume(const std::string& name, Program& program, Kept kept, bool absent_is_known) {
+void Feed::resume(const std::string& name, Program& program, Kept kept) {
   const auto first = std::ranges::upper_bound(kept.records, program.ring.top(), {}, &Record::gid);
   const bool some = first != kept.records.end();
   const bool whole = some ? first->prev <= program.ring.top() : kept.top <= program.ring.top();
-  // One that the store had forgotten counts from the beginning again.
+  // One that the store had forgotten counts from the beginning again. What it forgot is not above
+  // its floor.
   const bool forgotten = kept.top == 0 || (some && first->prev == 0);
-  if (!whole || (forgotten && !absent_is_known)) {
+  const bool may_lack = floor_ > program.whole_to;
+  if (!whole || (forgotten && may_lack)) {
     if (program.passed_to != 0) {
       tell_of_gap(name, "gap");
     } else {
@@ -371,13 +376,14 @@ void Feed::probed(bool heard) {
   }
   // Only now is everything heard that was published before these.
   for (const auto& [name, top] : tops) seen_ = std::max(seen_, top);
+  heard_to_ = std::max({seen_, last_, floor_});
   for (const auto& read : reads) {
     const auto at = programs_.find(read.program);
     if (at == programs_.end()) continue;
     Program& program = at->second;
     program.read_serial = serial_;
     if (read.after == 0) program.all_serial = serial_;
-    program.whole_to = std::max(seen_, last_);
+    program.whole_to = heard_to_;
     if (program.state == State::read) program.state = State::live;
     program.compared = program.alone_when_asked;
   }

@@ -168,7 +168,7 @@ class Feed {
     std::uint64_t all_asked_serial = 0;  ///< and for all of it.
     std::uint64_t read_serial = 0;       ///< Of the latest read that covered it,
     std::uint64_t all_serial = 0;        ///< and of the latest that asked for everything.
-    history::Gid whole_to = 0;           ///< Nothing is missing up to here, as that read shows.
+    history::Gid whole_to = 0;           ///< Nothing is missing up to here, as reads show.
     Ring ring;
     TimePoint idle_since = never;
   };
@@ -216,11 +216,11 @@ class Feed {
   void add_read(const std::string& name, Program& program);
   void add_mixed();
   void read_again(const std::vector<history::ReadRequest>& reads);
-  void adopt(const std::string& name, Program& program, history::Kept kept, bool absent_are_known);
+  void adopt(const std::string& name, Program& program, history::Kept kept);
   [[nodiscard]] history::Gid known_of(const Question& what) const;
   void note_broken(const std::string& name, bool broken);
   void begin(Program& program, history::Kept kept);
-  void resume(const std::string& name, Program& program, history::Kept kept, bool absent_is_known);
+  void resume(const std::string& name, Program& program, history::Kept kept);
   void replay_heard();
   void release_if_read();
   bool reads_once_more();
@@ -244,8 +244,10 @@ class Feed {
   history::Epoch epoch_;                  ///< Empty: none known.
   std::deque<history::Epoch> retired_;    ///< Events of these come late, or show another history.
   history::Gid floor_ = 0;
-  history::Gid clock_ = 0;    ///< The store's, the latest that was read,
-  history::Gid last_ = 0;     ///< and its greatest number then.
+  history::Gid clock_ = 0;  ///< The store's, the latest that was read,
+  history::Gid last_ = 0;   ///< and its greatest number then.
+  history::Gid heard_to_ =
+      0;                      ///< What is live has been heard up to here, as the latest read shows.
   history::Gid heard_ = 0;    ///< The greatest number that was heard,
   history::Gid seen_ = 0;     ///< the greatest known here,
   history::Gid reached_ = 0;  ///< and as reached().

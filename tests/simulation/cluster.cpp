@@ -12,6 +12,8 @@ namespace {
 
 /// How long a node may not know that it has lost something.
 constexpr Duration knows_after = std::chrono::seconds(15);
+constexpr Duration quiet_time =
+    std::chrono::seconds(20);  // before the first publish, in some seeds
 
 std::string name_of(std::string_view what, std::uint64_t number) {
   return std::string(what) + std::to_string(number);
@@ -147,10 +149,12 @@ history::Gid Cluster::since() const {
 // Load.
 
 void Cluster::begin_load() {
+  const bool has_quiet_program = world_.dice().fork("quiet").one_in(8);
   for (std::size_t u = 0; u < plan_.users; ++u) {
     for (std::size_t p = 0; p < plan_.programs; ++p) {
       if (p == 0 || dice_.percent(70)) members_.grant(name_of("u", u), name_of("p", p));
     }
+    if (has_quiet_program) members_.grant(name_of("u", u), quiet_program);
   }
   for (std::size_t i = 0; i < plan_.nodes; ++i) start_node();
   for (std::size_t i = 0; i < plan_.clients; ++i) {
@@ -173,6 +177,8 @@ void Cluster::begin_load() {
                  [client = clients_.back().get()] { client->start(); });
   }
   loading_ = true;
+  // A history in which there is no number yet may have its faults too.
+  if (has_quiet_program) return world_.after(quiet_time, [this] { publish_later(); });
   publish_later();
 }
 

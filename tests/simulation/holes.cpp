@@ -15,6 +15,7 @@ void Cluster::hit_holes(FaultKind kind, Dice& dice) {
   const auto& heard = running->link->heard();
   const auto at = static_cast<std::ptrdiff_t>(dice.below(heard.size()));
   const std::string program = *std::next(heard.begin(), at);
+  if (program == quiet_program) return;
   store_trouble_ = std::max(store_trouble_, world_.now() + std::chrono::seconds(2));
   if (kind == FaultKind::late_bus) return lose_late(*running, program, dice);
   if (kind == FaultKind::late_read) return read_late(*running, program, dice);
@@ -97,8 +98,9 @@ void Cluster::read_late(Running& running, const std::string& program, Dice& dice
       world_.after(milliseconds(10 + 10 * i), [this, program] { publish(program); });
     }
   });
-  running.link->read_late(milliseconds(dice.between(300, 1'500)),
-                          [this](const std::string& read) { flood(read); });
+  running.link->read_late(milliseconds(dice.between(300, 1'500)), [this](const std::string& read) {
+    if (read != quiet_program) flood(read);
+  });
 }
 
 /// Clients that have events which this node is still to hear.

@@ -174,6 +174,8 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
   const auto& entries = parts_.books.of(program);
   if (parts_.books.epoch_began(view.pid_from - node_lag_max, view.connected_at)) return true;
   if (parts_.books.was_broken(program, view.sent - node_lag_max, view.connected_at)) return true;
+  // Whatever marker it has, nothing of it was lost.
+  if (program == quiet_program) return false;
   const bool known = found != view.segments.end();
   // A session's position may be an early one.
   const bool any = !known || view.basis == CursorIs::session;
