@@ -110,6 +110,7 @@ void Client::engine_failed(bool reconnecting) {
 void Client::engine_opened(bool reconnecting) {
   ++opening_;
   manager_open_ = true;
+  hears_nothing_ = false;
   engine_->listeners = {};
   // The socket hears of it before the manager listens for what follows, and so does not see data
   // that comes in the same breath any later.
@@ -133,7 +134,7 @@ void Client::manager_closed(std::string_view reason) {
   detach();
   engine_->close();
   attempts_ = 0;
-  manager_open_ = hears_nothing_ = false;
+  manager_open_ = false;
   // Told whether or not it was connected, as the official socket does.
   connected_ = false;
   id_.clear();

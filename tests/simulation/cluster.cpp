@@ -193,7 +193,8 @@ void Cluster::draw_cursor(std::size_t client, ClientOptions& options) {
   if (!options.loses_pid && (options.cursor != unreadable || dice.one_in(2))) return;
   options.other_user = [this, user = options.user]() -> const Client* {
     for (const auto& other : clients_) {
-      if (other->options().user != user && other->pid()) return other.get();
+      const bool has_own_pid = other->pid() && !other->has_lost_pid();
+      if (other->options().user != user && has_own_pid) return other.get();
     }
     return nullptr;
   };

@@ -173,7 +173,9 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
   const auto found = view.segments.find(program);
   const auto& entries = parts_.books.of(program);
   if (parts_.books.epoch_began(view.pid_from - node_lag_max, view.connected_at)) return true;
-  if (parts_.books.was_broken(program, view.sent - node_lag_max, view.connected_at)) return true;
+  // At an admission whose verdicts were not heard, too.
+  if (parts_.books.was_broken(program, view.pid_from - node_lag_max, view.connected_at))
+    return true;
   // Whatever marker it has, nothing of it was lost.
   if (program == quiet_program) return false;
   const bool known = found != view.segments.end();
