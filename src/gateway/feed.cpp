@@ -328,6 +328,7 @@ void Feed::begin(Program& program, Kept kept) {
   program.passed_to = 0;
   program.ring.begin(std::move(kept), now_);
   program.ring.trim(options_.ring, now_);
+  program.whole_to = std::max(last_, floor_);
   program.known = true;
 }
 

@@ -319,6 +319,20 @@ TEST_F(FeedTest, AProgramThatNeverHadAnEventLacksNothing) {
   }
 }
 
+TEST_F(FeedTest, OneThatWasReadButNotYetProbedLacksNothing) {
+  ask(1, {{"p", after_everything}});
+  feed.subscribed("p");
+  commands();
+  read({top("p", 0)}, "e1", 20);
+  members.insert("p");
+  feed.lost();
+  feed.subscribed("p");
+  feed.probed(true);
+  commands();
+  read({top("p", 0)}, "e1", 20);
+  EXPECT_THAT(commands(), testing::Not(testing::Contains("close p gap")));
+}
+
 // Others' events were forgotten, and this program's own, while it was heard.
 TEST_F(FeedTest, AQuietProgramLacksNothingThoughTheFloorRoseWhileItWasHeard) {
   live({{"p", 8}});

@@ -149,7 +149,7 @@ history::Gid Cluster::since() const {
 // Load.
 
 void Cluster::begin_load() {
-  const bool has_quiet_program = world_.dice().fork("quiet").one_in(8);
+  const bool has_quiet_program = world_.dice().fork("silence").one_in(8);
   for (std::size_t u = 0; u < plan_.users; ++u) {
     for (std::size_t p = 0; p < plan_.programs; ++p) {
       if (p == 0 || dice_.percent(70)) members_.grant(name_of("u", u), name_of("p", p));
