@@ -240,7 +240,6 @@ IoResult Stream::write(std::span<const iovec> pieces) {
     return send_now(state_->descriptor(),
                     {static_cast<const char*>(piece.iov_base), piece.iov_len});
   }
-  constexpr std::size_t pieces_max = 64;
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());  // sendmsg only reads it
   message.msg_iovlen = std::min(pieces.size(), pieces_max);

@@ -3,6 +3,7 @@
 #include "crier/result.hpp"
 #include "net/loop.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -77,7 +78,8 @@ class Stream {
   IoResult read(std::span<char> into);
   /// Writing nothing is done at once. With TLS, bytes that would block must be offered again.
   IoResult write(std::string_view bytes);
-  /// Gathers at most 64 pieces, or 16 KiB with TLS; what is beyond them is not written.
+  /// Gathers at most this many pieces, or 16 KiB with TLS; what is beyond them is not written.
+  static constexpr std::size_t pieces_max = 1024;
   IoResult write(std::span<const iovec> pieces);
 
   /// Tells the peer that no more will be sent (FIN). Reading goes on.

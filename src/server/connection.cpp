@@ -16,6 +16,8 @@ constexpr std::size_t answers_bytes_max = 256 * 1024;  // that a peer does not r
 constexpr std::chrono::milliseconds drain_timeout{2'000};
 constexpr int reads_a_turn = 8;
 constexpr std::size_t pieces_before_pongs_merge = 64;
+constexpr std::size_t offer_bytes = 256 * 1024;
+constexpr std::size_t tls_offer_bytes = 16 * 1024;  // as many as a record holds
 
 }  // namespace
 
@@ -527,16 +529,26 @@ void Connection::flush() {
   }
 }
 
+/// Fills in what is to be written next: a TLS record, or more than the kernel is likely to take.
+std::size_t Connection::offer(const Backlog& backlog, std::span<iovec> pieces) const {
+  const std::size_t bytes_max = stream_.descriptor() < 0 ? tls_offer_bytes : offer_bytes;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  std::size_t offset = backlog.offset;
+  for (std::size_t i = backlog.next; i < backlog.pieces.size(); ++i) {
+    if (count == pieces.size() || bytes >= bytes_max) break;
+    const auto view = backlog.pieces[i].view().substr(std::exchange(offset, 0));
+    pieces[count++] = {const_cast<char*>(view.data()), view.size()};
+    bytes += view.size();
+  }
+  return count;
+}
+
 bool Connection::write_backlog() {
   Backlog& backlog = *backlog_;
   while (backlog.bytes > 0 || take_pong(backlog)) {
-    std::array<iovec, 64> pieces;
-    std::size_t count = 0;
-    std::size_t offset = backlog.offset;
-    for (std::size_t i = backlog.next; i < backlog.pieces.size() && count < pieces.size(); ++i) {
-      const auto view = backlog.pieces[i].view().substr(std::exchange(offset, 0));
-      pieces[count++] = {const_cast<char*>(view.data()), view.size()};
-    }
+    std::array<iovec, net::Stream::pieces_max> pieces;
+    const std::size_t count = offer(backlog, pieces);
     const auto result =
         count == 1 ? stream_.write(backlog.pieces[backlog.next].view().substr(backlog.offset))
                    : stream_.write(std::span<const iovec>(pieces.data(), count));

@@ -10,8 +10,10 @@
 #include "websocket/frame.hpp"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <sys/uio.h>
 #include <vector>
 
 namespace crier::server {
@@ -141,6 +143,7 @@ class Connection final : public net::StreamUser {
   Backlog& backlog();
   void queue_pong(std::string_view data);
   bool take_pong(Backlog& backlog) const;
+  std::size_t offer(const Backlog& backlog, std::span<iovec> pieces) const;
   /// True when all has been sent or the connection has been closed.
   bool write_backlog();
   void finish_sending();
