@@ -142,7 +142,7 @@ class Bench {
     const RequestId request = new_request({true, t});
     session_.poll(request, t, now_, out_);
     if (!repeats || session_.closed()) return;
-    check(out_.size() == 1 && std::get<Reply>(out_.front()).body.view() == answered_);
+    check(out_.size() == 1 && std::get<Reply>(out_.front()).body.joined() == answered_);
     asked_.erase(request);
     out_.clear();
   }
@@ -201,7 +201,7 @@ class Bench {
     asked_.erase(found);
     check(!over_ || reply.status == 400);
     if (asked.is_poll && reply.status == 200) {
-      answered_ = reply.body.view();
+      answered_ = reply.body.joined();
       answered_t_ = asked.t;
       deliver_payload(answered_);
     }

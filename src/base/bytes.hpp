@@ -1,8 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace crier {
 
@@ -12,6 +15,12 @@ class Bytes {
  public:
   Bytes() = default;
   explicit Bytes(std::string data) : data_(std::make_shared<const std::string>(std::move(data))) {}
+  /// Those of a string that is never destroyed: copying them counts nothing.
+  static Bytes forever(const std::string& data) {
+    Bytes bytes;
+    bytes.data_ = std::shared_ptr<const std::string>(std::shared_ptr<const void>(), &data);
+    return bytes;
+  }
 
   [[nodiscard]] std::string_view view() const {
     return data_ ? std::string_view(*data_) : std::string_view();
@@ -23,6 +32,40 @@ class Bytes {
 
  private:
   std::shared_ptr<const std::string> data_;
+};
+
+/// Bytes in pieces, one behind the other. Immutable, and shared as they are: a copy of it copies no
+/// piece.
+class ByteChain {
+ public:
+  ByteChain() = default;
+  explicit ByteChain(Bytes piece) : one_(std::move(piece)) {}
+  explicit ByteChain(std::vector<Bytes> pieces)
+      : many_(std::make_shared<const std::vector<Bytes>>(std::move(pieces))) {}
+
+  /// Good as long as this value is.
+  [[nodiscard]] std::span<const Bytes> pieces() const {
+    if (many_) return *many_;
+    return {&one_, one_.empty() ? 0U : 1U};
+  }
+  [[nodiscard]] std::size_t size() const {
+    std::size_t size = 0;
+    for (const Bytes& piece : pieces()) size += piece.size();
+    return size;
+  }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  void append_to(std::string& text) const {
+    for (const Bytes& piece : pieces()) text.append(piece.view());
+  }
+  [[nodiscard]] std::string joined() const {
+    std::string text;
+    append_to(text);
+    return text;
+  }
+
+ private:
+  Bytes one_;  ///< All there is, unless there are many.
+  std::shared_ptr<const std::vector<Bytes>> many_;
 };
 
 }  // namespace crier

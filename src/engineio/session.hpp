@@ -56,7 +56,7 @@ struct Reply {
   RequestId request;
   int status = 200;
   std::string_view content_type;
-  Bytes body;
+  ByteChain body;  ///< Of a poll's answer, long messages are pieces, shared with whoever has them.
 };
 /// Drops the connection of a request without an answer.
 struct Abort {
@@ -208,7 +208,7 @@ class Session {
   void open(TransportKind transport, TimePoint now);
   void enqueue(Outgoing message, TimePoint now, Outputs& out);
   void flush(TimePoint now, Outputs& out);
-  void answer(Bytes payload, bool has_messages, Outputs& out);
+  void answer(ByteChain payload, bool has_messages, Outputs& out);
   void overlap(RequestId request, std::string_view detail, Outputs& out);
   void refuse(RequestId request, Outputs& out) const;
   std::optional<Closed> take_payload(std::string_view payload, TimePoint now, Outputs& out);

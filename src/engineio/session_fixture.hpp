@@ -22,7 +22,7 @@ inline std::string line(const Output& output) {
   struct Printer {
     std::string operator()(const Reply& reply) const {
       std::string text = std::to_string(reply.request) + " <- " + std::to_string(reply.status);
-      if (!reply.body.empty()) text += " " + std::string(reply.body.view());
+      if (!reply.body.empty()) text += " " + reply.body.joined();
       for (char& c : text) c = c == separator ? '|' : c;
       return text;
     }

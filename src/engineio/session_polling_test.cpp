@@ -1,5 +1,6 @@
 #include "engineio/session_fixture.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,66 @@ TEST_F(PollingSession, GathersMessagesForTheNextPoll) {
 TEST_F(PollingSession, SendsALoneBinaryMessageAsBase64) {
   send_binary("\x01\x02\x03\x04");
   EXPECT_EQ(poll(1), Lines{"1 <- 200 bAQIDBA=="});
+}
+
+/// Where the pieces of an answer are that the sender has too.
+std::vector<const char*> shared_with(const Outputs& out, const std::vector<Bytes>& sent) {
+  std::vector<const char*> shared;
+  for (const Bytes& piece : std::get<Reply>(out.back()).body.pieces()) {
+    const char* at = piece.view().data();
+    if (std::ranges::any_of(sent, [at](const Bytes& one) { return one.view().data() == at; })) {
+      shared.push_back(at);
+    }
+  }
+  return shared;
+}
+
+TEST_F(PollingSession, SharesLongMessagesWithAllWhoGetThem) {
+  const Bytes first("4" + std::string(1'000, 'a'));
+  const Bytes second("4" + std::string(2'000, 'b'));
+  const std::string payload = std::string(first.view()) + "|4c|bAQ==|4d|" +
+                              std::string(second.view()) + "|" + std::string(first.view());
+  const std::vector<const char*> addresses{first.view().data(), second.view().data(),
+                                           first.view().data()};
+  Session other(options, "other");
+  Outputs out;
+  other.open_polling(1000, now, out);
+  for (Session* each : {&session, &other}) {
+    out.clear();
+    for (const Outgoing& message :
+         {Outgoing{false, first, {}}, Outgoing{false, Bytes("4c"), {}},
+          Outgoing{true, Bytes("\x01"), {}}, Outgoing{false, Bytes("4d"), {}},
+          Outgoing{false, second, {}}, Outgoing{false, first, {}}}) {
+      each->send(message, now, out);
+    }
+    each->poll(1, "t", now, out);
+    EXPECT_EQ(lines(out), Lines{"1 <- 200 " + payload});
+    EXPECT_EQ(shared_with(out, {first, second}), addresses);
+    each->poll(2, "t", now, out);  // the repeat
+    EXPECT_EQ(line(out.back()), "2 <- 200 " + payload);
+    EXPECT_EQ(shared_with(out, {first, second}), addresses);
+  }
+}
+
+TEST_F(PollingSession, CopiesShortMessagesTogether) {
+  Outputs out;
+  for (int i = 0; i < 1'000; ++i) session.send({false, Bytes("4short"), {}, false}, now, out);
+  session.poll(1, "", now, out);
+  EXPECT_EQ(std::get<Reply>(out.back()).body.pieces().size(), 1U);
+  EXPECT_EQ(std::get<Reply>(out.back()).body.size(), 6'999U);
+}
+
+TEST_F(PollingSession, JoinsMessagesOfAnyLengths) {
+  for (const std::size_t one : {1U, 63U, 64U, 65U, 5'000U}) {
+    for (const std::size_t two : {1U, 64U, 65U}) {
+      const std::string first = "4" + std::string(one - 1, 'a');
+      const std::string second = "4" + std::string(two - 1, 'b');
+      send(first);
+      send(second);
+      send(first);
+      EXPECT_EQ(poll(1), Lines{"1 <- 200 " + first + "|" + second + "|" + first});
+    }
+  }
 }
 
 TEST_F(PollingSession, NamesTheContentTypesOfItsAnswers) {

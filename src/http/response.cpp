@@ -85,7 +85,10 @@ Response json(int status, std::string body) {
 std::string serialize(const Response& response, bool keep_alive, bool head_only) {
   CRIER_ASSERT(response.status >= 100 && response.status <= 599);
   const bool bodyless = has_no_body(response.status);
-  std::size_t size = 128 + response.body.size();
+  CRIER_ASSERT(!bodyless || response.rest.empty());
+  const std::size_t rest = response.rest.size();
+  const std::size_t joined = rest <= joined_rest_bytes_max ? rest : 0;
+  std::size_t size = 128 + response.body.size() + joined;
   for (const auto& [name, value] : response.headers) size += name.size() + value.size() + 4;
 
   std::string out;
@@ -93,11 +96,18 @@ std::string serialize(const Response& response, bool keep_alive, bool head_only)
   out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   out.append(reason(response.status)).append("\r\n");
   for (const auto& [name, value] : response.headers) append_header(out, name, value);
-  if (!bodyless) append_header(out, "Content-Length", std::to_string(response.body.size()));
+  if (!bodyless) append_header(out, "Content-Length", std::to_string(response.body.size() + rest));
   if (!keep_alive) append_header(out, "Connection", "close");
   out.append("\r\n");
-  if (!bodyless && !head_only) out.append(response.body);
+  if (bodyless || head_only) return out;
+  out.append(response.body);
+  if (joined > 0) response.rest.append_to(out);
   return out;
+}
+
+std::span<const Bytes> pieces_behind(const Response& response, bool head_only) {
+  if (head_only || response.rest.size() <= joined_rest_bytes_max) return {};
+  return response.rest.pieces();
 }
 
 std::vector<std::pair<std::string, std::string>> cors_headers(const Cors& cors,

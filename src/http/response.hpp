@@ -1,7 +1,10 @@
 #pragma once
 
+#include "base/bytes.hpp"
 #include "http/request.hpp"
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,14 +17,19 @@ struct Response {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  ByteChain rest = {};  ///< Of the body, what is behind `body`: shared, and not copied when long.
 };
 
 Response text(int status, std::string_view body);
 Response json(int status, std::string body);
 
 /// The bytes of `response`. `head_only`: for HEAD, the length is told and the body left out.
-/// Header values must not contain CR or LF: asserted.
+/// Header values must not contain CR or LF: asserted. A `rest` above this size is left out as well:
+/// its pieces are written behind.
+constexpr std::size_t joined_rest_bytes_max = 1024;
 std::string serialize(const Response& response, bool keep_alive, bool head_only = false);
+/// What is written behind that, if anything. Good as long as the response is.
+std::span<const Bytes> pieces_behind(const Response& response, bool head_only);
 
 /// Cross-origin rules (Fetch standard, section 3.2): which origins may read answers, with
 /// credentials. Exact matches only, unless the single origin is `*`, which never allows

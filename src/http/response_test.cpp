@@ -32,6 +32,23 @@ TEST(HttpResponse, TellsTheLengthOfTheBodyThatHeadLeavesOut) {
             "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
 }
 
+TEST(HttpResponse, ContainsAShortRestAndIsFollowedByThePiecesOfALongOne) {
+  const Bytes piece(std::string(joined_rest_bytes_max / 2, 'x'));
+  const std::string text(piece.view());
+  Response response{200, {}, "body", ByteChain(std::vector(2, piece))};
+  EXPECT_EQ(serialize(response, true),
+            "HTTP/1.1 200 OK\r\nContent-Length: 1028\r\n\r\nbody" + text + text);
+  EXPECT_THAT(pieces_behind(response, false), IsEmpty());
+
+  response.rest = ByteChain(std::vector<Bytes>{piece, piece, Bytes("y")});
+  EXPECT_EQ(serialize(response, true), "HTTP/1.1 200 OK\r\nContent-Length: 1029\r\n\r\nbody");
+  EXPECT_THAT(pieces_behind(response, false), ElementsAre(piece, piece, Bytes("y")));
+  EXPECT_EQ(pieces_behind(response, false)[0].view().data(), piece.view().data());
+
+  EXPECT_EQ(serialize(response, true, true), "HTTP/1.1 200 OK\r\nContent-Length: 1029\r\n\r\n");
+  EXPECT_THAT(pieces_behind(response, true), IsEmpty());
+}
+
 TEST(HttpResponse, HasNoLengthWhereThereIsNeverABody) {
   for (const int status : {100, 101, 204, 304}) {
     const std::string bytes = serialize(Response{status, {}, ""}, true);

@@ -250,6 +250,7 @@ void Connection::answer(const http::Response& response) {
   CRIER_ASSERT(http_ && (http_->phase == Phase::body || http_->phase == Phase::in_hand));
   const bool keep_alive = http_->keep_alive && http_->phase == Phase::in_hand && !half_closed_;
   queue(Bytes(http::serialize(response, keep_alive, http_->head_only)));
+  for (const Bytes& piece : http::pieces_behind(response, http_->head_only)) queue(piece);
   http_->phase = Phase::idle;
   http_->answered = true;
   if (!keep_alive) {

@@ -500,7 +500,7 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
 void Engine::answer(const engineio::Reply& reply) {
   Connection* connection = worker_.find(reply.request);
   if (connection == nullptr || !connection->awaits_answer()) return;
-  http::Response response{reply.status, {}, std::string(reply.body.view())};
+  http::Response response{reply.status, {}, {}, reply.body};
   if (!reply.content_type.empty()) {
     response.headers.emplace_back("Content-Type", reply.content_type);
     if (reply.content_type != html) response.headers.emplace_back("Cache-Control", "no-store");

@@ -2,6 +2,7 @@
 
 #include "server/gateway_fixture.hpp"
 
+#include <algorithm>
 #include <future>
 
 namespace crier::server {
@@ -264,6 +265,48 @@ TEST_F(MessageLayerTest, OneThatWasSlowForAMomentStays) {
     ++pings;
   }
   EXPECT_EQ(on_loop([&] { return engine.open_sessions(10).size(); }), 1U);
+}
+
+/// A payload without its heartbeats.
+std::string events_of(std::string_view payload) {
+  std::string events;
+  while (!payload.empty()) {
+    const auto packet = payload.substr(0, payload.find('\x1e'));
+    payload.remove_prefix(std::min(payload.size(), packet.size() + 1));
+    if (packet.starts_with("4e")) events.append(packet).append("|");
+  }
+  return events;
+}
+
+// The kernel takes neither all bytes nor all pieces at once.
+TEST_F(MessageLayerTest, AnAnswerOfManyPiecesArrivesWholeAndARepeatIsTheSame) {
+  const std::string sid = open_polling();
+  std::string owed;
+  in_a_turn([&] {
+    for (std::size_t i = 0; i < 5'000; ++i) {
+      std::string event = "4e" + std::to_string(i) + std::string(i % 150, 'x');
+      if (i % 250 == 0) event += std::string(1'000'000, 'y');
+      owed += event + "|";
+      layer.say(layer.last, std::move(event));
+    }
+    return true;
+  });
+  const std::string get =
+      "GET " + std::string(polling) + "&sid=" + sid + "&t=a HTTP/1.1\r\nHost: x\r\n\r\n";
+  std::string first;
+  for (const bool is_repeat : {false, true}) {
+    LoopbackClient client(worker.port());
+    client.write(get);
+    const std::string head = client.read_until("\r\n\r\n");
+    const std::size_t unsent = on_loop([&] { return engine.unsent(layer.last); });
+    const std::size_t bytes = std::stoul(head.substr(head.find("Content-Length: ") + 16));
+    EXPECT_GT(unsent, 0U);
+    EXPECT_LT(unsent, bytes);
+    const std::string payload = client.read(bytes);
+    EXPECT_TRUE(events_of(payload) == owed);
+    EXPECT_TRUE(!is_repeat || payload == first);
+    first = payload;
+  }
 }
 
 TEST_F(MessageLayerTest, OneThatDoesNotTakeTheAnswerToItsPollIsClosedInTime) {

@@ -2,13 +2,27 @@
 // up when it comes back.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { connect as connectPlainly } from "node:net";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { connect as connectSecurely } from "node:tls";
 import { closeClients, connect } from "./support/client.mjs";
-import { exchange } from "./support/exchange.mjs";
+import { exchange, headOfAnswer } from "./support/exchange.mjs";
 import { connectMany, RawClient } from "./support/raw_client.mjs";
-import { API_KEY, crierOnly, publication, startServer, tokenFor } from "./support/server.mjs";
+import { API_KEY, crierOnly, publication, startServer, temporaryFolder, tokenFor } from "./support/server.mjs";
 import { until } from "./support/until.mjs";
+
+/** For startServer(): its own authority. */
+function certificate() {
+  const folder = temporaryFolder();
+  const args = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key -out crt -subj /CN=x -addext subjectAltName=IP:127.0.0.1 -days 1";
+  const { status, stderr } = spawnSync("openssl", args.split(" "), { cwd: folder, encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return { certificate: join(folder, "crt"), key: join(folder, "key"), ca: join(folder, "crt") };
+}
 
 describe("clients that do not read", { skip: crierOnly }, () => {
   let server;
@@ -86,6 +100,62 @@ describe("members of several programs that do not read", { skip: crierOnly }, ()
     assert.ok(grown < 100, `200 clients are owed 3 MiB each: ${Math.round(grown)} MiB more`);
     for (const client of clients) client.destroy();
   });
+});
+
+describe("members over polling that poll late and do not read", { skip: crierOnly }, () => {
+  const POLLING = "/socket.io/?EIO=4&transport=polling";
+  const joined = async (server) => {
+    const { sid } = JSON.parse((await server.get(POLLING)).text.slice(1));
+    const packet = `40${JSON.stringify({ token: tokenFor("ada") })}`;
+    const path = `${POLLING}&sid=${sid}`;
+    await server.request("POST", path, { headers: { "content-length": Buffer.byteLength(packet) }, body: packet });
+    assert.match((await server.get(path)).text, /^40/);
+    return path;
+  };
+  /** A connection that has asked and reads nothing; `answer()` reads it. */
+  const asking = async (server, path, ca) => {
+    const socket = ca ? connectSecurely({ port: server.port, host: "127.0.0.1", ca }) : connectPlainly(server.port, "127.0.0.1");
+    await once(socket, ca ? "secureConnect" : "connect");
+    socket.pause();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const answer = async () => {
+      const chunks = [];
+      socket.on("data", (chunk) => chunks.push(chunk)).resume();
+      await until(() => headOfAnswer(Buffer.concat(chunks)), { within: 20_000, what: () => "a whole answer" });
+      return Buffer.concat(chunks).toString("latin1");
+    };
+    return { answer, destroy: () => socket.destroy() };
+  };
+
+  for (const [count, size, workers, secure] of [
+    [1000, 10_000, 1, false],
+    [12, 800_000, 2, false],
+    [12, 800_000, 1, true],
+  ]) {
+    const how = `${count} events of ${size} bytes, ${workers} worker(s)${secure ? ", TLS" : ""}`;
+    test(`share what they are owed: ${how}`, { timeout: 120_000 }, async (t) => {
+      const tls = secure ? certificate() : undefined;
+      const server = await startServer({ workers, tls, env: { CRIER_API_BODY_BYTES_MAX: "2097152" } });
+      t.after(() => server.stop());
+      const peak = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))[1]) / 1024;
+      const paths = [];
+      for (let i = 0; i < 100; i += 1) paths.push(await joined(server));
+      const before = peak();
+      const data = { text: "x".repeat(size) };
+      for (let i = 0; i < count; i += 1) await server.publish("alpha", `p${i}`, { data });
+      const clients = [];
+      for (const path of paths) clients.push(await asking(server, path, tls && readFileSync(tls.ca)));
+      t.after(() => clients.forEach((client) => client.destroy()));
+      assert.equal((await server.get("/readyz")).status, 200);
+      const text = await clients.at(-1).answer();
+      const ids = [...text.matchAll(/"requestId":"(p\d+)"/g)].map(([, id]) => id);
+      assert.deepEqual(ids, Array.from({ length: count }, (_, i) => `p${i}`));
+      const grown = peak() - before;
+      t.diagnostic(`peak ${Math.round(before)} → ${Math.round(before + grown)} MiB`);
+      assert.ok(grown < 150, `100 clients are owed 10 MB each: ${Math.round(grown)} MiB more`);
+      assert.doesNotMatch((await server.get("/metrics")).text, /slow reader/);
+    });
+  }
 });
 
 describe("clients that read", { skip: crierOnly }, () => {
