@@ -56,7 +56,7 @@ struct Reply {
   RequestId request;
   int status = 200;
   std::string_view content_type;
-  ByteChain body;  ///< Of a poll's answer, long messages are pieces, shared with whoever has them.
+  ByteChain body;  ///< Shares long messages of a poll's answer with other sessions.
 };
 /// Drops the connection of a request without an answer.
 struct Abort {

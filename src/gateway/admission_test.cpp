@@ -13,7 +13,7 @@ class AdmissionTest : public testing::Test {
   static std::string auth(std::string_view claims, std::string_view more = "") {
     return "{\"token\":\"" + access::sign_hs256(secret, claims) + "\"" + std::string(more) + "}";
   }
-  /// Of the program p, whose newest event is this.
+  /// The store answers that the newest event of the program p is `top`.
   static history::ReadReply reply(history::Gid top, history::Gid clock = 9'000'000) {
     history::ReadReply reply{"epoch", 1, {{"p", top, {}}}};
     reply.clock = clock;

@@ -17,7 +17,7 @@ namespace crier::history {
 template <class Subject>
 class SessionsContract : public HistoryContract<Subject> {
  protected:
-  /// Of one connection that all sessions have.
+  /// A position whose holder is the same in all tests that do not ask for it.
   static SessionPosition position(std::string user, std::string session, std::string value) {
     return {std::move(user), std::move(session), "holder", std::move(value)};
   }
