@@ -19,13 +19,12 @@ std::size_t hash_of(std::string_view sid) { return std::hash<std::string_view>()
 }  // namespace
 
 struct Programs::Pending {
-  Pending(Ticket t, std::uint64_t s, std::string own_id, const gateway::AdmissionOptions& options,
+  Pending(Ticket t, std::uint64_t s, const gateway::AdmissionOptions& options,
           const access::Verifier& verifier, const gateway::PidSeal& seal)
-      : ticket(std::move(t)), serial(s), id(std::move(own_id)), machine(options, verifier, seal) {}
+      : ticket(std::move(t)), serial(s), machine(options, verifier, seal) {}
   Ticket ticket;
   std::uint64_t serial;
-  /// Its socket's, unless that is recovered; its session's holder in any case.
-  std::string id;
+  std::string holder;  ///< Of its session; empty: it has taken none over.
   gateway::Admission machine;
   std::uint64_t question = 0;  ///< That the feed may not have answered yet.
   bool claiming = false;       ///< In claiming_.
@@ -47,8 +46,8 @@ void Programs::connect_requested(const Ticket& ticket, std::string auth) {
     parts_.sockets.refuse(ticket, "Invalid namespace", {});
     return;
   }
-  auto pending = std::make_unique<Pending>(ticket, ++serial_, parts_.sockets.make_id(), options_,
-                                           parts_.verifier, parts_.seal);
+  auto pending =
+      std::make_unique<Pending>(ticket, ++serial_, options_, parts_.verifier, parts_.seal);
   Pending& entry = *pending;
   pending_[ticket.session] = std::move(pending);
   perform(ticket.session, entry.machine.start(auth, parts_.wall_clock(), parts_.worker.now()));
@@ -179,11 +178,12 @@ void Programs::load_position(Pending& pending, const gateway::LoadPosition& load
       });
 }
 
-void Programs::take_over(const Pending& pending, gateway::TakeOver session) {
+void Programs::take_over(Pending& pending, gateway::TakeOver session) {
+  if (pending.holder.empty()) pending.holder = parts_.sockets.make_id();
   const Waiting self{pending.ticket.session, pending.serial};
   parts_.history.take_over(
       sessions_.position_of(
-          {session.user, session.session, pending.id, std::move(session.position)}),
+          {session.user, session.session, pending.holder, std::move(session.position)}),
       [this, self](const Result<void, history::StoreError>& result) {
         Pending* holder = find(self);
         if (holder == nullptr) return;
@@ -233,14 +233,14 @@ void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
 // socket too.
 void Programs::admit(Pending& pending, gateway::Admit& admitted) {
   const Ticket ticket = pending.ticket;
-  const std::string id = pending.id;
+  std::string holder = pending.holder;
   parts_.delivery.deliver();
   // That has written, and may so have found that this very client has gone.
   if (!parts_.sockets.is_open(ticket)) return;
   drop(ticket.session);
   const std::string nonce =
       admitted.nonce.empty() ? parts_.sockets.make_id().substr(0, nonce_bytes) : admitted.nonce;
-  const Key socket = accept(ticket, admitted, id, nonce);
+  const Key socket = accept(ticket, admitted, std::move(holder), nonce);
   if (parts_.sockets.session_of(socket) == 0) return;
   parts_.delivery.set_floor(socket, admitted.recovery.floor);
   catch_up(socket, admitted, nonce);
@@ -256,11 +256,12 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
                      {"replayed", std::to_string(admitted.recovery.replayed)}});
 }
 
-Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, std::string id,
+/// A session's holder is its socket's id, unless that is recovered.
+Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, std::string holder,
                      const std::string& nonce) {
   const bool recovered = admitted.recovery.recovered;
-  const std::string holder = id;
-  if (recovered) id = admitted.claimed;
+  std::string id = recovered ? admitted.claimed : holder;
+  if (id.empty()) id = parts_.sockets.make_id();
   gateway::Pid& next = admitted.recovery.next;
   next.sid = id;
   next.nonce = nonce;
@@ -269,7 +270,7 @@ Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, std::string
   const Key socket = parts_.sockets.accept(ticket, id, pid);
   if (parts_.sockets.session_of(socket) == 0) return socket;
   if (!pid.empty()) owners_.emplace(hash_of(id), Owner{socket, recovered ? admitted.fence : 0});
-  if (!admitted.session.empty()) keep(socket, admitted, holder);
+  if (!admitted.session.empty()) keep(socket, admitted, std::move(holder));
   return socket;
 }
 

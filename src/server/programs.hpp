@@ -80,11 +80,11 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   void looked_up(const std::vector<Waiting>& askers, const UserAnswer& answer);
   void claim(Pending& pending, const std::string& sid);
   void load_position(Pending& pending, const gateway::LoadPosition& load);
-  void take_over(const Pending& pending, gateway::TakeOver session);
+  void take_over(Pending& pending, gateway::TakeOver session);
   void ask(Pending& pending, gateway::Question question);
   void read(Waiting asker, const Result<history::ReadReply, history::StoreError>& reply);
   void admit(Pending& pending, gateway::Admit& admit);
-  Key accept(const Ticket& ticket, gateway::Admit& admitted, std::string id,
+  Key accept(const Ticket& ticket, gateway::Admit& admitted, std::string holder,
              const std::string& nonce);
   void keep(Key socket, gateway::Admit& admitted, std::string holder);
   void catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce);
