@@ -112,32 +112,37 @@ class Known {
   bool is_unclear_ = false;
 };
 
-/// How many events of the millisecond the program has, one that is not kept but named by its
-/// successor among them. Nothing: what is there begins later, so nobody can say.
-std::optional<std::size_t> count_within(const Kept& kept, std::int64_t milliseconds) {
-  const Gid first = first_of(milliseconds);
-  const Gid last = last_of(milliseconds);
-  const Gid before = kept.records.empty() ? kept.top : kept.records.front().prev;
-  if (before > last) return std::nullopt;
-  const auto from = std::ranges::lower_bound(kept.records, first, {}, &history::Record::gid);
-  const auto to = std::ranges::upper_bound(kept.records, last, {}, &history::Record::gid);
-  return static_cast<std::size_t>(to - from) + (before >= first ? 1 : 0);
-}
-
-/// What a reply says of the cursor's own millisecond.
+/// What a client has that knows the time of the last event it got: the first event of that
+/// millisecond at least, as events come in order.
 struct OwnMillisecond {
-  std::size_t events = 0;   ///< Known to be of it, in programs of which the client may have any.
-  bool is_unclear = false;  ///< There may be more.
+  Gid has_to;               ///< Up to there, it has everything.
+  bool has_event = false;   ///< One of the user's programs has an event of the millisecond.
+  bool is_unclear = false;  ///< There may be more than one, in whatever program.
+
+  void add(Gid gid) {
+    has_event = true;
+    if (history::is_first_of_millisecond(gid)) {
+      has_to = gid;
+    } else {
+      is_unclear = true;
+    }
+  }
 };
 
 OwnMillisecond own_millisecond(const ReadReply& reply, const access::User& user,
                                std::int64_t milliseconds) {
-  OwnMillisecond own;
+  const Gid first = first_of(milliseconds);
+  const Gid last = last_of(milliseconds);
+  OwnMillisecond own{first - 1};
   for (std::size_t i = 0; i < reply.programs.size(); ++i) {
-    if (since_of(user, i) >= first_of(milliseconds)) continue;
-    const auto count = count_within(reply.programs[i], milliseconds);
-    own.is_unclear = own.is_unclear || !count;
-    own.events += count.value_or(0);
+    if (since_of(user, i) >= first) continue;
+    const Kept& kept = reply.programs[i];
+    const Gid before = kept.records.empty() ? kept.top : kept.records.front().prev;
+    // What was read begins later, so nobody can say.
+    if (before > last) own.is_unclear = true;
+    if (before >= first && before <= last) own.add(before);
+    auto record = std::ranges::lower_bound(kept.records, first, {}, &history::Record::gid);
+    for (; record != kept.records.end() && record->gid <= last; ++record) own.add(record->gid);
   }
   return own;
 }
@@ -197,8 +202,12 @@ class Judgement {
       const bool is_before = first <= reply.floor;
       is_reset_ = is_reset_ || is_before;
       // Before the epoch numbers may have run ahead of the clock, and so beyond the floor.
-      is_of_before_ = reply.floor != 0 && own.events == 0 && first <= reply.floor + ahead_max;
-      again_ = is_before || is_of_before_ || own.is_unclear || own.events > 1;
+      is_of_before_ = reply.floor != 0 && !own.has_event && first <= reply.floor + ahead_max;
+      if (is_before || is_of_before_) {
+        again_from_ = first - 1;
+      } else if (own.is_unclear) {
+        again_from_ = own.has_to;
+      }
     }
     position_ = position();
   }
@@ -306,7 +315,7 @@ class Judgement {
   }
 
   [[nodiscard]] Gid timestamp_position(std::int64_t milliseconds) const {
-    if (again_) return first_of(milliseconds) - 1;
+    if (again_from_) return *again_from_;
     // What the store will yet number within the millisecond is owed too.
     return std::min(last_of(milliseconds), std::max(snapshot_, first_of(milliseconds) - 1));
   }
@@ -319,7 +328,7 @@ class Judgement {
 
   [[nodiscard]] Verdict by_timestamp(std::int64_t milliseconds, std::size_t index) const {
     if (is_of_before_) return Verdict::gap;
-    const Gid time = again_ ? first_of(milliseconds) - 1 : last_of(milliseconds);
+    const Gid time = again_from_.value_or(last_of(milliseconds));
     const Kept& kept = reply_.programs[index];
     const bool whole = history::is_whole(kept, time, reply_.floor, timestamp_max_);
     return whole ? Verdict::recovered : Verdict::gap;
@@ -334,8 +343,8 @@ class Judgement {
   Gid snapshot_ = 0;
   bool is_ahead_ = false;
   bool is_reset_ = false;
-  bool is_of_before_ = false;  ///< The timestamp may be of an earlier epoch.
-  bool again_ = false;         ///< The millisecond of a timestamp is sent again.
+  bool is_of_before_ = false;      ///< The timestamp may be of an earlier epoch.
+  std::optional<Gid> again_from_;  ///< What is above it in the timestamp's millisecond comes again.
   std::optional<Gid> position_;
 };
 

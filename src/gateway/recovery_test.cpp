@@ -24,14 +24,29 @@ TEST(RecoveryByTimestamp, LeavesOutTheMillisecondThatOneEventHas) {
   EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}}));
 }
 
-TEST(RecoveryByTimestamp, SendsAMillisecondAgainThatTwoEventsOfAProgramShare) {
+TEST(RecoveryByTimestamp, SendsAgainWhatFollowsTheFirstOfAMillisecond) {
   EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {5000, 5001, 6000})}})),
-            (std::vector<Gid>{5000, 5001, 6000}));
+            (std::vector<Gid>{5001, 6000}));
+  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {5000}), kept("b", {5001, 6000})}})),
+            (std::vector<Gid>{5001, 6000}))
+      << "of another program";
+  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {5001, 6000})}})), (std::vector<Gid>{5001, 6000}))
+      << "the client may know the time from a program that is not its own any more";
 }
 
-TEST(RecoveryByTimestamp, SendsAMillisecondAgainThatTwoProgramsShare) {
-  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {5000}), kept("b", {5001, 6000})}})),
-            (std::vector<Gid>{5000, 5001, 6000}));
+TEST(RecoveryByTimestamp, AMillisecondThatMayHaveHadMoreThanIsKeptIsAGap) {
+  const auto verdict = [](Gid top) {
+    return by_time(5, {"e", 0, {kept("a", {}, top)}, 9000}).verdicts.front().second;
+  };
+  EXPECT_EQ(verdict(5000), Verdict::recovered) << "the first is the one that the client has";
+  EXPECT_EQ(verdict(5001), Verdict::gap) << "it may have the first only";
+  EXPECT_EQ(verdict(5999), Verdict::gap);
+  EXPECT_EQ(verdict(4999), Verdict::recovered);
+}
+
+TEST(RecoveryByTimestamp, TheFirstOfAMillisecondIsNoGapThoughItIsNotKept) {
+  const auto recovery = by_time(5, {"e", 0, {kept("a", {}, 5000), kept("b", {5001})}});
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}, {"b", Verdict::recovered}}));
 }
 
 TEST(RecoveryByTimestamp, SendsAMillisecondAgainOfWhichNobodyKnowsHowManyShareIt) {
@@ -44,13 +59,13 @@ TEST(RecoveryByTimestamp, SendsAMillisecondAgainOfWhichNobodyKnowsHowManyShareIt
   EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {}, 5000), kept("b", {5001, 6001})}})),
             (std::vector<Gid>{5001, 6001}))
       << "and that was of the millisecond";
-  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {7000}, 4000), kept("b", {5001, 6001})}})),
+  EXPECT_EQ(gids(by_time(5, {"e", 0, {kept("a", {7000}, 4000), kept("b", {5000, 6001})}})),
             (std::vector<Gid>{6001, 7000}))
       << "a has none of it";
 }
 
 TEST(RecoveryByTimestamp, WhatBeganLaterHasNoPartInTheMillisecond) {
-  const ReadReply reply{"e", 0, {kept("a", {7000}, 6000), kept("b", {5001, 6001})}};
+  const ReadReply reply{"e", 0, {kept("a", {7000}, 6000), kept("b", {5000, 6001})}};
   const auto who = user({"a", "b"}, {6000, 0});
   EXPECT_EQ(gids(sent(time_cursor(5), who, reply, 50)), (std::vector<Gid>{6001, 7000}));
 }
@@ -102,7 +117,8 @@ TEST(RecoveryByTimestamp, OwesWhatIsNumberedLaterWithinTheMillisecond) {
 
 TEST(RecoveryByTimestamp, SetsAFloorWhereTheReplayBegins) {
   EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5000, 9000})}}).floor, 5999U);
-  EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5000, 5001, 9000})}}).floor, 4999U);
+  EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5000, 5001, 9000})}}).floor, 5000U);
+  EXPECT_EQ(by_time(5, {"e", 0, {kept("a", {5001, 9000})}}).floor, 4999U);
 }
 
 TEST(RecoveryByTimestamp, AheadOfTheStoresClockAndNumbersIsAReset) {

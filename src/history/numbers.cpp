@@ -22,9 +22,9 @@ bool is_base64url(char c) {
 
 Gid next_gid(Gid last, WallTime clock) {
   const Gid now = clock > 0 ? static_cast<Gid>(clock) : 0;
-  if (last / 1000 < now / 1000) return now;
+  if (last / 1000 < now / 1000) return now + now % 2;
   const Gid next_millisecond = (last / 1000 + 1) * 1000;
-  return next_millisecond < now + lead_max ? next_millisecond : last + 1;
+  return next_millisecond < now + lead_max ? next_millisecond : last + 1 + last % 2;
 }
 
 Epoch new_epoch(Random& random) {

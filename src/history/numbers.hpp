@@ -23,8 +23,12 @@ Epoch new_epoch(Random& random);
 bool is_epoch(std::string_view text);
 
 /// The number of the next event: the clock, moved on to the next millisecond that no event has
-/// while that is less than 1 s ahead of the clock, else `last` + 1.
+/// while that is less than 1 s ahead of the clock, else the next odd number. So an even number is
+/// the first of its millisecond (is_first_of_millisecond()).
 Gid next_gid(Gid last, WallTime clock);
+
+/// Whether no event of any program has a smaller number of the same millisecond.
+constexpr bool is_first_of_millisecond(Gid gid) { return gid % 2 == 0; }
 
 /// The millisecond since 1970 that an event's timestamp shows.
 constexpr std::int64_t milliseconds(Gid gid) { return static_cast<std::int64_t>(gid / 1000); }

@@ -1,6 +1,7 @@
 #include "history/numbers.hpp"
 
 #include <gtest/gtest.h>
+#include <set>
 #include <string>
 
 namespace crier::history {
@@ -14,7 +15,9 @@ TEST(NextGid, FollowsTheClockOrTheNextMillisecondThatNoEventHas) {
     Gid next;
   };
   const Case cases[] = {
-      {"no event yet", 0, 5'000'123, 5'000'123},
+      {"no event yet", 0, 5'000'123, 5'000'124},
+      {"an even microsecond", 0, 5'000'124, 5'000'124},
+      {"the last microsecond of a millisecond", 5'000'000, 5'001'999, 5'002'000},
       {"an earlier millisecond", 5'000'999, 5'001'000, 5'001'000},
       {"the same millisecond", 5'000'123, 5'000'124, 5'001'000},
       {"the same microsecond", 5'000'123, 5'000'123, 5'001'000},
@@ -23,11 +26,27 @@ TEST(NextGid, FollowsTheClockOrTheNextMillisecondThatNoEventHas) {
       {"exactly a second ahead is too far", 5'999'000, 5'000'000, 5'999'001},
       {"just under a second ahead", 5'999'000, 5'000'001, 6'000'000},
       {"a second ahead", 6'000'000, 5'000'500, 6'000'001},
+      {"two of a millisecond", 6'000'001, 5'000'500, 6'000'003},
+      {"a whole millisecond", 6'000'999, 5'000'500, 6'001'001},
       {"the clock stepped back an hour", 9'000'000'000, 5'400'000'000, 9'000'000'001},
       {"a clock before 1970", 0, -7, 1'000},
       {"a clock at 0", 0, 0, 1'000},
   };
   for (const Case& c : cases) EXPECT_EQ(next_gid(c.last, c.clock), c.next) << c.name;
+}
+
+TEST(NextGid, IsEvenIfItIsTheFirstOfItsMillisecond) {
+  Random random = Random::seeded(1);
+  Gid last = 0;
+  std::set<Gid> used;
+  WallTime clock = 1'700'000'000'000'000;
+  for (int i = 0; i < 50'000; ++i) {
+    clock += static_cast<WallTime>(random.number() % 2'000) - (i % 5'000 == 0 ? 3'000'000 : 0);
+    if (i % 20'000 > 10'000) clock -= 900;
+    last = next_gid(last, clock);
+    const bool is_first = used.insert(last / 1000).second;
+    ASSERT_TRUE(is_first || !is_first_of_millisecond(last)) << last;
+  }
 }
 
 TEST(NextGid, GivesEachEventItsOwnMillisecondAtOrdinaryRates) {

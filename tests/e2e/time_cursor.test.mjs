@@ -132,5 +132,24 @@ describe("a cursor by time", { skip: crierOnly }, () => {
       assert.equal(programs.alpha, "gap");
       assert.ok(programs.beta === "gap" || requestIds.includes(`b${shared}`), JSON.stringify({ programs, requestIds }));
     });
+
+    test(`one whose millisecond several events had, none of which is kept ${where}, is told`, async (t) => {
+      const node = await startServer({ ...options(), env: { CRIER_HISTORY_EVENTS_MAX: "1" } });
+      t.after(() => node.stop());
+      const ada = await connect(node, { user: "ada" });
+      await ada.notice();
+      await burst(node, [...many("delta", "before", 5000), ...many("alpha", "a", 50)]);
+      await ada.received("a49");
+      const times = ada.seen.map(({ envelope }) => Date.parse(envelope.timestamp));
+      const shared = times.find((time, i) => time === times[i + 1]);
+      assert.ok(shared, "numbers ran more than a second ahead");
+      await until(() => Date.now() > times.at(-1), { within: 20_000 });
+      const { timestamp } = await node.publish("alpha", "after");
+      const told = async (time) => (await byTime(node, "ada", time)).programs;
+      assert.deepEqual(await told(shared), { alpha: "gap" });
+      assert.deepEqual(await told(Date.parse(timestamp)), { alpha: "recovered" });
+      await node.publish("alpha", "next");
+      assert.deepEqual(await told(Date.parse(timestamp)), { alpha: "recovered" }, "it had its millisecond alone");
+    });
   }
 });

@@ -135,11 +135,12 @@ for i = 1, (#ARGV - at + 1) / 3 do
   elseif first then
     results[i] = string.match(first, '%S+$') == digest and first or 'taken'
   else
+    last = math.max(last, program.prev)
     local next_ms = (math.floor(last / 1000) + 1) * 1000
-    if next_ms <= this_ms then gid = clock
+    if next_ms <= this_ms then gid = clock + clock % 2
     elseif next_ms < clock + 1000000 then gid = next_ms
-    else gid = last + 1 end
-    gid = math.max(gid, floor + 1, program.prev + 1)
+    else gid = last + 1 + last % 2 end
+    gid = math.max(gid, floor + 1)
     last = gid
     program.seq, program.bytes = program.seq + 1, program.bytes + #body
     local number, seq, prev, added = text(gid), text(program.seq), program.prev, program.added
@@ -225,15 +226,15 @@ for i = 1, #messages, 2 do
   if type(heard) == 'table' then program.refused, refusal = heard, heard else told = true end
 end
 if refusal then
-  local holes = {}
+  local holes, hole = {}, text(gid + 1 + gid % 2)
   for i = 1, count do
     local program = programs[i]
     if program.refused then
       holes[#holes + 1] = ARGV[7 + i]
-      holes[#holes + 1] = text(program.seq + 1) .. ' ' .. text(gid + 1) .. ' ' .. text(program.bytes)
+      holes[#holes + 1] = text(program.seq + 1) .. ' ' .. hole .. ' ' .. text(program.bytes)
     end
   end
-  redis.pcall('HSET', meta, 'last', text(gid + 1), unpack(holes))
+  redis.pcall('HSET', meta, 'last', hole, unpack(holes))
   for i = 1, #results do
     local place = events_at + 3 * (i - 1)
     local token = KEYS[tonumber(ARGV[place + 1])]
