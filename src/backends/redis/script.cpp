@@ -87,6 +87,10 @@ end
 // events that nobody heard are neither accepted nor sent later.
 //
 // What one program's key, field or channel makes impossible fails for its events alone.
+//
+// Trimming by age and renewing a key's expiry are left to the first event of a program in each second
+// of numbers: reads leave out what is too old. A second's numbers are given out within two seconds
+// of the clock, or it is done each time; so a key is kept for three seconds more.
 constexpr std::string_view append_only = R"lua(
 local before = redis.call('GET', KEYS[2])
 if before and before ~= '' then return before end
@@ -102,7 +106,7 @@ at = at + 7
 local programs = {}
 for i = 1, count do
   local key, state = KEYS[2 + i], known[5 + i]
-  local program = {key = key, channel = ARGV[at + 1], added = {}, seq = 0, prev = '0', bytes = 0,
+  local program = {key = key, channel = ARGV[at + 1], added = {}, seq = 0, top = '0', bytes = 0,
     head = '{"epoch":"' .. epoch .. '","program":' .. ARGV[at] .. ','}
   at = at + 2
   local kept = redis.pcall('ZCARD', key)
@@ -110,14 +114,14 @@ for i = 1, count do
     if not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
     program.failed = true
   elseif state then
-    program.seq, program.prev, program.bytes = numbers_of(state)
+    program.seq, program.top, program.bytes = numbers_of(state)
     program.failed = not program.seq
   elseif kept > 0 then
     program.stale = true -- its numbers are lost
     kept = 0
   end
   if kept == 0 then program.bytes = 0 end
-  program.kept = kept
+  program.kept, program.prev = kept, program.top
   programs[i] = program
 end
 local tokens = {}
@@ -167,6 +171,7 @@ if not gid then return result end
 
 local ahead = math.max(math.ceil((gid - clock) / 1000), 0)
 local fields, why = {}, nil
+local second = ahead < 1100 and math.floor(gid / 1000000)
 for i = 1, count do
   local program = programs[i]
   local key, kept, bytes = program.key, program.kept, program.bytes
@@ -177,8 +182,9 @@ for i = 1, count do
     local added = run('ZADD', key, unpack(program.added))
     program.stored = type(added) == 'number'
     why = not program.stored and added or nil
+    local is_same_second = kept > 0 and math.floor(program.top / 1000000) == second
     kept = kept + #program.added / 2
-    local gone, done = 0, why
+    local gone, done = 0, why or is_same_second and kept <= events_max and bytes <= bytes_max
     while kept > 0 and not done do
       local surplus = math.min(math.max(kept - events_max, 0), 100)
       local heads = redis.pcall('ZRANGE', key, gone, gone + surplus, 'WITHSCORES')
@@ -196,7 +202,7 @@ for i = 1, count do
       end
     end
     local trimmed = gone > 0 and not why and redis.pcall('ZREMRANGEBYRANK', key, 0, gone - 1)
-    local expires = redis.pcall('PEXPIRE', key, text(ARGV[6] + ahead))
+    local expires = is_same_second or redis.pcall('PEXPIRE', key, ARGV[6] + ahead + 3000)
     why = why or type(trimmed) == 'table' and trimmed or type(expires) == 'table' and expires or nil
     fields[#fields + 1] = ARGV[7 + i]
     fields[#fields + 1] = text(program.seq) .. ' ' .. program.prev .. ' ' .. text(bytes)
@@ -204,10 +210,10 @@ for i = 1, count do
   end
 end
 if not why then
-  local set = redis.pcall('SET', KEYS[2], result, 'PX', text(batch_ttl + ahead))
+  local set = redis.pcall('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
   for i = 1, #news do
     if not set.err then
-      set = redis.pcall('SET', news[i], tokens[news[i]], 'PX', text(token_ttl + ahead))
+      set = redis.pcall('SET', news[i], tokens[news[i]], 'PX', token_ttl + ahead)
     end
   end
   local counted = not set.err and redis.pcall('HSET', meta, 'last', text(gid), unpack(fields))
@@ -252,7 +258,7 @@ if refusal then
     return refusal
   end
   result = table.concat(results, '\n')
-  redis.pcall('SET', KEYS[2], result, 'PX', text(batch_ttl + ahead))
+  redis.pcall('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
 end
 
 if math.floor(gid / 1000000) ~= math.floor(last_before / 1000000) then
