@@ -36,14 +36,15 @@ constexpr history::Gid gid_end = history::Gid{1} << 53U;  // a score holds no gr
 // last, and after a space each those that it has left, 5 the greatest number seen of the first of
 // these, 6 ttl in ms, 7 how many fields of meta are wanted, and their names
 constexpr std::string_view both = R"lua(
-local function text(number) return string.format('%.0f', number) end
+local call, try, format, max = redis.call, redis.pcall, string.format, math.max
+local function text(number) return format('%.0f', number) end
 local meta = KEYS[1]
-local time = redis.call('TIME')
+local time = call('TIME')
 local clock = time[1] * 1000000 + time[2]
 local oldest = clock - ARGV[6] * 1000
-local known = redis.call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor', 'replid',
+local known = call('HMGET', meta, 'run_id', 'epoch', 'last', 'floor', 'replid',
   unpack(ARGV, 8, 7 + ARGV[7]))
-local replication = redis.call('INFO', 'replication')
+local replication = call('INFO', 'replication')
 -- A plain search costs less than a pattern.
 local replid, set_back = known[5], false
 if not replid or #replid ~= 40 or not string.find(replication, 'master_replid:' .. replid, 1, true) then
@@ -61,14 +62,14 @@ end
 if known[1] ~= ARGV[1] or set_back or not epoch or seen > last and seen > floor
   or place and (place > 1 or last < tonumber(ARGV[5])) then
   epoch = ARGV[2]
-  last = math.max(last, seen)
-  floor = math.max(last, clock - 1)
-  redis.call('HSET', meta, 'run_id', ARGV[1], 'replid', replid, 'epoch', epoch, 'last', text(last),
+  last = max(last, seen)
+  floor = max(last, clock - 1)
+  call('HSET', meta, 'run_id', ARGV[1], 'replid', replid, 'epoch', epoch, 'last', text(last),
     'floor', text(floor))
 elseif known[5] ~= replid then
-  redis.call('HSET', meta, 'replid', replid)
+  call('HSET', meta, 'replid', replid)
 end
-local greatest = math.max(clock + 1000000, last, floor)
+local greatest = max(clock + 1000000, last, floor)
 local function numbers_of(state)
   local seq, top, bytes = string.match(state, '^(%d+) ([1-9]%d*) (%d+)$')
   if seq and #seq < 16 and tonumber(top) <= greatest and #bytes < 16 then return seq, top, bytes end
@@ -92,24 +93,24 @@ end
 // of numbers: reads leave out what is too old. A second's numbers are given out within two seconds
 // of the clock, or it is done each time; so a key is kept for three seconds more.
 constexpr std::string_view append_only = R"lua(
-local before = redis.call('GET', KEYS[2])
+local before = call('GET', KEYS[2])
 if before and before ~= '' then return before end
 -- Without the right to delete it becomes empty for a moment, which counts as not there.
 local function unset(key)
-  if type(redis.pcall('DEL', key)) == 'table' then redis.pcall('SET', key, '', 'PX', 1) end
+  if type(try('DEL', key)) == 'table' then try('SET', key, '', 'PX', 1) end
 end
 local count, at = tonumber(ARGV[7]), 8 + ARGV[7]
 local events_max, bytes_max, batch_ttl, token_ttl, remembered, publish, batch = unpack(ARGV, at, at + 6)
 events_max, bytes_max = tonumber(events_max), tonumber(bytes_max)
 at = at + 7
 
-local programs = {}
+local programs, last_before = {}, last
 for i = 1, count do
   local key, state = KEYS[2 + i], known[5 + i]
   local program = {key = key, channel = ARGV[at + 1], added = {}, seq = 0, top = '0', bytes = 0,
     head = '{"epoch":"' .. epoch .. '","program":' .. ARGV[at] .. ','}
   at = at + 2
-  local kept = redis.pcall('ZCARD', key)
+  local kept = try('ZCARD', key)
   if type(kept) == 'table' then
     if not string.find(kept.err, 'WRONGTYPE', 1, true) then return kept end
     program.failed = true
@@ -122,16 +123,17 @@ for i = 1, count do
   end
   if kept == 0 then program.bytes = 0 end
   program.kept, program.prev = kept, program.top
+  last = max(last, tonumber(program.top) or 0)
   programs[i] = program
 end
 local tokens = {}
 if #KEYS > 2 + count then
-  local results = redis.call('MGET', unpack(KEYS, 3 + count))
+  local results = call('MGET', unpack(KEYS, 3 + count))
   for i = 1, #results do tokens[KEYS[2 + count + i]] = results[i] end
 end
 
 local results, messages, news, events_at = {}, {}, {}, at
-local last_before, gid = last, nil
+local gid = nil
 local this_ms = clock - clock % 1000
 for i = 1, (#ARGV - at + 1) / 3 do
   local program, token, body = programs[tonumber(ARGV[at])], KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2]
@@ -143,12 +145,11 @@ for i = 1, (#ARGV - at + 1) / 3 do
   elseif first then
     results[i] = string.match(first, '%S+$') == digest and first or 'taken'
   else
-    last = math.max(last, program.prev)
     local next_ms = (math.floor(last / 1000) + 1) * 1000
     if next_ms <= this_ms then gid = clock + clock % 2
     elseif next_ms < clock + 1000000 then gid = next_ms
     else gid = last + 1 + last % 2 end
-    gid = math.max(gid, floor + 1)
+    gid = max(gid, floor + 1)
     last = gid
     program.seq, program.bytes = program.seq + 1, program.bytes + #body
     local number, seq, prev, added = text(gid), text(program.seq), program.prev, program.added
@@ -169,7 +170,7 @@ end
 local result = table.concat(results, '\n')
 if not gid then return result end
 
-local ahead = math.max(math.ceil((gid - clock) / 1000), 0)
+local ahead = max(math.ceil((gid - clock) / 1000), 0)
 local fields, why = {}, nil
 local second = ahead < 1100 and math.floor(gid / 1000000)
 for i = 1, count do
@@ -177,7 +178,7 @@ for i = 1, count do
   local key, kept, bytes = program.key, program.kept, program.bytes
   if #program.added > 0 and not why then
     -- What the server refuses to all shows with the first of these, which raises its error.
-    local run = #fields == 0 and redis.call or redis.pcall
+    local run = #fields == 0 and call or try
     if program.stale then run('DEL', key) end
     local added = run('ZADD', key, unpack(program.added))
     program.stored = type(added) == 'number'
@@ -186,8 +187,8 @@ for i = 1, count do
     kept = kept + #program.added / 2
     local gone, done = 0, why or is_same_second and kept <= events_max and bytes <= bytes_max
     while kept > 0 and not done do
-      local surplus = math.min(math.max(kept - events_max, 0), 100)
-      local heads = redis.pcall('ZRANGE', key, gone, gone + surplus, 'WITHSCORES')
+      local surplus = math.min(max(kept - events_max, 0), 100)
+      local heads = try('ZRANGE', key, gone, gone + surplus, 'WITHSCORES')
       why = heads.err and heads
       done = #heads == 0
       for n = 1, #heads, 2 do
@@ -198,11 +199,11 @@ for i = 1, count do
         end
         local numbers = string.match(head, '^{"seq":%d+,"prev":%d+,"gid":%d+,"envelope":') or head
         gone, kept = gone + 1, kept - 1
-        bytes = math.max(bytes - math.max(#head - #numbers - 1, 0), 0)
+        bytes = max(bytes - max(#head - #numbers - 1, 0), 0)
       end
     end
-    local trimmed = gone > 0 and not why and redis.pcall('ZREMRANGEBYRANK', key, 0, gone - 1)
-    local expires = is_same_second or redis.pcall('PEXPIRE', key, ARGV[6] + ahead + 3000)
+    local trimmed = gone > 0 and not why and try('ZREMRANGEBYRANK', key, 0, gone - 1)
+    local expires = is_same_second or try('PEXPIRE', key, ARGV[6] + ahead + 3000)
     why = why or type(trimmed) == 'table' and trimmed or type(expires) == 'table' and expires or nil
     fields[#fields + 1] = ARGV[7 + i]
     fields[#fields + 1] = text(program.seq) .. ' ' .. program.prev .. ' ' .. text(bytes)
@@ -210,13 +211,13 @@ for i = 1, count do
   end
 end
 if not why then
-  local set = redis.pcall('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
+  local set = try('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
   for i = 1, #news do
     if not set.err then
-      set = redis.pcall('SET', news[i], tokens[news[i]], 'PX', token_ttl + ahead)
+      set = try('SET', news[i], tokens[news[i]], 'PX', token_ttl + ahead)
     end
   end
-  local counted = not set.err and redis.pcall('HSET', meta, 'last', text(gid), unpack(fields))
+  local counted = not set.err and try('HSET', meta, 'last', text(gid), unpack(fields))
   why = set.err and set or type(counted) == 'table' and counted or nil
 end
 if why then
@@ -224,15 +225,15 @@ if why then
   for i = 1, #news do unset(news[i]) end
   for i = 1, count do
     local program = programs[i]
-    if program.stored then redis.pcall('ZREMRANGEBYRANK', program.key, -#program.added / 2, -1) end
+    if program.stored then try('ZREMRANGEBYRANK', program.key, -#program.added / 2, -1) end
   end
-  redis.pcall('HSET', meta, 'last', text(gid)) -- what is left in a set shares no number with another
+  try('HSET', meta, 'last', text(gid)) -- what is left in a set shares no number with another
   return why
 end
 local refusal, told = nil, false
 for i = 1, #messages, 2 do
   local program = messages[i]
-  local heard = program.refused or redis.pcall(publish, program.channel, messages[i + 1])
+  local heard = program.refused or try(publish, program.channel, messages[i + 1])
   if type(heard) == 'table' then program.refused, refusal = heard, heard else told = true end
 end
 if refusal then
@@ -244,7 +245,7 @@ if refusal then
       holes[#holes + 1] = text(program.seq + 1) .. ' ' .. hole .. ' ' .. text(program.bytes)
     end
   end
-  redis.pcall('HSET', meta, 'last', hole, unpack(holes))
+  try('HSET', meta, 'last', hole, unpack(holes))
   for i = 1, #results do
     local place = events_at + 3 * (i - 1)
     local token = KEYS[tonumber(ARGV[place + 1])]
@@ -258,23 +259,23 @@ if refusal then
     return refusal
   end
   result = table.concat(results, '\n')
-  redis.pcall('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
+  try('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
 end
 
 if math.floor(gid / 1000000) ~= math.floor(last_before / 1000000) then
-  local from = redis.pcall('HGET', meta, 'scan')
+  local from = try('HGET', meta, 'scan')
   from = type(from) == 'string' and string.match(from, '^%d+$') or '0'
-  local scan = redis.pcall('HSCAN', meta, from, 'COUNT', 100)
+  local scan = try('HSCAN', meta, from, 'COUNT', 100)
   local found = scan[2] or {}
   for i = 1, #found, 2 do
     local _, top = nil, nil
     if string.sub(found[i], 1, 8) == 'program:' then _, top = numbers_of(found[i + 1]) end
     top = tonumber(top)
-    if top and top < clock - remembered * 1000 and redis.pcall('HDEL', meta, found[i]) == 1 then
-      floor = math.max(floor, top)
+    if top and top < clock - remembered * 1000 and try('HDEL', meta, found[i]) == 1 then
+      floor = max(floor, top)
     end
   end
-  redis.pcall('HSET', meta, 'scan', scan[1] or '0', 'floor', text(floor))
+  try('HSET', meta, 'scan', scan[1] or '0', 'floor', text(floor))
 end
 return result
 )lua";
@@ -283,20 +284,20 @@ return result
 // a program that its key or its numbers are not Crier's: that is its own trouble only. What is kept
 // up to the floor was numbered before the epoch began, and went out under another one's ids.
 constexpr std::string_view read_only = R"lua(
-local reply = {epoch, text(floor), text(math.max(clock, last)), text(last)}
+local reply = {epoch, text(floor), text(max(clock, last)), text(last)}
 for i = 2, #KEYS do
   local at = 3 * i + 2
-  local after, newest_max = math.max(tonumber(ARGV[at + 1]), floor), ARGV[at + 2]
-  local state = redis.call('HGET', meta, 'program:' .. ARGV[at])
+  local after, newest_max = max(tonumber(ARGV[at + 1]), floor), ARGV[at + 2]
+  local state = call('HGET', meta, 'program:' .. ARGV[at])
   local top = state and select(2, numbers_of(state)) or '0'
   local members = {}
-  local broken = type(redis.pcall('ZCARD', KEYS[i])) == 'table' or state and top == '0'
+  local broken = type(try('ZCARD', KEYS[i])) == 'table' or state and top == '0'
   if not broken and tonumber(top) > after then
     local from = after < oldest and text(oldest) or '(' .. text(after)
     if newest_max == '0' then
-      members = redis.call('ZRANGEBYSCORE', KEYS[i], from, '+inf')
+      members = call('ZRANGEBYSCORE', KEYS[i], from, '+inf')
     else
-      members = redis.call('ZREVRANGEBYSCORE', KEYS[i], '+inf', from, 'LIMIT', 0, newest_max)
+      members = call('ZREVRANGEBYSCORE', KEYS[i], '+inf', from, 'LIMIT', 0, newest_max)
     end
   end
   reply[i + 3] = {top, members, broken and 'broken' or nil}
