@@ -98,6 +98,7 @@ class Cluster {
   void cut_half(Dice& dice);
   void late_answers(Dice& dice);
   void hit_absence(Dice& dice);
+  void hit_crowd(Dice& dice);
   void interrupt_memberships(Dice& dice);
   void hit_threads(FaultKind kind, Dice& dice);
   void stand_still(const Running& running, std::size_t thread, Duration time);

@@ -59,6 +59,8 @@ void Cluster::hit(const Fault& fault) {
       return hit_holes(fault.kind, dice);
     case FaultKind::absence:
       return hit_absence(dice);
+    case FaultKind::crowd:
+      return hit_crowd(dice);
     case FaultKind::still_worker:
     case FaultKind::still_home:
       return hit_threads(fault.kind, dice);
@@ -202,6 +204,22 @@ void Cluster::hit_store(FaultKind kind, Dice& dice) {
       return store_.repeat_messages(1 + dice.below(20));
     default:
       return;
+  }
+}
+
+/// The store's clock goes back: until it has caught up all events share a millisecond.
+void Cluster::hit_crowd(Dice& dice) {
+  store_.step_clock(milliseconds_between(dice, -5'000, -2'500));
+  store_trouble_ = std::max(store_trouble_, world_.now());
+  const std::string program = "p" + std::to_string(dice.below(plan_.programs));
+  for (int i = 0; i < 30; ++i) {
+    world_.after(milliseconds_between(dice, 0, 600), [this, program] { publish(program); });
+  }
+  for (const auto& client : clients_) {
+    world_.after(milliseconds_between(dice, 100, 900), [this, client = client.get()] {
+      checker_.reloaded(*client);
+      client->reload();
+    });
   }
 }
 

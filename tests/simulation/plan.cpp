@@ -30,7 +30,7 @@ constexpr std::array<Kind, fault_kinds> kinds = {{
     {"rush", 3},         {"late_bus", 0},      {"evict_unheard", 0},
     {"unheard_end", 0},  {"late_read", 0},     {"late_node", 0},
     {"late_answers", 0}, {"absence", 0},       {"still_worker", 0},
-    {"still_home", 0},
+    {"still_home", 0},   {"crowd", 0},
 }};
 
 /// What some runs suffer from beside all else; it moves none of that.
@@ -49,6 +49,14 @@ void add_absences(Dice dice, Plan& plan) {
   for (std::uint64_t left = 1 + dice.below(3); left > 0; --left) {
     plan.faults.push_back(
         {dice.between(4'000, plan.trouble_ms - 5'000), FaultKind::absence, dice.next()});
+  }
+}
+
+/// Of some runs: events share a millisecond. Moves nothing else.
+void add_crowds(Dice dice, Plan& plan) {
+  if (!dice.one_in(6)) return;
+  for (std::uint64_t left = 1 + dice.below(3); left > 0; --left) {
+    plan.faults.push_back({dice.between(5'000, plan.trouble_ms), FaultKind::crowd, dice.next()});
   }
 }
 
@@ -187,6 +195,7 @@ Plan plan(std::uint64_t seed) {
   add_seldom(plan);
   add_absences(Dice(seed).fork("absences"), plan);
   draw_threads(Dice(seed).fork("threads"), plan);
+  add_crowds(Dice(seed).fork("crowds"), plan);
   std::ranges::sort(plan.faults, {},
                     [](const Fault& fault) { return std::pair(fault.at_ms, fault.seed); });
   return plan;
