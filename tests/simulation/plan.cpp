@@ -52,7 +52,7 @@ void add_absences(Dice dice, Plan& plan) {
   }
 }
 
-/// Of some runs: events share a millisecond. Moves nothing else.
+/// Lets events share a millisecond in some runs, and changes nothing else of them.
 void add_crowds(Dice dice, Plan& plan) {
   if (!dice.one_in(6)) return;
   for (std::uint64_t left = 1 + dice.below(3); left > 0; --left) {
