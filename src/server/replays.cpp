@@ -17,15 +17,17 @@ struct Replays::Entry {
   std::shared_ptr<const UserPrograms> programs;
   gateway::Replay replay;
   std::string catchup;
-  std::size_t bytes = 0;  ///< Unsent, when that was last looked at.
+  std::size_t bytes = 0;  ///< Unsent, when that was last looked at; 0 without a place.
   bool has_place = false;
+  TimePoint placed_at{};
   bool is_ready = false;  ///< In ready_.
 };
 
 Replays::Replays(const Parts& parts, std::size_t bytes_max)
     : parts_(parts),
       bytes_max_(bytes_max),
-      window_(std::min(window_max, parts.engine.backlog_bytes_max())) {}
+      window_(std::min(window_max, parts.engine.backlog_bytes_max())),
+      turn_(parts.worker.options().slow_reader_timeout) {}
 
 Replays::~Replays() = default;
 
@@ -44,9 +46,9 @@ void Replays::begin(Key socket, Start start) {
   parts_.sockets.set_replaying(socket, true);
   auto& entry = entries_[socket];
   entry = std::make_unique<Entry>(Entry{share(start), std::move(replay), std::move(start.catchup)});
+  if (!has_place()) return waiting_.push_back(socket);
   hold(*entry, parts_.engine.unsent(session));
-  if (has_place()) return give_place(socket, *entry);
-  waiting_.push_back(socket);
+  give_place(socket, *entry);
 }
 
 /// Whether the socket has everything now. Over a WebSocket the kernel takes what is in a window, so
@@ -83,10 +85,15 @@ void Replays::forget(Key socket) {
   const auto found = entries_.find(socket);
   if (found == entries_.end()) return;
   hold(*found->second, 0);
+  if (over_ == socket) over_ = 0;
   if (found->second->has_place) --places_;
   const auto list = std::move(found->second->programs);
   entries_.erase(found);
   if (list.use_count() == 1) lists_.erase(list->user);
+  give_places();
+}
+
+void Replays::give_places() {
   while (has_place() && !waiting_.empty()) {
     const Key next = waiting_.front();
     waiting_.pop_front();
@@ -97,8 +104,22 @@ void Replays::forget(Key socket) {
 
 void Replays::give_place(Key socket, Entry& entry) {
   entry.has_place = true;
+  entry.placed_at = parts_.worker.now();
   ++places_;
   make_ready(socket, entry);
+}
+
+/// Whether it is somebody else's turn. It has nothing unsent, or its place would not be free.
+bool Replays::yields(const Entry& entry) const {
+  return entry.bytes == 0 && !entry.catchup.empty() && !waiting_.empty() &&
+         parts_.worker.now() - entry.placed_at >= turn_;
+}
+
+void Replays::yield(Key socket, Entry& entry) {
+  entry.has_place = false;
+  --places_;
+  waiting_.push_back(socket);
+  give_places();
 }
 
 /// It has everything that was delivered: from now on it is a member like any other.
@@ -121,9 +142,9 @@ void Replays::another_turn() {
 
 void Replays::drained(Key socket) {
   const auto found = entries_.find(socket);
-  if (found == entries_.end()) return;
+  if (found == entries_.end() || !found->second->has_place) return;
   hold(*found->second, parts_.engine.unsent(parts_.sockets.session_of(socket)));
-  if (found->second->has_place) make_ready(socket, *found->second);
+  make_ready(socket, *found->second);
 }
 
 void Replays::end_turn() {
@@ -155,8 +176,12 @@ Replays::Step Replays::step(Key socket, Entry& entry) {
   for (;;) {
     flush(socket, entry);
     if (!entries_.contains(socket) || entry.bytes >= window_) return Step::waits;
-    const auto pull =
-        this->pull(entry.replay, entry.programs->names, entry.bytes, bytes_ - entry.bytes);
+    if (yields(entry)) {
+      yield(socket, entry);
+      return entry.has_place ? Step::again : Step::waits;
+    }
+    const auto pull = this->pull(entry.replay, entry.programs->names, entry.bytes,
+                                 unsent_of_others(socket, entry));
     if (pull.end == End::lost) {
       parts_.engine.close(parts_.sockets.session_of(socket), engineio::CloseReason::forced_close,
                           true);
@@ -165,7 +190,7 @@ Replays::Step Replays::step(Key socket, Entry& entry) {
     if (pull.end == End::full && pull.events.empty()) {
       return entry.bytes == 0 ? Step::no_room : Step::waits;
     }
-    const std::string catchup = pull.end == End::snapshot ? std::move(entry.catchup) : "";
+    const std::string catchup = pull.end == End::snapshot ? std::exchange(entry.catchup, {}) : "";
     send(socket, pull);
     if (!catchup.empty()) send_catchup(socket, catchup);
     if (!entries_.contains(socket)) return Step::waits;
@@ -181,7 +206,16 @@ Replays::Step Replays::step(Key socket, Entry& entry) {
 /// Offers the socket what is queued for it; it may be gone with that.
 void Replays::flush(Key socket, Entry& entry) {
   const std::size_t unsent = parts_.engine.flush(parts_.sockets.session_of(socket));
-  if (entries_.contains(socket)) hold(entry, unsent);
+  if (!entries_.contains(socket)) return;
+  hold(entry, unsent);
+  if (over_ == 0 && bytes_ > bytes_max_) over_ = socket;
+  if (over_ == socket && unsent < window_) over_ = 0;
+}
+
+/// Without the event that is beyond the bound.
+std::size_t Replays::unsent_of_others(Key socket, const Entry& entry) const {
+  const std::size_t others = bytes_ - entry.bytes;
+  return over_ == 0 || over_ == socket ? others : others - entries_.at(over_)->bytes;
 }
 
 void Replays::hold(Entry& entry, std::size_t bytes) {
@@ -191,8 +225,8 @@ void Replays::hold(Entry& entry, std::size_t bytes) {
 
 // Sending.
 
-/// What fits into the window. A larger event comes alone if it fits beside what others have unsent,
-/// or if they have nothing.
+/// What fits into the window. A larger event comes alone, and if it does not fit beside what others
+/// have unsent, to one socket at a time.
 gateway::Pull Replays::pull(gateway::Replay& replay, const std::vector<std::string>& programs,
                             std::size_t unsent, std::size_t others) const {
   std::vector<const gateway::Ring*> rings;
@@ -200,7 +234,7 @@ gateway::Pull Replays::pull(gateway::Replay& replay, const std::vector<std::stri
   for (const auto& name : programs) rings.push_back(parts_.feed.ring(name));
   const std::size_t left = bytes_max_ - std::min(bytes_max_, others + unsent);
   std::size_t alone = unsent == 0 ? left : 0;
-  if (others + unsent == 0) alone = std::numeric_limits<std::size_t>::max();
+  if (unsent == 0 && (others == 0 || over_ == 0)) alone = std::numeric_limits<std::size_t>::max();
   return replay.pull(rings, std::min(window_ - unsent, left), alone);
 }
 

@@ -19,8 +19,9 @@ namespace crier::server {
 
 /// Sends clients that came back what they missed, as fast as they take it: each has a window of
 /// unsent bytes, all windows together a bound. Whoever finds no place within it waits, first come
-/// first served. Until a socket has everything, nothing live is sent to it: live events are in the
-/// rings too. On the loop's thread only.
+/// first served; after slow_reader_timeout a place goes on to who waits. Until a socket has
+/// everything, nothing live is sent to it: live events are in the rings too. On the loop's thread
+/// only.
 class Replays {
  public:
   struct Parts {
@@ -41,7 +42,8 @@ class Replays {
     std::string catchup;           ///< The arguments of the event that follows the snapshot.
   };
 
-  /// The parts outlive it. `bytes_max`: of what is unsent for all replays.
+  /// The parts outlive it. `bytes_max`: of what is unsent for all replays, but for one event that
+  /// does not fit.
   Replays(const Parts& parts, std::size_t bytes_max);
   ~Replays();
 
@@ -80,13 +82,17 @@ class Replays {
   }
   bool serve_at_once(Key socket, const Start& start, gateway::Replay& replay);
   std::shared_ptr<const UserPrograms> share(const Start& start);
+  void give_places();
   void give_place(Key socket, Entry& entry);
+  [[nodiscard]] bool yields(const Entry& entry) const;
+  void yield(Key socket, Entry& entry);
   void make_ready(Key socket, Entry& entry);
   void another_turn();
   Step step(Key socket);
   Step step(Key socket, Entry& entry);
   void release(Key socket);
   void flush(Key socket, Entry& entry);
+  [[nodiscard]] std::size_t unsent_of_others(Key socket, const Entry& entry) const;
   void hold(Entry& entry, std::size_t bytes);
   gateway::Pull pull(gateway::Replay& replay, const std::vector<std::string>& programs,
                      std::size_t unsent, std::size_t others) const;
@@ -96,12 +102,14 @@ class Replays {
   Parts parts_;
   std::size_t bytes_max_;
   std::size_t window_;
+  Duration turn_;          ///< How long a place is kept while others wait.
   std::size_t bytes_ = 0;  ///< Unsent, of all replays.
   std::unordered_map<Key, std::unique_ptr<Entry>> entries_;
   std::unordered_map<std::string, std::weak_ptr<const UserPrograms>> lists_;  ///< By user.
   std::size_t places_ = 0;                                                    ///< That are taken.
   std::deque<Key> ready_;    ///< Who has a place, and perhaps room; also some that have gone.
   std::deque<Key> waiting_;  ///< For a place; also some that have gone.
+  Key over_ = 0;             ///< Whose event is beyond the bound.
   std::uint64_t sent_bytes_ = 0;
 };
 

@@ -5,6 +5,8 @@
 #include "server/loopback_client.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <gmock/gmock.h>
@@ -61,8 +63,10 @@ class ReplaysTest : public testing::Test {
   static constexpr std::size_t bound = 1'048'576;
 
   /// `bytes_max`: unsent, of all replays.
-  explicit ReplaysTest(std::size_t bytes_max = bound)
-      : delivery{{worker, engine, sockets, history}, feed_options(), bytes_max} {
+  explicit ReplaysTest(std::size_t bytes_max = bound,
+                       std::chrono::milliseconds slow_reader_timeout = std::chrono::seconds(20))
+      : worker{worker_options(slow_reader_timeout), {}},
+        delivery{{worker, engine, sockets, history}, feed_options(), bytes_max} {
     sockets.attach(engine, admitter);
     worker.route("/socket.io/", engine);
     EXPECT_TRUE(worker.listen());
@@ -72,8 +76,9 @@ class ReplaysTest : public testing::Test {
     worker.stop();
     thread.join();
   }
-  static WorkerOptions worker_options() {
+  static WorkerOptions worker_options(std::chrono::milliseconds slow_reader_timeout) {
     WorkerOptions options;
+    options.slow_reader_timeout = slow_reader_timeout;
     options.endpoint = {"127.0.0.1", 0};
     return options;
   }
@@ -158,7 +163,7 @@ class ReplaysTest : public testing::Test {
     return answer.substr(answer.find("\r\n\r\n") + 4);
   }
 
-  Worker worker{worker_options(), {}};
+  Worker worker;
   Random random = Random::secure();
   socketio::ClientOptions client_options;
   Sockets sockets{worker, client_options, random};
@@ -285,7 +290,7 @@ TEST_F(ReplaysTest, EventsThatAreLargerThanAWindowKeepTheBoundTogether) {
   std::vector<std::unique_ptr<LoopbackClient>> clients;
   for (int i = 0; i < 12; ++i) clients.push_back(connected());
   await_bytes();
-  for (int i = 0; i < 1'000; ++i) ASSERT_LE(state().bytes, bound);
+  for (int i = 0; i < 1'000; ++i) ASSERT_LE(state().bytes, bound + 500'100) << "one is beyond it";
   clients.clear();
   await_count(0);
   EXPECT_EQ(state().bytes, 0U);
@@ -342,6 +347,19 @@ TEST_F(ReplaysTest, AnEventThatIsLargerThanTheBoundComesWhenNothingElseIsHeld) {
   EXPECT_EQ(client->read_frame(), "42[\"catchup\",3]");
 }
 
+TEST_F(ReplaysTest, WhoWaitsForAPlaceHoldsNothingThatALargeEventWouldNeed) {
+  publish(1, 30, 10'000);
+  publish(31, 32, bound - 500);
+  publish(33, 33, 2 * bound);
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < 40; ++i) clients.push_back(connected());
+  for (const auto& client : clients) {
+    expect_events(*client, 1, 33);
+    EXPECT_EQ(client->read_frame(), "42[\"catchup\",33]");
+  }
+  await_count(0);
+}
+
 TEST_F(ReplaysTest, OneForWhomTheRingNoLongerHasWhatComesNextIsClosed) {
   publish(1, 300, 50'000);
   const auto client = connected();
@@ -369,6 +387,34 @@ TEST_F(ReplaysTest, UnnumberedEventsPassOneThatIsStillSentWhatItMissed) {
   await_count(0);
   publish(301, 301, 100);
   expect_events(*client, 301, 301);
+}
+
+/// With one place, for a moment at a time while others wait.
+class ReplaysInTurnTest : public ReplaysTest {
+ protected:
+  ReplaysInTurnTest() : ReplaysTest(Replays::window_max, std::chrono::seconds(1)) {}
+};
+
+TEST_F(ReplaysInTurnTest, OneThatTakesLongGivesItsPlaceOn) {
+  publish(1, 900, 50'000);
+  const auto first = connected();
+  const auto second = connected();
+  std::atomic<bool> has_all = false;
+  std::thread reads([&] {
+    for (int i = 1; i <= 900; ++i) {
+      expect_events(*first, i, i);
+      const auto next = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+      while (std::chrono::steady_clock::now() < next) std::this_thread::yield();
+    }
+    EXPECT_EQ(first->read_frame(), "42[\"catchup\",900]");
+    has_all = true;
+  });
+  expect_events(*second, 1, 1);
+  EXPECT_FALSE(has_all);
+  expect_events(*second, 2, 900);
+  EXPECT_EQ(second->read_frame(), "42[\"catchup\",900]");
+  reads.join();
+  await_count(0);
 }
 
 /// With places for all of its clients.
