@@ -116,11 +116,9 @@ class Known {
 /// millisecond at least, as events come in order.
 struct OwnMillisecond {
   Gid has_to;               ///< Up to there, it has everything.
-  bool has_event = false;   ///< One of the user's programs has an event of the millisecond.
   bool is_unclear = false;  ///< There may be more than one, in whatever program.
 
   void add(Gid gid) {
-    has_event = true;
     if (history::is_first_of_millisecond(gid)) {
       has_to = gid;
     } else {
@@ -201,8 +199,9 @@ class Judgement {
       // As with an id of an earlier epoch. What the reply has is of this one.
       const bool is_before = first <= reply.floor;
       is_reset_ = is_reset_ || is_before;
-      // Before the epoch numbers may have run ahead of the clock, and so beyond the floor.
-      is_of_before_ = reply.floor != 0 && !own.has_event && first <= reply.floor + ahead_max;
+      // Before the epoch numbers may have run ahead of the clock, and so beyond the floor. An event
+      // of this epoch may have the same time by chance.
+      is_of_before_ = reply.floor != 0 && first <= reply.floor + ahead_max;
       if (is_before || is_of_before_) {
         again_from_ = first - 1;
       } else if (own.is_unclear) {
@@ -330,7 +329,9 @@ class Judgement {
     if (is_of_before_) return Verdict::gap;
     const Gid time = again_from_.value_or(last_of(milliseconds));
     const Kept& kept = reply_.programs[index];
-    const bool whole = history::is_whole(kept, time, reply_.floor, timestamp_max_);
+    // Who did not hear the verdict gets all that follows, and was told what the bound left out.
+    const std::size_t newest_max = cursor_.unheard ? kept.records.size() : timestamp_max_;
+    const bool whole = history::is_whole(kept, time, reply_.floor, newest_max);
     return whole ? Verdict::recovered : Verdict::gap;
   }
 

@@ -70,7 +70,7 @@ TEST(RecoveryByTimestamp, WhatBeganLaterHasNoPartInTheMillisecond) {
   EXPECT_EQ(gids(sent(time_cursor(5), who, reply, 50)), (std::vector<Gid>{6001, 7000}));
 }
 
-TEST(RecoveryByTimestamp, WithinTwoSecondsOfTheFloorIsAGapUnlessAnEventHasThatTime) {
+TEST(RecoveryByTimestamp, WithinTwoSecondsOfTheFloorIsAGap) {
   const auto verdict = [](std::int64_t milliseconds, const Kept& kept) {
     return by_time(milliseconds, {"e", 5'000'000, {kept}, 9'000'000}).verdicts.front().second;
   };
@@ -78,8 +78,8 @@ TEST(RecoveryByTimestamp, WithinTwoSecondsOfTheFloorIsAGapUnlessAnEventHasThatTi
       << "numbers of before run ahead of the clock by up to a second";
   EXPECT_EQ(verdict(7'000, kept("a", {5'700'000, 8'000'000})), Verdict::gap);
   EXPECT_EQ(verdict(7'001, kept("a", {5'700'000, 8'000'000})), Verdict::recovered);
-  EXPECT_EQ(verdict(5'700, kept("a", {5'700'000, 8'000'000})), Verdict::recovered)
-      << "it is of this epoch";
+  EXPECT_EQ(verdict(5'700, kept("a", {5'700'000, 8'000'000})), Verdict::gap)
+      << "an event of before may have had that time too";
 }
 
 TEST(RecoveryByTimestamp, CountsATrimmedPredecessorOfTheSameMillisecond) {
@@ -165,7 +165,20 @@ TEST(RecoveryByTimestamp, FromBeforeTheEpochIsAResetAndBringsWhatIsOfIt) {
               (Verdicts{{"a", Verdict::reset}, {"b", Verdict::reset}, {"c", Verdict::reset}}));
     EXPECT_FALSE(recovery.is_ahead);
   }
-  EXPECT_EQ(by_time(6, reply).verdicts.front().second, Verdict::recovered);
+  EXPECT_EQ(by_time(6, reply).verdicts.front().second, Verdict::gap);
+}
+
+TEST(RecoveryByTimestamp, TheBoundSaysNothingOfAReplayThatWasCutOff) {
+  // The first answer brought two of three events, which was all, and 8000 has come since.
+  const ReadReply reply{"e", 0, {kept("a", {5000, 6000, 7000, 8000})}, 9000, 8000};
+  auto cursor = unheard(TimestampCursor{5}, 5999, {{"a", 0}});
+  cursor.received = history::EventId{"e", 7000};
+  const auto recovery = sent(cursor, user({"a"}), reply, 2);
+  EXPECT_EQ(gids(recovery), (std::vector<Gid>{8000}));
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}}));
+  cursor.gaps = {"a"};
+  EXPECT_EQ(sent(cursor, user({"a"}), reply, 2).verdicts, (Verdicts{{"a", Verdict::gap}}))
+      << "which the bound left out at first";
 }
 
 TEST(RecoveryByTimestamp, AResetThatWasNotHeardIsRepeatedAndBringsWhatCameSince) {

@@ -124,7 +124,7 @@ TEST(RecoveryUnheard, ByTimestampSendsAllThatTheFirstReplayHadNotBrought) {
   const auto cursor = unheard(TimestampCursor{5}, 5999, only, 6000);
   EXPECT_EQ(recovery_question(cursor, who, 2).reads[0].newest_max, 0U);
   const auto recovery = sent(cursor, who, {"e", 0, {kept("a", {6000, 7000, 8000, 9000}, 5000)}}, 2);
-  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::gap}}));
+  EXPECT_EQ(recovery.verdicts, (Verdicts{{"a", Verdict::recovered}}));
   EXPECT_EQ(gids(recovery), (std::vector<Gid>{7000, 8000, 9000}));
 }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { closeClients, connect } from "./support/client.mjs";
 import { Redis } from "./support/redis.mjs";
 import { crierOnly, startServer, tokenFor } from "./support/server.mjs";
@@ -27,6 +28,7 @@ describe("a right that is withdrawn", { skip: crierOnly }, () => {
       const away = await server.publish("alpha", `before ${rule}`);
       const stays = await connect(server, { user: "ada" });
       await stays.notice();
+      if (rule === "pexpire") await pause(1_100); // once a second
       redis.command("ACL", "SETUSER", "default", rule === "channels" ? "resetchannels" : `-${rule}`);
       const answer = await server.publish("alpha", `during ${rule}`);
       redis.command("ACL", "SETUSER", "default", "+@all", "allchannels");

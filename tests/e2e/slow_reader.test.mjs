@@ -28,6 +28,7 @@ describe("clients that do not read", { skip: crierOnly }, () => {
   let server;
   before(async () => {
     server = await startServer({ env: { CRIER_ENGINE_BACKLOG_BYTES_MAX: "1048576", CRIER_HISTORY_BYTES_MAX: "1048576" } });
+    await server.outlivesItsBeginning();
   });
   after(() => server?.stop());
   afterEach(closeClients);

@@ -112,8 +112,33 @@ describe("a cursor by time", { skip: crierOnly }, () => {
       assert.ok(["gap", "reset"].includes(programs.alpha), "by whether the next one had begun by then");
       assert.deepEqual(requestIds, []);
       await next.publish("alpha", "new");
+      await next.outlivesItsBeginning();
       const { timestamp } = await next.publish("alpha", "newer");
       assert.deepEqual((await byTime(next, "ada", Date.parse(timestamp))).programs, { alpha: "recovered" });
+    });
+
+    test(`one of an earlier history ${where} is told, though an event of the new one has that time`, async (t) => {
+      const node = await startServer(options());
+      const ada = await connect(node, { user: "ada" });
+      await ada.notice();
+      await burst(node, [...many("gamma", "before", 900), ["alpha", "last seen"]]);
+      await ada.received("last seen");
+      const cursor = ada.lastTimestamp;
+      ada.close();
+      await node.stop("SIGKILL");
+      if (where === "in Redis") await redis.command("FLUSHALL");
+      const next = await startServer({ ...options(), store: node.store });
+      t.after(() => next.stop());
+      const ben = await connect(next, { user: "ben" });
+      await ben.notice();
+      const { timestamp } = await next.publish("alpha", "lost");
+      const between = cursor - Date.parse(timestamp);
+      assert.ok(between > 0, "the earlier history's numbers ran further ahead");
+      await burst(next, [...many("delta", "between", Math.max(between - 20, 0)), ...many("alpha", "same", 40)]);
+      await ben.received("same39");
+      const times = ben.seen.map(({ envelope }) => Date.parse(envelope.timestamp));
+      assert.ok(times.includes(cursor), "one of the new history has that time");
+      assert.equal((await byTime(next, "ada", cursor)).programs.alpha, "gap");
     });
 
     test(`one whose millisecond another event shares brings that, ${where}, whatever came since`, async (t) => {
@@ -138,6 +163,7 @@ describe("a cursor by time", { skip: crierOnly }, () => {
       t.after(() => node.stop());
       const ada = await connect(node, { user: "ada" });
       await ada.notice();
+      await node.outlivesItsBeginning();
       await burst(node, [...many("delta", "before", 5000), ...many("alpha", "a", 50)]);
       await ada.received("a49");
       const times = ada.seen.map(({ envelope }) => Date.parse(envelope.timestamp));

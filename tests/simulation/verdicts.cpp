@@ -176,12 +176,13 @@ bool Checker::gap_has_cause(const View& view, const std::string& program) const 
   // At an admission whose verdicts were not heard, too.
   if (parts_.books.was_broken(program, view.pid_from - node_lag_max, view.connected_at))
     return true;
-  // Whatever marker it has, nothing of it was lost. But a time just after the epoch began may be of
-  // the history before it.
-  if (program == quiet_program) {
-    const auto floor = static_cast<std::int64_t>(parts_.books.floor());
-    return view.basis == CursorIs::timestamp && 1'000 * view.timestamp_ms <= floor + 2'000'000;
+  // A time just after the epoch began may be of the history before it.
+  const auto floor = static_cast<std::int64_t>(parts_.books.floor());
+  if (view.basis == CursorIs::timestamp && 1'000 * view.timestamp_ms <= floor + 2'000'000) {
+    return true;
   }
+  // Whatever marker it has, nothing of it was lost.
+  if (program == quiet_program) return false;
   const bool known = found != view.segments.end();
   // A session's position may be an early one.
   const bool any = !known || view.basis == CursorIs::session;

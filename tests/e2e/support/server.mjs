@@ -175,6 +175,13 @@ class RunningServer {
     }
   }
 
+  /** Waits, as a time of a history's first two seconds may be of one before it, and is a gap. */
+  async outlivesItsBeginning() {
+    if (this.kind === "reference") return;
+    const { timestamp } = await this.publish("nobody", "the first of all");
+    await until(() => Date.now() > Date.parse(timestamp) + 2_100, { every: 50 });
+  }
+
   /** → {status, headers, text, json} */
   request(method, path, { headers = {}, body, agent = this.#agent } = {}) {
     return new Promise((done, fail) => {
