@@ -20,7 +20,8 @@ struct Replays::Entry {
   std::size_t bytes = 0;  ///< Unsent, when that was last looked at; 0 without a place.
   bool has_place = false;
   TimePoint placed_at{};
-  bool is_ready = false;  ///< In ready_.
+  bool is_served = false;  ///< It has been sent something since then.
+  bool is_ready = false;   ///< In ready_.
 };
 
 Replays::Replays(const Parts& parts, std::size_t bytes_max)
@@ -61,7 +62,7 @@ bool Replays::serve_at_once(Key socket, const Start& start, gateway::Replay& rep
   // Without a place it is served only if that is all: it stands where it stood otherwise.
   std::optional<gateway::Replay> before;
   if (!has_place()) before = replay;
-  const auto pull = this->pull(replay, start.programs, unsent, 0);
+  const auto pull = this->pull(replay, start.programs, unsent, 0, false);
   const bool is_all = pull.end == gateway::Pull::End::snapshot;
   if (!is_all && before) {
     replay = *std::move(before);
@@ -85,7 +86,8 @@ void Replays::forget(Key socket) {
   const auto found = entries_.find(socket);
   if (found == entries_.end()) return;
   hold(*found->second, 0);
-  if (over_ == socket) over_ = 0;
+  if (next_over_ == socket) next_over_ = 0;
+  if (over_ == socket) end_over();
   if (found->second->has_place) --places_;
   const auto list = std::move(found->second->programs);
   entries_.erase(found);
@@ -105,19 +107,21 @@ void Replays::give_places() {
 void Replays::give_place(Key socket, Entry& entry) {
   entry.has_place = true;
   entry.placed_at = parts_.worker.now();
+  entry.is_served = false;
   ++places_;
   make_ready(socket, entry);
 }
 
 /// Whether it is somebody else's turn. It has nothing unsent, or its place would not be free.
 bool Replays::yields(const Entry& entry) const {
-  return entry.bytes == 0 && !entry.catchup.empty() && !waiting_.empty() &&
+  return entry.bytes == 0 && entry.is_served && !waiting_.empty() &&
          parts_.worker.now() - entry.placed_at >= turn_;
 }
 
 void Replays::yield(Key socket, Entry& entry) {
   entry.has_place = false;
   --places_;
+  if (next_over_ == socket) next_over_ = 0;
   waiting_.push_back(socket);
   give_places();
 }
@@ -132,12 +136,13 @@ void Replays::release(Key socket) {
 
 void Replays::make_ready(Key socket, Entry& entry) {
   if (std::exchange(entry.is_ready, true)) return;
-  if (ready_.empty()) another_turn();
+  another_turn();
   ready_.push_back(socket);
 }
 
 void Replays::another_turn() {
-  parts_.worker.loop().post([] {});
+  if (std::exchange(is_posted_, true)) return;
+  parts_.worker.loop().post([this] { is_posted_ = false; });
 }
 
 void Replays::drained(Key socket) {
@@ -150,6 +155,7 @@ void Replays::drained(Key socket) {
 void Replays::end_turn() {
   const std::uint64_t end = sent_bytes_ + turn_bytes_max;
   bool is_stuck = true;
+  is_short_ = false;
   for (std::size_t left = ready_.size(); left > 0; --left) {
     if (sent_bytes_ >= end) return another_turn();
     const Key socket = ready_.front();
@@ -180,16 +186,22 @@ Replays::Step Replays::step(Key socket, Entry& entry) {
       yield(socket, entry);
       return entry.has_place ? Step::again : Step::waits;
     }
+    const bool may_exceed = over_ == 0 && (next_over_ == 0 || next_over_ == socket);
     const auto pull = this->pull(entry.replay, entry.programs->names, entry.bytes,
-                                 unsent_of_others(socket, entry));
+                                 unsent_of_others(socket, entry), may_exceed);
     if (pull.end == End::lost) {
       parts_.engine.close(parts_.sockets.session_of(socket), engineio::CloseReason::forced_close,
                           true);
       return Step::waits;
     }
     if (pull.end == End::full && pull.events.empty()) {
-      return entry.bytes == 0 ? Step::no_room : Step::waits;
+      if (entry.bytes != 0) return Step::waits;
+      is_short_ = true;
+      if (next_over_ == 0) next_over_ = socket;
+      return Step::no_room;
     }
+    if (next_over_ == socket) next_over_ = 0;
+    entry.is_served = true;
     const std::string catchup = pull.end == End::snapshot ? std::exchange(entry.catchup, {}) : "";
     send(socket, pull);
     if (!catchup.empty()) send_catchup(socket, catchup);
@@ -209,7 +221,12 @@ void Replays::flush(Key socket, Entry& entry) {
   if (!entries_.contains(socket)) return;
   hold(entry, unsent);
   if (over_ == 0 && bytes_ > bytes_max_) over_ = socket;
-  if (over_ == socket && unsent < window_) over_ = 0;
+  if (over_ == socket && (unsent == 0 || bytes_ <= bytes_max_)) end_over();
+}
+
+void Replays::end_over() {
+  over_ = 0;
+  if (is_short_) another_turn();
 }
 
 /// Without the event that is beyond the bound.
@@ -219,22 +236,24 @@ std::size_t Replays::unsent_of_others(Key socket, const Entry& entry) const {
 }
 
 void Replays::hold(Entry& entry, std::size_t bytes) {
+  const bool frees = bytes < entry.bytes;
   bytes_ += bytes;
   bytes_ -= std::exchange(entry.bytes, bytes);
+  if (frees && is_short_) another_turn();
 }
 
 // Sending.
 
-/// What fits into the window. A larger event comes alone, and if it does not fit beside what others
-/// have unsent, to one socket at a time.
+/// What fits into the window. A larger event comes alone, beside what others have unsent only if it
+/// fits or `may_exceed`.
 gateway::Pull Replays::pull(gateway::Replay& replay, const std::vector<std::string>& programs,
-                            std::size_t unsent, std::size_t others) const {
+                            std::size_t unsent, std::size_t others, bool may_exceed) const {
   std::vector<const gateway::Ring*> rings;
   rings.reserve(programs.size());
   for (const auto& name : programs) rings.push_back(parts_.feed.ring(name));
   const std::size_t left = bytes_max_ - std::min(bytes_max_, others + unsent);
   std::size_t alone = unsent == 0 ? left : 0;
-  if (unsent == 0 && (others == 0 || over_ == 0)) alone = std::numeric_limits<std::size_t>::max();
+  if (unsent == 0 && may_exceed) alone = std::numeric_limits<std::size_t>::max();
   return replay.pull(rings, std::min(window_ - unsent, left), alone);
 }
 

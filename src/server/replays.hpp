@@ -94,8 +94,9 @@ class Replays {
   void flush(Key socket, Entry& entry);
   [[nodiscard]] std::size_t unsent_of_others(Key socket, const Entry& entry) const;
   void hold(Entry& entry, std::size_t bytes);
+  void end_over();
   gateway::Pull pull(gateway::Replay& replay, const std::vector<std::string>& programs,
-                     std::size_t unsent, std::size_t others) const;
+                     std::size_t unsent, std::size_t others, bool may_exceed) const;
   void send(Key socket, const gateway::Pull& pull);
   void send_catchup(Key socket, const std::string& arguments);
 
@@ -110,6 +111,9 @@ class Replays {
   std::deque<Key> ready_;    ///< Who has a place, and perhaps room; also some that have gone.
   std::deque<Key> waiting_;  ///< For a place; also some that have gone.
   Key over_ = 0;             ///< Whose event is beyond the bound.
+  Key next_over_ = 0;        ///< Whose event waits to be.
+  bool is_short_ = false;    ///< Somebody found no room in the last turn.
+  bool is_posted_ = false;   ///< Another turn.
   std::uint64_t sent_bytes_ = 0;
 };
 

@@ -360,6 +360,23 @@ TEST_F(ReplaysTest, WhoWaitsForAPlaceHoldsNothingThatALargeEventWouldNeed) {
   await_count(0);
 }
 
+TEST_F(ReplaysTest, OneEventAtATimeIsBeyondTheBoundAndEachHasItsTurn) {
+  publish(1, 3, 8 * bound);
+  std::vector<std::unique_ptr<LoopbackClient>> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(connected());
+  const auto within = [this] { return state().bytes <= 9 * bound + 100; };
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(within());
+  std::vector<std::thread> readers;
+  for (const auto& client : clients) {
+    readers.emplace_back([&client] {
+      expect_events(*client, 1, 3);
+      EXPECT_EQ(client->read_frame(), "42[\"catchup\",3]");
+    });
+  }
+  for (int i = 0; i < 1'000'000 && state().count != 0; ++i) EXPECT_TRUE(within());
+  for (auto& reader : readers) reader.join();
+}
+
 TEST_F(ReplaysTest, OneForWhomTheRingNoLongerHasWhatComesNextIsClosed) {
   publish(1, 300, 50'000);
   const auto client = connected();
