@@ -89,9 +89,9 @@ end
 //
 // What one program's key, field or channel makes impossible fails for its events alone.
 //
-// Trimming by age and renewing a key's expiry are left to the first event of a program in each second
-// of numbers: reads leave out what is too old. A second's numbers are given out within two seconds
-// of the clock, or it is done each time; so a key is kept for three seconds more.
+// Trimming by age and renewing a key's expiry are left to the first event of a program in each
+// second of numbers: reads leave out what is too old. A second's numbers are given out within two
+// seconds of the clock, or it is done each time; so a key is kept for three seconds more.
 constexpr std::string_view append_only = R"lua(
 local before = call('GET', KEYS[2])
 if before and before ~= '' then return before end
