@@ -4,10 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <memory>
 #include <ostream>
+#include <thread>
 
 namespace crier::daemon {
 namespace {
@@ -48,6 +50,10 @@ int deactivate_user(Store& store, const Arguments& arguments, const Terminal& te
   return printed(terminal);
 }
 
+/// Returns once memberships that are written with the present have begun, up to 1.5 ms after it:
+/// what is published after the command is theirs.
+void await_beginning() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
+
 int add_member(Store& store, const Arguments& arguments, const Terminal& terminal) {
   sqlite::Membership membership{arguments.program, arguments.user, true};
   if (arguments.since) {
@@ -61,6 +67,7 @@ int add_member(Store& store, const Arguments& arguments, const Terminal& termina
   }
   const auto done = store.put_membership(membership);
   if (!done) return fail(terminal, done.error());
+  await_beginning();
   terminal.out << "added member " << arguments.program << " " << arguments.user << "\n";
   return printed(terminal);
 }
@@ -99,6 +106,7 @@ int import_from(Store& store, std::istream& lines, const std::string& name,
                 const Terminal& terminal) {
   const auto applied = store.import(lines);
   if (!applied) return fail(terminal, name + ": " + applied.error());
+  await_beginning();
   terminal.out << "imported " << *applied << " lines\n";
   return printed(terminal);
 }
