@@ -69,6 +69,7 @@ class Follower {
   #heard = null;
   #cursor = false;
   #newest = -Infinity;
+  #newest_id = null;
 
   constructor(scene, client) {
     Object.assign(this, scene);
@@ -133,7 +134,7 @@ class Follower {
     if (id == null) this.#unnumbered(state, publication, index);
     else this.#numbered(state, entry, publication, index);
     state.handled.add(n);
-    if (id != null) this.#newest = Math.max(this.#newest, time ?? -Infinity);
+    if (id != null && time >= this.#newest) [this.#newest, this.#newest_id] = [time, id];
   }
 
   #leak({ at, program, n }, { began, ended }, index) {
@@ -261,7 +262,7 @@ class Follower {
   }
 
   #reloaded(state, program, verdict, at, index) {
-    const known = { client: this.client, program, verdict, heard: this.#heard, connection: this.#connection, cursor: this.#cursor, at };
+    const known = { client: this.client, program, verdict, heard: this.#heard, connection: this.#connection, cursor: this.#cursor, newest: this.#newest_id, at };
     if (verdict !== undefined && !explained(this, known)) this.#breach("needless", index, program, `is told ${verdict} for no reason`);
     state.told = at;
     state.holes = [];

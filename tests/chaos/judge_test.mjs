@@ -79,6 +79,7 @@ const CLEAN = {
     publications: [],
     log: [...begin, disconnect(3.5), connect(4.5), catchup(4.6, "joined")],
   },
+  "a gap of a time at the beginning": { cursor: "time", log: [...away, connect(4.5), event(4, 4.5), catchup(4.6, "gap"), event(5)] },
   "the millisecond of a time": { cursor: "time", log: [...away, connect(4.5), event(3, 4.5), event(4, 4.5), catchup(4.6, "recovered"), event(5)] },
   "a gap where more was missed than is kept": {
     events_max: 2,
