@@ -58,7 +58,7 @@ enum class FaultKind : std::uint8_t {
   absence,        ///< Nobody gets anywhere for a while; memberships end, and begin anew, meanwhile.
   still_worker,   ///< One worker stands still; pids of its clients are claimed elsewhere meanwhile.
   still_home,  ///< A node's home stands still; programs are let go of, and wanted again, meanwhile.
-  crowd,       ///< Many events share a millisecond; pages begin anew among them.
+  crowd,       ///< The clock of the store steps back, so events share a millisecond; pages reload.
 };
 constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::crowd) + 1;
 std::string_view to_string(FaultKind kind);
