@@ -49,7 +49,7 @@ function of_a_beginning({ publications }, id) {
   const newest = parse_id(id);
   if (!newest) return false;
   const numbers = publications.map((one) => parse_id(one.id)).filter((one) => one?.epoch === newest.epoch);
-  return numbers.every(({ gid }) => gid + BEGINNING >= newest.gid);
+  return numbers.length > 0 && numbers.every(({ gid }) => gid + BEGINNING >= newest.gid);
 }
 
 /** How many events of a program may be missed for all of them to come again, with some to spare for what is under way. */

@@ -209,6 +209,14 @@ const BROKEN = {
   "recovered, and a gap": [/^verdict: catchup says recovered, and gap/, { log: [...away, connect(4.5, true), catchup(4.6, "gap", { recovered: true }), event(5)] }],
   "recovered at first": [/^verdict: is recovered, and never had/, { log: [opening(), connect(0.2), catchup(0.3, "recovered"), ...three.slice(3), event(4), event(5)] }],
   "a gap for no reason": [/^needless: is told gap/, { log: [...away, connect(4.5), catchup(4.6, "gap"), event(5)] }],
+  "a gap for no reason, by a time": [
+    /^needless: is told gap/,
+    {
+      cursor: "time",
+      publications: [1, 2, 3, 4, 5].map((n) => published(n, { id: id(n * S * 1000) })),
+      log: [...away, connect(4.5), event(4, 4.5), catchup(4.6, "gap"), event(5)].map((entry) => (entry.kind === "event" ? { ...entry, id: id(entry.n * S * 1000), time: entry.n * S } : entry)),
+    },
+  ],
   "a reset for no reason": [/^needless: is told reset/, { faults: [fault(3.5, 3.8, { history: true })], log: [...away, connect(4.5), catchup(4.6, "reset"), event(5)] }],
   "joined for no reason": [/^needless: is told joined/, { log: [...away, connect(4.5), catchup(4.6, "joined"), event(5)] }],
   "a reason that is long past": [
