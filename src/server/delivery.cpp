@@ -110,7 +110,13 @@ void Delivery::run() {
     perform(command);
   }
   running_ = false;
-  parts_.worker.metrics().deaf = feed_.times_deaf();
+}
+
+Counters Delivery::counters() const {
+  Counters counters = counters_;
+  counters.deaf = feed_.times_deaf();
+  counters.replayed = replays_.sent();
+  return counters;
 }
 
 void Delivery::perform(gateway::FeedCommand& command) {
@@ -145,7 +151,7 @@ void Delivery::perform(gateway::FeedCommand& command) {
 
 void Delivery::read(std::vector<history::ReadRequest> reads) {
   for (const auto& read : reads) {
-    if (read.after != gateway::after_everything) ++parts_.worker.metrics().history_reads;
+    if (read.after != gateway::after_everything) ++counters_.history_reads;
   }
   parts_.history.read(std::move(reads),
                       [this](Result<history::ReadReply, history::StoreError> answer) {
@@ -268,7 +274,7 @@ void Delivery::deliver() {
 
 void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {
   if (batches.empty()) return;
-  parts_.worker.metrics().deliveries += parts_.sockets.broadcast(main_namespace, batches);
+  counters_.deliveries += parts_.sockets.broadcast(main_namespace, batches);
   batches.clear();
 }
 
@@ -281,7 +287,7 @@ void Delivery::deliver_late(const Live& live) {
     const auto floor = floors_.find(socket);
     if (floor != floors_.end() && live.gid <= floor->second) continue;
     parts_.sockets.send(socket, live.packet);
-    ++parts_.worker.metrics().deliveries;
+    ++counters_.deliveries;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "gateway/feed.hpp"
 #include "history/store.hpp"
+#include "server/counters.hpp"
 #include "server/replays.hpp"
 #include "server/sockets.hpp"
 #include "server/worker.hpp"
@@ -90,6 +91,7 @@ class Delivery final : public history::Listener, public TurnUser {
   [[nodiscard]] history::Gid handed() const { return handed_; }
   [[nodiscard]] bool idle() const { return live_.empty(); }
   [[nodiscard]] const gateway::Feed& feed() const { return feed_; }
+  [[nodiscard]] Counters counters() const;
 
   // Listener.
   void subscribed(const std::string& program) override;
@@ -142,6 +144,7 @@ class Delivery final : public history::Listener, public TurnUser {
   std::unordered_map<history::Gid, Packet> encoded_;
   std::deque<history::Gid> encoded_order_;  ///< The oldest first.
   std::size_t encoded_bytes_ = 0;
+  Counters counters_;
   Replays replays_;
 };
 

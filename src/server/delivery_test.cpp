@@ -72,7 +72,7 @@ TEST_F(DeliveryTest, AnswersWithWhatTheStoreKeeps) {
   history.append({"p", Bytes(std::string(body)), {}}, [](const auto&) {});
   delivery.ask({{{"p", 0, 0}}, {}, 0}, [&](const auto& reply) { count = kept(reply); });
   EXPECT_EQ(count, 2U) << "heard, not read";
-  EXPECT_EQ(worker.metrics().history_reads, 1U);
+  EXPECT_EQ(delivery.counters().history_reads, 1U);
 }
 
 TEST_F(DeliveryTest, UnnumberedEventsWaitForTheEndOfTheTurn) {

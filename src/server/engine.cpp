@@ -40,6 +40,13 @@ struct Engine::Entry {
   bool gone = false;
 };
 
+Engine::Counters& Engine::Counters::operator+=(const Counters& other) {
+  handshakes_deferred += other.handshakes_deferred;
+  deflated += other.deflated;
+  closes += other.closes;
+  return *this;
+}
+
 Engine::Engine(Worker& worker, engineio::SessionOptions options, const Limits& limits,
                MessageLayer& layer, Random& random)
     : worker_(worker),
@@ -221,7 +228,7 @@ std::optional<Error> Engine::handshake_problem() {
     return Error{503, "full", "No more sessions may be open.", ""};
   }
   if (!worker_.totals().take_handshake(worker_.now())) {
-    ++worker_.metrics().handshakes_deferred;
+    ++counters_.handshakes_deferred;
     return Error{503, "too_many_handshakes", "Too many clients connect at once; come back.", ""};
   }
   return std::nullopt;
@@ -428,7 +435,7 @@ bool Engine::deflates(Key session) const {
 std::optional<std::string> Engine::deflated_frame(websocket::Opcode opcode,
                                                   std::string_view message) {
   auto frame = deflater_->frame(opcode, message);
-  if (frame) ++worker_.metrics().deflated;
+  if (frame) ++counters_.deflated;
   return frame;
 }
 
@@ -491,7 +498,7 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
   } else if (const auto* closed = std::get_if<engineio::Closed>(&output)) {
     if (entry.gone) return;
     const auto reason = engineio::to_string(closed->reason);
-    Metrics::count(worker_.metrics().closes, reason);
+    counters_.closes.add(reason);
     finished(entry);
     layer_.closed(entry.key, reason);
   }

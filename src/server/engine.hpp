@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/label_counts.hpp"
 #include "base/random.hpp"
 #include "base/timer_wheel.hpp"
 #include "crier/result.hpp"
@@ -56,6 +57,14 @@ class Engine final : public Endpoint, public TurnUser {
     /// comes on top, for nobody could have taken it yet.
     std::size_t backlog_bytes_max = 16 * 1024 * 1024;
   };
+  /// What has happened to sessions so far.
+  struct Counters {
+    std::uint64_t handshakes_deferred = 0;
+    std::uint64_t deflated = 0;  ///< Messages.
+    LabelCounts closes;          ///< By reason.
+
+    Counters& operator+=(const Counters& other);
+  };
   /// All outlive the engine.
   Engine(Worker& worker, engineio::SessionOptions options, const Limits& limits,
          MessageLayer& layer, Random& random);
@@ -88,6 +97,7 @@ class Engine final : public Endpoint, public TurnUser {
   [[nodiscard]] bool is_websocket(Key session) const;
   [[nodiscard]] std::size_t backlog_bytes_max() const { return backlog_bytes_max_; }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }
   /// Negotiates permessage-deflate from now on, and compresses messages of at least `bytes_min`.
@@ -145,6 +155,7 @@ class Engine final : public Endpoint, public TurnUser {
   TimerWheel wheel_;
   std::vector<TimerWheel::Slot> due_;
   bool refusing_ = false;
+  Counters counters_;
   std::optional<websocket::Deflater> deflater_;
   websocket::Inflater inflater_;
 };

@@ -35,9 +35,12 @@ class Front {
   Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Parts parts);
 
   [[nodiscard]] Engine& engine() { return engine_; }
+  [[nodiscard]] const Engine& engine() const { return engine_; }
   [[nodiscard]] Sockets& sockets() { return sockets_; }
   [[nodiscard]] const Sockets& sockets() const { return sockets_; }
   [[nodiscard]] Delivery& delivery() { return delivery_; }
+  [[nodiscard]] const Delivery& delivery() const { return delivery_; }
+  [[nodiscard]] const Programs& programs() const { return programs_; }
   [[nodiscard]] access::MembershipSource& memberships() { return *memberships_; }
 
  private:

@@ -1,5 +1,7 @@
 #include "server/metrics.hpp"
 
+#include <string_view>
+
 namespace crier::server {
 
 namespace {
@@ -24,8 +26,7 @@ void time(std::string& out, std::string_view name, std::string_view text,
 }
 
 void labelled(std::string& out, std::string_view name, std::string_view label,
-              std::string_view text,
-              const std::map<std::string, std::uint64_t, std::less<>>& counts) {
+              std::string_view text, const LabelCounts& counts) {
   head(out, name, "counter", text);
   for (const auto& [value, count] : counts) {
     out.append(name).append("{").append(label).append("=\"").append(value).append("\"} ");
@@ -35,33 +36,8 @@ void labelled(std::string& out, std::string_view name, std::string_view label,
 
 }  // namespace
 
-void Metrics::count(std::map<std::string, std::uint64_t, std::less<>>& counts,
-                    std::string_view label) {
-  const auto found = counts.find(label);
-  if (found != counts.end()) {
-    ++found->second;
-  } else {
-    counts.emplace(label, 1);
-  }
-}
-
-Metrics& Metrics::operator+=(const Metrics& other) {
-  for (const auto counter :
-       {&Metrics::connections_accepted, &Metrics::connections_refused, &Metrics::accept_failures,
-        &Metrics::publishes, &Metrics::publishes_unrecoverable, &Metrics::deliveries,
-        &Metrics::deflated, &Metrics::replayed, &Metrics::client_events_dropped,
-        &Metrics::history_reads, &Metrics::membership_reads, &Metrics::handshakes_deferred,
-        &Metrics::deaf}) {
-    this->*counter += other.*counter;
-  }
-  for (const auto counts :
-       {&Metrics::refusals, &Metrics::closes, &Metrics::publish_errors, &Metrics::verdicts}) {
-    for (const auto& [label, count] : other.*counts) (this->*counts)[label] += count;
-  }
-  return *this;
-}
-
-std::string exposition(const Metrics& m, const Gauges& g) {
+std::string exposition(const Metrics& metrics, const Gauges& g) {
+  const auto& [connections, sessions, gateway] = metrics;
   std::string out;
   one(out, "crier_connections", "gauge", "Open TCP connections.", g.connections);
   one(out, "crier_sessions", "gauge", "Open Engine.IO sessions.", g.sessions);
@@ -75,33 +51,36 @@ std::string exposition(const Metrics& m, const Gauges& g) {
       "Programs that are owed a gap marker: the history does not say yet what some have missed.",
       g.programs_owed);
   one(out, "crier_connections_accepted_total", "counter", "TCP connections accepted.",
-      m.connections_accepted);
+      connections.accepted);
   one(out, "crier_connections_refused_total", "counter",
-      "TCP connections closed at once: too many are open.", m.connections_refused);
+      "TCP connections closed at once: too many are open.", connections.refused);
   one(out, "crier_accept_failures_total", "counter",
-      "Times that no connection could be accepted: files or memory ran out.", m.accept_failures);
-  one(out, "crier_publishes_total", "counter", "Events accepted for delivery.", m.publishes);
+      "Times that no connection could be accepted: files or memory ran out.",
+      connections.accept_failures);
+  one(out, "crier_publishes_total", "counter", "Events accepted for delivery.", gateway.publishes);
   one(out, "crier_publishes_unrecoverable_total", "counter",
-      "Events delivered without a place in the history.", m.publishes_unrecoverable);
-  one(out, "crier_deliveries_total", "counter", "Live events handed to sockets.", m.deliveries);
+      "Events delivered without a place in the history.", gateway.publishes_unrecoverable);
+  one(out, "crier_deliveries_total", "counter", "Live events handed to sockets.",
+      gateway.deliveries);
   one(out, "crier_deflated_total", "counter", "Messages compressed; an event once a worker.",
-      m.deflated);
-  one(out, "crier_replayed_total", "counter", "Events sent again for catch-up.", m.replayed);
+      sessions.deflated);
+  one(out, "crier_replayed_total", "counter", "Events sent again for catch-up.", gateway.replayed);
   one(out, "crier_client_events_dropped_total", "counter", "Events from clients, dropped.",
-      m.client_events_dropped);
+      gateway.client_events_dropped);
   one(out, "crier_history_reads_total", "counter", "Reads of a program's events in the history.",
-      m.history_reads);
+      gateway.history_reads);
   one(out, "crier_membership_reads_total", "counter", "Look-ups of a user's memberships.",
-      m.membership_reads);
+      gateway.membership_reads);
   one(out, "crier_handshakes_deferred_total", "counter",
-      "Handshakes answered 503: more came than handshakes_per_second.", m.handshakes_deferred);
+      "Handshakes answered 503: more came than handshakes_per_second.",
+      sessions.handshakes_deferred);
   one(out, "crier_deaf_total", "counter", "Times that events of other nodes may have been missed.",
-      m.deaf);
+      gateway.deaf);
   labelled(out, "crier_verdicts_total", "verdict", "Programs told to clients that catch up.",
-           m.verdicts);
-  labelled(out, "crier_refusals_total", "code", "CONNECTs refused.", m.refusals);
-  labelled(out, "crier_closes_total", "reason", "Sessions closed.", m.closes);
-  labelled(out, "crier_publish_errors_total", "code", "Publishes refused.", m.publish_errors);
+           gateway.verdicts);
+  labelled(out, "crier_refusals_total", "code", "CONNECTs refused.", gateway.refusals);
+  labelled(out, "crier_closes_total", "reason", "Sessions closed.", sessions.closes);
+  labelled(out, "crier_publish_errors_total", "code", "Publishes refused.", gateway.publish_errors);
   one(out, "crier_store_up", "gauge", "Whether the membership store answers.",
       g.store_up ? 1U : 0U);
   one(out, "crier_history_up", "gauge", "Whether the history answers.", g.history_up ? 1U : 0U);

@@ -8,19 +8,10 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(Metrics, CountsByLabel) {
-  Metrics metrics;
-  Metrics::count(metrics.closes, "ping timeout");
-  Metrics::count(metrics.closes, "ping timeout");
-  Metrics::count(metrics.closes, "transport close");
-  EXPECT_EQ(metrics.closes["ping timeout"], 2U);
-  EXPECT_EQ(metrics.closes["transport close"], 1U);
-}
-
 TEST(Metrics, ExpositionHasAHelpAndATypeForEachName) {
   Metrics metrics;
-  metrics.deliveries = 12;
-  Metrics::count(metrics.refusals, "token_expired");
+  metrics.gateway.deliveries = 12;
+  metrics.gateway.refusals.add("token_expired");
   const std::string text = exposition(metrics, {.connections = 3, .history_up = true});
   EXPECT_THAT(text, HasSubstr("# TYPE crier_connections gauge\ncrier_connections 3\n"));
   EXPECT_THAT(text,
@@ -44,21 +35,25 @@ TEST(Metrics, GaugesSayHowFarTheClocksAreApart) {
 
 TEST(Metrics, NamesEachCountOnce) {
   Metrics metrics;
-  metrics.accept_failures = 1;
-  metrics.history_reads = 2;
-  metrics.membership_reads = 3;
-  metrics.handshakes_deferred = 4;
-  metrics.deaf = 5;
-  Metrics::count(metrics.verdicts, "gap");
-  Metrics::count(metrics.verdicts, "recovered");
-  Metrics::count(metrics.verdicts, "gap");
+  metrics.connections.accept_failures = 1;
+  metrics.sessions.handshakes_deferred = 4;
+  metrics.sessions.closes.add("ping timeout");
+  Counters& gateway = metrics.gateway;
+  gateway.history_reads = 2;
+  gateway.membership_reads = 3;
+  gateway.deaf = 5;
+  gateway.verdicts.add("gap");
+  gateway.verdicts.add("recovered");
+  gateway.verdicts.add("gap");
   Metrics sum;
-  sum += metrics;
+  sum.connections += metrics.connections;
+  sum.sessions += metrics.sessions;
+  sum.gateway += gateway;
   const std::string text = exposition(sum, {});
   for (const std::string line :
        {"crier_accept_failures_total 1", "crier_history_reads_total 2",
         "crier_membership_reads_total 3", "crier_handshakes_deferred_total 4", "crier_deaf_total 5",
-        "crier_verdicts_total{verdict=\"gap\"} 2",
+        "crier_closes_total{reason=\"ping timeout\"} 1", "crier_verdicts_total{verdict=\"gap\"} 2",
         "crier_verdicts_total{verdict=\"recovered\"} 1"}) {
     const auto first = text.find("\n" + line + "\n");
     EXPECT_NE(first, std::string::npos) << line;

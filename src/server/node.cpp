@@ -2,6 +2,7 @@
 
 #include "base/json_text.hpp"
 #include "server/front.hpp"
+#include "server/metrics.hpp"
 #include "server/options.hpp"
 #include "server/publish_api.hpp"
 #include "server/routes.hpp"
@@ -141,6 +142,14 @@ struct Node::Lane {
     if (node.under_way_.load(std::memory_order_acquire) > 0) return false;
     if (link && !link->idle()) return false;
     return unnumbered.load(std::memory_order_acquire) == 0 && front.delivery().idle();
+  }
+
+  void count(Metrics& metrics) const {
+    metrics.connections += worker.counters();
+    metrics.sessions += front.engine().counters();
+    metrics.gateway += front.delivery().counters();
+    metrics.gateway += front.programs().counters();
+    metrics.gateway += api.counters();
   }
 
   Worker& worker;
@@ -318,7 +327,7 @@ void Node::survey(std::function<void(const Survey&)> done) {
       const std::lock_guard lock(all->mutex);
       const history::HistoryStore& history = lane.history(*this);
       Delivery& delivery = lane.front.delivery();
-      all->metrics += lane.worker.metrics();
+      lane.count(all->metrics);
       all->hears = all->hears && history.hears();
       all->eviction = history.health().eviction;
       all->broken.insert(delivery.feed().broken().begin(), delivery.feed().broken().end());
@@ -336,7 +345,7 @@ void Node::survey(std::function<void(const Survey&)> done) {
   }
   home_door_->post([this, all] {
     const std::lock_guard lock(all->mutex);
-    if (has_home()) all->metrics += home_.metrics();
+    all->metrics.gateway += publisher_.counters();
     all->gauges.unknown_outcomes = publisher_.unknown_outcomes();
     all->gauges.programs_owed = owed_.count();
   });

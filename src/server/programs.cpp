@@ -42,7 +42,7 @@ Programs::~Programs() = default;
 
 void Programs::connect_requested(const Ticket& ticket, std::string auth) {
   if (ticket.nsp != main_namespace) {
-    Metrics::count(parts_.worker.metrics().refusals, "invalid_namespace");
+    counters_.refusals.add("invalid_namespace");
     parts_.sockets.refuse(ticket, "Invalid namespace", {});
     return;
   }
@@ -132,7 +132,7 @@ void Programs::look_up_wanted() {
 void Programs::look_up(const std::string& user) {
   LookUps& look_ups = look_ups_[user];
   look_ups.under_way = true;
-  ++parts_.worker.metrics().membership_reads;
+  ++counters_.membership_reads;
   parts_.memberships.look_up(
       user, [this, user, askers = std::exchange(look_ups.waiting, {})](const UserAnswer& answer) {
         LookUps& done = look_ups_[user];
@@ -220,7 +220,7 @@ void Programs::read(Waiting asker, const Result<history::ReadReply, history::Sto
 }
 
 void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
-  Metrics::count(parts_.worker.metrics().refusals, refused.code);
+  counters_.refusals.add(refused.code);
   const std::string data =
       "{\"code\":" + json::quote(refused.code) + ",\"detail\":" + json::quote(refused.detail) + "}";
   const Ticket ticket = pending.ticket;
@@ -287,7 +287,7 @@ void Programs::keep(Key socket, gateway::Admit& admitted, std::string holder) {
 void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce) {
   const gateway::Recovery& recovery = admitted.recovery;
   for (const auto& [program, verdict] : recovery.verdicts) {
-    Metrics::count(parts_.worker.metrics().verdicts, to_string(verdict));
+    counters_.verdicts.add(to_string(verdict));
   }
   std::string position;
   if (recovery.position) position = gateway::position_text(*recovery.position, nonce);
@@ -411,7 +411,7 @@ TimePoint Programs::deadline() const {
 // Sockets.
 
 void Programs::event(Key socket, socketio::EventReceived& event) {
-  ++parts_.worker.metrics().client_events_dropped;
+  ++counters_.client_events_dropped;
   if (!event.id) return;
   parts_.sockets.send(socket,
                       socketio::encode_messages(socketio::PacketType::ack, main_namespace, event.id,

@@ -4,6 +4,7 @@
 #include "access/membership.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/sessions.hpp"
+#include "server/counters.hpp"
 #include "server/delivery.hpp"
 #include "server/owed.hpp"
 #include "server/sockets.hpp"
@@ -37,6 +38,8 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   /// The parts outlive it.
   Programs(const Parts& parts, const gateway::AdmissionOptions& options);
   ~Programs() override;
+
+  [[nodiscard]] const Counters& counters() const { return counters_; }
 
   // Application.
   void connect_requested(const Ticket& ticket, std::string auth) override;
@@ -103,6 +106,7 @@ class Programs final : public Application, public TurnUser, private Delivery::Cl
   std::map<std::string, LookUps> look_ups_;  ///< By user.
   std::vector<std::string> wanted_;          ///< Users to look up at the end of the turn.
   std::uint64_t serial_ = 0;
+  Counters counters_;
   TimePoint ask_fences_at_ = never;  ///< Again, because the store did not answer.
   gateway::Sessions sessions_;       ///< By socket.
   TimePoint save_positions_at_ = never;

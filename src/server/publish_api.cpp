@@ -128,7 +128,7 @@ Result<PublishApi::Target> PublishApi::check_head(const http::Request& request) 
 }
 
 void PublishApi::refuse(Connection& connection, const Error& error) {
-  Metrics::count(worker_.metrics().publish_errors, error.code);
+  counters_.publish_errors.add(error.code);
   http::Response response = publish_refusal(error);
   if (error.status == 405) response.headers.emplace_back("Allow", "POST");
   if (error.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");

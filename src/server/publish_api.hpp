@@ -1,6 +1,7 @@
 #pragma once
 
 #include "access/hmac.hpp"
+#include "server/counters.hpp"
 #include "server/endpoint.hpp"
 #include "server/publisher.hpp"
 #include "server/worker.hpp"
@@ -31,6 +32,7 @@ class PublishApi final : public Endpoint {
   [[nodiscard]] bool answers_half_closed() const override { return true; }
   /// From now on everything is answered 503.
   void refuse_all() { refusing_ = true; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:
   struct Target {
@@ -48,6 +50,7 @@ class PublishApi final : public Endpoint {
   std::optional<access::Hmac> token_hmac_;  ///< With the API key.
   std::size_t body_bytes_max_;
   bool refusing_ = false;
+  Counters counters_;
 };
 
 /// The answer to one that failed; with 503, after how long to come again.

@@ -37,7 +37,7 @@ Publisher::Publisher(const Parts& parts, const Options& options)
 }
 
 void Publisher::fail(const Done& done, Error error) {
-  Metrics::count(parts_.worker.metrics().publish_errors, error.code);
+  counters_.publish_errors.add(error.code);
   done(Unexpected{std::move(error)});
 }
 
@@ -100,8 +100,7 @@ void Publisher::append(Publish publish, std::string token) {
 void Publisher::appended(const Publish& publish, const Outcome& outcome) {
   --in_flight_;
   if (!outcome) return failed(publish, outcome.error());
-  Metrics& metrics = parts_.worker.metrics();
-  ++metrics.publishes;
+  ++counters_.publishes;
   const auto& at = outcome->position;
   Position position;
   position.id = history::event_id(at.epoch, at.gid);
@@ -150,9 +149,8 @@ void Publisher::not_stored(const Publish& publish) {
 }
 
 void Publisher::deliver_unnumbered(const Publish& publish) {
-  Metrics& metrics = parts_.worker.metrics();
-  ++metrics.publishes;
-  ++metrics.publishes_unrecoverable;
+  ++counters_.publishes;
+  ++counters_.publishes_unrecoverable;
   parts_.owed.owe(publish.program);
   note_owed();
   parts_.deliver(publish.program, publish.body);

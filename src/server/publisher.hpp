@@ -4,6 +4,7 @@
 #include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"
 #include "history/store.hpp"
+#include "server/counters.hpp"
 #include "server/outcomes.hpp"
 #include "server/owed.hpp"
 #include "server/sockets.hpp"
@@ -58,6 +59,8 @@ class Publisher final : public TurnUser {
   /// Publishes with a token whose outcome is open or unknown.
   [[nodiscard]] std::size_t unknown_outcomes() const { return outcomes_.unknown_count(); }
 
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
   // TurnUser.
   void turn_end() override { parts_.owed.save(); }
   void tick(TimePoint now) override;
@@ -90,6 +93,7 @@ class Publisher final : public TurnUser {
   Parts parts_;
   Options options_;
   Outcomes outcomes_;
+  Counters counters_;
   TimePoint settle_at_ = never;
   TimePoint take_over_at_ = never;
   TimePoint clear_unreadable_at_ = never;

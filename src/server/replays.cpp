@@ -263,7 +263,7 @@ void Replays::send(Key socket, const gateway::Pull& pull) {
     if (packet.message.view().empty()) continue;
     sent_bytes_ += packet.message.size();
     parts_.sockets.send(socket, packet);
-    ++parts_.worker.metrics().replayed;
+    ++sent_;
   }
 }
 

@@ -61,6 +61,8 @@ class Replays {
   /// Of sockets that do not have everything yet.
   [[nodiscard]] std::size_t count() const { return entries_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// Events, ever.
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
   /// Null: the socket has everything that was delivered.
   [[nodiscard]] const gateway::Replay* find(Key socket) const;
 
@@ -114,6 +116,7 @@ class Replays {
   Key next_over_ = 0;        ///< Whose event waits to be.
   bool is_short_ = false;    ///< Somebody found no room in the last turn.
   bool is_posted_ = false;   ///< Another turn.
+  std::uint64_t sent_ = 0;
   std::uint64_t sent_bytes_ = 0;
 };
 

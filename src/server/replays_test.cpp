@@ -458,7 +458,7 @@ TEST_F(ReplaysToManyTest, ATurnSendsAMegabyteBeforeLiveEventsHaveOne) {
   std::uint64_t before = 0;
   std::uint64_t most = 0;
   std::function<void()> each_turn = [&] {
-    const std::uint64_t now = worker.metrics().replayed;
+    const std::uint64_t now = delivery.replays().sent();
     // Each gets one with its admission.
     if (before >= clients_count) most = std::max(most, now - before);
     before = now;

@@ -40,6 +40,13 @@ bool Totals::take_handshake(TimePoint now) {
   return !handshakes_ || handshakes_->take(now);
 }
 
+Worker::Counters& Worker::Counters::operator+=(const Counters& other) {
+  accepted += other.accepted;
+  refused += other.refused;
+  accept_failures += other.accept_failures;
+  return *this;
+}
+
 Worker::Worker(WorkerOptions options, LogSink log)
     : options_(std::move(options)),
       log_(std::move(log)),
@@ -105,10 +112,10 @@ Endpoint* Worker::endpoint_for(std::string_view path) const {
 void Worker::accept(net::Stream stream) {
   update_now();
   if (totals_->connections >= options_.connections_max) {
-    ++metrics_.connections_refused;
+    ++counters_.refused;
     return;
   }
-  ++metrics_.connections_accepted;
+  ++counters_.accepted;
   const Key key = connections_.reserve();
   connections_.emplace(key, std::make_unique<Connection>(*this, key, std::move(stream)));
   ++totals_->connections;
@@ -116,7 +123,7 @@ void Worker::accept(net::Stream stream) {
 
 void Worker::accept_failed(const std::string& reason) {
   update_now();
-  ++metrics_.accept_failures;
+  ++counters_.accept_failures;
   ++unsaid_accept_failures_;
   if (accept_failure_said_ && now_ < *accept_failure_said_ + std::chrono::seconds(1)) return;
   accept_failure_said_ = now_;

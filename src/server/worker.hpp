@@ -9,7 +9,6 @@
 #include "net/listener.hpp"
 #include "net/loop.hpp"
 #include "server/connection.hpp"
-#include "server/metrics.hpp"
 #include "server/slot_table.hpp"
 
 #include <atomic>
@@ -67,6 +66,15 @@ class TurnUser {
 /// One loop with its listener and connections: carries bytes between sockets and endpoints.
 class Worker {
  public:
+  /// What has happened to connections so far.
+  struct Counters {
+    std::uint64_t accepted = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t accept_failures = 0;
+
+    Counters& operator+=(const Counters& other);
+  };
+
   Worker(WorkerOptions options, LogSink log);
   ~Worker();
   Worker(const Worker&) = delete;
@@ -120,7 +128,7 @@ class Worker {
   /// Ends connections that have no request in hand, for a shutdown.
   void close_idle_connections();
   std::span<char> scratch() { return scratch_; }
-  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
   void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
   /// Reads the clock again: at the start of each handler.
   void update_now() { now_ = loop_.now(); }
@@ -158,7 +166,7 @@ class Worker {
   std::vector<Key> dirty_;
   std::size_t flushed_ = 0;  ///< Of dirty_, how many have been seen to.
   std::vector<char> scratch_;
-  Metrics metrics_;
+  Counters counters_;
   std::optional<TimePoint> accept_failure_said_;
   std::uint64_t unsaid_accept_failures_ = 0;
 };
