@@ -1,6 +1,7 @@
 #include "server/front.hpp"
 
 #include "server/options.hpp"
+#include "server/session_options.hpp"
 
 #include <utility>
 

@@ -1,5 +1,7 @@
 #include "server/options.hpp"
 
+#include "server/session_options.hpp"
+
 #include <gtest/gtest.h>
 
 namespace crier::server {

@@ -3,7 +3,7 @@
 #include "server/certificate.hpp"
 #include "server/door.hpp"
 #include "server/library.hpp"
-#include "server/options.hpp"
+#include "server/session_options.hpp"
 #include "server/shutdown.hpp"
 
 #include <map>
