@@ -28,6 +28,7 @@ function(crier_module name)
   if(CRIER_TESTS AND arg_TESTS)
     add_executable(${name}_test ${arg_TESTS})
     target_link_libraries(${name}_test PRIVATE crier_${name} GTest::gmock GTest::gtest_main)
+    target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR})  # for tests/
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

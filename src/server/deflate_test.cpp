@@ -2,8 +2,7 @@
 
 #include "websocket/deflate.hpp"
 
-#include "crier/server.hpp"
-#include "server/gateway_fixture.hpp"
+#include "tests/support/gateway_fixture.hpp"
 
 namespace crier::server {
 namespace {
@@ -190,39 +189,6 @@ TEST_F(DeflateTest, CompressesAfterAnUpgradeFromPollingToo) {
   EXPECT_THAT(message(client), HasSubstr("xxx"));
   EXPECT_THAT(message(client), HasSubstr("yyy"));
   EXPECT_TRUE(compressed_);
-}
-
-TEST_F(DeflateTest, IsHadFromTheGeneralServerToo) {
-  ServerOptions chosen;
-  chosen.address = "127.0.0.1";
-  chosen.port = 0;
-  chosen.websocket_deflate = true;
-  chosen.websocket_deflate_bytes_min = 100;
-  Server server(chosen, {});
-  Namespace main = server.of("/");
-  main.on_connect([main](Socket socket) {
-    socket.on("say", [main](const Arguments& arguments, const Ack& ack) mutable {
-      main.emit("said", arguments);
-      ack(arguments);
-    });
-  });
-  ASSERT_TRUE(server.listen());
-  std::thread loop([&] { server.run(); });
-  {
-    LoopbackClient client(server.port());
-    EXPECT_THAT(client.open_websocket(target, offer), HasSubstr("Extensions"));
-    EXPECT_THAT(message(client), StartsWith("0{\"sid\":"));
-    client.write_text("40");
-    EXPECT_THAT(message(client), StartsWith("40{\"sid\":"));
-    const std::string text = "\"" + std::string(200, 'x') + "\"";
-    client.write_text("427[\"say\"," + text + "]");
-    EXPECT_EQ(message(client), "42[\"said\"," + text + "]");
-    EXPECT_TRUE(compressed_);
-    EXPECT_EQ(message(client), "437[" + text + "]");
-    EXPECT_TRUE(compressed_);
-  }
-  server.stop();
-  loop.join();
 }
 
 TEST_F(DeflateTest, SendsAReaderThatLagsTheRestOfItsOwnFrame) {

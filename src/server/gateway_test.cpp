@@ -1,6 +1,6 @@
 #include "crier/gateway.hpp"
 
-#include "server/gateway_fixture.hpp"
+#include "tests/support/gateway_fixture.hpp"
 
 #include <atomic>
 #include <cstdlib>
@@ -14,14 +14,12 @@
 namespace crier {
 namespace {
 
-using server::LoopbackClient;
-using server::publish_body;
 using testing::AnyOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-using GatewayTest = server::GatewayFixture;
+using GatewayTest = GatewayFixture;
 
 TEST_F(GatewayTest, AMemberGetsTheEventOfItsProgram) {
   run();

@@ -7,8 +7,8 @@
 #include "base/time.hpp"
 #include "history/memory_store.hpp"
 #include "server/delivery.hpp"
-#include "server/loopback_client.hpp"
 #include "server/programs.hpp"
+#include "tests/support/loopback_client.hpp"
 
 #include <deque>
 #include <future>

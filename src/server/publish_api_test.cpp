@@ -1,6 +1,6 @@
 #include "server/publish_api.hpp"
 
-#include "server/gateway_fixture.hpp"
+#include "tests/support/gateway_fixture.hpp"
 
 namespace crier::server {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "history/memory_store.hpp"
 #include "server/delivery.hpp"
-#include "server/loopback_client.hpp"
+#include "tests/support/loopback_client.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -1,6 +1,7 @@
 #include "crier/server.hpp"
 
-#include "server/loopback_client.hpp"
+#include "tests/support/loopback_client.hpp"
+#include "websocket/deflate.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -14,7 +15,6 @@
 namespace crier {
 namespace {
 
-using server::LoopbackClient;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -363,6 +363,49 @@ TEST_F(ServerTest, AMalformedRequestIsAnsweredAndClosed) {
   LoopbackClient client(server.port());
   client.write("BAD\r\n\r\n");
   EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 400"));
+}
+
+class DeflatingServerTest : public ServerTest {
+ protected:
+  DeflatingServerTest() : ServerTest(deflating()) {}
+  static ServerOptions deflating() {
+    ServerOptions chosen = options();
+    chosen.websocket_deflate = true;
+    chosen.websocket_deflate_bytes_min = 100;
+    return chosen;
+  }
+  /// The next message, which is to be compressed.
+  std::string inflated(LoopbackClient& client) {
+    char first = 0;
+    const std::string payload = client.read_frame(&first);
+    EXPECT_EQ(first, '\xc1');
+    const auto text = inflater.inflate(payload, 1'000);
+    return text ? std::string(*text) : std::string();
+  }
+
+  websocket::Inflater inflater;
+};
+
+TEST_F(DeflatingServerTest, CompressesWhatIsEmittedAndAcknowledged) {
+  Namespace main = server.of("/");
+  main.on_connect([main](Socket socket) {
+    socket.on("say", [main](const Arguments& arguments, const Ack& ack) mutable {
+      main.emit("said", arguments);
+      ack(arguments);
+    });
+  });
+  run();
+  LoopbackClient client(server.port());
+  EXPECT_THAT(
+      client.open_websocket(websocket_target, "Sec-WebSocket-Extensions: permessage-deflate\r\n"),
+      HasSubstr("Extensions"));
+  EXPECT_THAT(inflated(client), StartsWith("0{\"sid\":"));
+  client.write_text("40");
+  EXPECT_THAT(client.read_frame(), StartsWith("40{\"sid\":"));
+  const std::string text = "\"" + std::string(200, 'x') + "\"";
+  client.write_text("427[\"say\"," + text + "]");
+  EXPECT_EQ(inflated(client), "42[\"said\"," + text + "]");
+  EXPECT_EQ(inflated(client), "437[" + text + "]");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Several workers in one gateway: what a client cannot tell from one.
 
-#include "server/gateway_fixture.hpp"
 #include "server/node.hpp"
+#include "tests/support/gateway_fixture.hpp"
 
 #include <future>
 #include <gmock/gmock.h>

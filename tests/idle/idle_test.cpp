@@ -1,6 +1,6 @@
 // What an idle client costs a gateway in memory of its own, measured at its allocator.
 
-#include "server/gateway_fixture.hpp"
+#include "tests/support/gateway_fixture.hpp"
 
 #include <atomic>
 #include <cstdlib>

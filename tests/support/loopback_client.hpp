@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace crier::server {
+namespace crier {
 
 class LoopbackClient {
  public:
@@ -147,4 +147,4 @@ class LoopbackClient {
   std::string received_;
 };
 
-}  // namespace crier::server
+}  // namespace crier

@@ -1,11 +1,11 @@
 #pragma once
 
-// For the tests of this folder: a gateway on a thread of its own, with a store of two users.
+// A gateway on a thread of its own, with a store of two users.
 
 #include "access/jwt.hpp"
 #include "backends/sqlite/store.hpp"
 #include "crier/gateway.hpp"
-#include "server/loopback_client.hpp"
+#include "tests/support/loopback_client.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -16,7 +16,7 @@
 #include <string_view>
 #include <thread>
 
-namespace crier::server {
+namespace crier {
 
 inline constexpr std::string_view secret = "a secret of the tests";
 inline constexpr std::string_view publish_body =
@@ -119,4 +119,4 @@ class GatewayFixture : public testing::Test {
   std::thread thread;
 };
 
-}  // namespace crier::server
+}  // namespace crier
