@@ -1,12 +1,12 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/slot_table.hpp"
 #include "base/time.hpp"
 #include "http/parser.hpp"
 #include "http/response.hpp"
 #include "net/stream.hpp"
 #include "server/endpoint.hpp"
-#include "server/slot_table.hpp"
 #include "websocket/frame.hpp"
 
 #include <memory>

@@ -1,7 +1,7 @@
 #include "server/engine.hpp"
 
 #include "base/encoding.hpp"
-#include "server/error_response.hpp"
+#include "http/error_response.hpp"
 #include "websocket/extensions.hpp"
 #include "websocket/handshake.hpp"
 
@@ -235,7 +235,7 @@ std::optional<Error> Engine::handshake_problem() {
 }
 
 void Engine::defer(Connection& connection, const Error& error) {
-  http::Response response = error_response(error);
+  http::Response response = http::error_response(error);
   // Not all in the same second: those that are deferred together would come together again.
   response.headers.emplace_back("Retry-After", std::to_string(1 + random_.number() % 3));
   add_cors(response, connection);

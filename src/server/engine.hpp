@@ -2,12 +2,12 @@
 
 #include "base/label_counts.hpp"
 #include "base/random.hpp"
+#include "base/slot_table.hpp"
+#include "base/spare.hpp"
 #include "base/timer_wheel.hpp"
 #include "crier/result.hpp"
 #include "engineio/session.hpp"
 #include "server/endpoint.hpp"
-#include "server/slot_table.hpp"
-#include "server/spare.hpp"
 #include "server/worker.hpp"
 #include "websocket/deflate.hpp"
 

@@ -66,13 +66,13 @@ std::vector<socketio::Send> event_messages(std::string_view nsp, std::optional<s
 
 // Owner.
 
-Socket::Owner::State* Socket::Owner::find(server::Key socket) {
+Socket::Owner::State* Socket::Owner::find(Key socket) {
   const auto found = states_.find(socket);
   return found == states_.end() ? nullptr : found->second.get();
 }
 
 template <class Call>
-void Socket::Owner::guarded(server::Key socket, const Call& call) {
+void Socket::Owner::guarded(Key socket, const Call& call) {
   try {
     call();
   } catch (...) {
@@ -88,7 +88,7 @@ void Socket::Owner::connect_requested(const server::Ticket& ticket, std::string 
     return;
   }
   const auto handler = found->second;  // it may replace itself
-  const server::Key socket = sockets_.accept(ticket);
+  const Key socket = sockets_.accept(ticket);
   if (sockets_.session_of(socket) == 0) return;
   auto state = std::make_unique<State>();
   state->nsp = ticket.nsp;
@@ -97,7 +97,7 @@ void Socket::Owner::connect_requested(const server::Ticket& ticket, std::string 
   if (handler) guarded(socket, [&] { handler(Socket(*this, socket)); });
 }
 
-Ack Socket::Owner::make_ack(server::Key socket, const socketio::EventReceived& event) {
+Ack Socket::Owner::make_ack(Key socket, const socketio::EventReceived& event) {
   if (!event.id) return {};
   auto once = std::make_shared<bool>(false);
   return [this, socket, id = *event.id, nsp = event.nsp, once](const Arguments& arguments) {
@@ -109,7 +109,7 @@ Ack Socket::Owner::make_ack(server::Key socket, const socketio::EventReceived& e
   };
 }
 
-void Socket::Owner::event(server::Key socket, socketio::EventReceived& event) {
+void Socket::Owner::event(Key socket, socketio::EventReceived& event) {
   State* state = find(socket);
   if (state == nullptr) return;
   auto named = split(event.arguments);
@@ -121,7 +121,7 @@ void Socket::Owner::event(server::Key socket, socketio::EventReceived& event) {
   guarded(socket, [&] { (*handler)(arguments, make_ack(socket, event)); });
 }
 
-void Socket::Owner::ack(server::Key socket, socketio::AckReceived& ack) {
+void Socket::Owner::ack(Key socket, socketio::AckReceived& ack) {
   State* state = find(socket);
   if (state == nullptr) return;
   const auto found = state->acks.find(ack.id);
@@ -131,7 +131,7 @@ void Socket::Owner::ack(server::Key socket, socketio::AckReceived& ack) {
   guarded(socket, [&] { handler({ack.arguments, owned(ack.attachments)}); });
 }
 
-void Socket::Owner::left(server::Key socket, std::string_view /*id*/, std::string_view reason) {
+void Socket::Owner::left(Key socket, std::string_view /*id*/, std::string_view reason) {
   const auto found = states_.find(socket);
   if (found == states_.end()) return;
   const auto state = std::move(found->second);
@@ -139,7 +139,7 @@ void Socket::Owner::left(server::Key socket, std::string_view /*id*/, std::strin
   if (state->on_disconnect) guarded(socket, [&] { state->on_disconnect(reason); });
 }
 
-void Socket::Owner::emit(server::Key socket, std::string_view event, const Arguments& arguments,
+void Socket::Owner::emit(Key socket, std::string_view event, const Arguments& arguments,
                          std::function<void(const Arguments&)> on_ack) {
   State* state = find(socket);
   if (state == nullptr) return;
@@ -194,10 +194,10 @@ void Namespace::emit(std::string_view event, const Arguments& arguments) {
   server::Sockets& sockets = state_->owner_.sockets();
   if (arguments.attachments.empty()) {
     const auto packet = server::make_packet(state_->path_, with_name(event, arguments.json));
-    for (const server::Key socket : sockets.all(state_->path_)) sockets.send(socket, packet);
+    for (const Key socket : sockets.all(state_->path_)) sockets.send(socket, packet);
     return;
   }
-  for (const server::Key socket : sockets.all(state_->path_)) {
+  for (const Key socket : sockets.all(state_->path_)) {
     state_->owner_.emit(socket, event, arguments, {});
   }
 }
@@ -209,7 +209,7 @@ void Namespace::emit_to(std::string_view room, std::string_view event, const Arg
     sockets.broadcast(state_->path_, room, std::span(&packet, 1));
     return;
   }
-  for (const server::Key socket : sockets.members(state_->path_, room)) {
+  for (const Key socket : sockets.members(state_->path_, room)) {
     state_->owner_.emit(socket, event, arguments, {});
   }
 }

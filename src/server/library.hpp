@@ -29,31 +29,31 @@ class Socket::Owner final : public server::Application {
     socketio::AckId next_ack = 0;
   };
 
-  [[nodiscard]] State* find(server::Key socket);
+  [[nodiscard]] State* find(Key socket);
   [[nodiscard]] server::Sockets& sockets() { return sockets_; }
   /// The handlers of a namespace; made at first use.
   std::function<void(Socket)>& on_connect(const std::string& nsp) { return on_connect_[nsp]; }
 
-  void emit(server::Key socket, std::string_view event, const Arguments& arguments,
+  void emit(Key socket, std::string_view event, const Arguments& arguments,
             std::function<void(const Arguments&)> on_ack);
 
   // Application.
   void connect_requested(const server::Ticket& ticket, std::string auth) override;
   void withdrawn(const server::Ticket& /*ticket*/) override {}
-  void event(server::Key socket, socketio::EventReceived& event) override;
-  void ack(server::Key socket, socketio::AckReceived& ack) override;
-  void left(server::Key socket, std::string_view id, std::string_view reason) override;
+  void event(Key socket, socketio::EventReceived& event) override;
+  void ack(Key socket, socketio::AckReceived& ack) override;
+  void left(Key socket, std::string_view id, std::string_view reason) override;
 
  private:
   /// Runs user code; one that throws costs the socket its session.
   template <class Call>
-  void guarded(server::Key socket, const Call& call);
-  Ack make_ack(server::Key socket, const socketio::EventReceived& event);
+  void guarded(Key socket, const Call& call);
+  Ack make_ack(Key socket, const socketio::EventReceived& event);
 
   server::Worker& worker_;
   server::Sockets& sockets_;
   std::map<std::string, std::function<void(Socket)>> on_connect_;
-  std::unordered_map<server::Key, std::unique_ptr<State>> states_;
+  std::unordered_map<Key, std::unique_ptr<State>> states_;
 };
 
 class Namespace::State {

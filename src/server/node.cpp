@@ -113,7 +113,7 @@ std::size_t worker_count(const GatewayOptions& options) {
 struct Node::Lane {
   Lane(Node& node, Worker& on, std::size_t count)
       : worker(on),
-        door(std::make_shared<Door>(on.loop())),
+        door(std::make_shared<net::Door>(on.loop())),
         link(node.shared_history_ ? std::make_unique<HistoryLink>(*node.shared_history_, on)
                                   : nullptr),
         front(node.options_, node.parts_.feed,
@@ -153,7 +153,7 @@ struct Node::Lane {
   }
 
   Worker& worker;
-  std::shared_ptr<Door> door;
+  std::shared_ptr<net::Door> door;
   std::unique_ptr<HistoryLink> link;  ///< With several workers.
   Front front;
   PublishApi api;
@@ -171,7 +171,7 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
       workers_(make_workers(options, parts_.tls, log)),
       home_of_its_own_(make_home(options, workers_.size(), log)),
       home_(home_of_its_own_ ? *home_of_its_own_ : *workers_.front()),
-      home_door_(std::make_shared<Door>(home_.loop())),
+      home_door_(std::make_shared<net::Door>(home_.loop())),
       history_(parts_.history(home_.loop())),
       owed_(std::move(parts_.owed)),
       publisher_({home_, *history_, owed_, catalog_, random_, parts_.wall_clock,

@@ -9,7 +9,7 @@
 #include "gateway/feed.hpp"
 #include "gateway/pid.hpp"
 #include "history/store.hpp"
-#include "server/door.hpp"
+#include "net/door.hpp"
 #include "server/opening.hpp"
 #include "server/owed.hpp"
 #include "server/publisher.hpp"
@@ -111,7 +111,7 @@ class Node {
   std::vector<Worker*> siblings_;
   std::unique_ptr<Worker> home_of_its_own_;  ///< With several workers.
   Worker& home_;
-  std::shared_ptr<Door> home_door_;
+  std::shared_ptr<net::Door> home_door_;
   std::unique_ptr<history::HistoryStore> history_;
   std::optional<SharedHistory> shared_history_;
   Owed owed_;

@@ -2,7 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "base/json_text.hpp"
-#include "server/error_response.hpp"
+#include "http/error_response.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -54,7 +54,7 @@ std::string position_json(const Position& position) {
 }
 
 http::Response publish_refusal(const Error& error) {
-  http::Response response = error_response(error);
+  http::Response response = http::error_response(error);
   if (error.status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
 }

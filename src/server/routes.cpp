@@ -1,6 +1,6 @@
 #include "server/routes.hpp"
 
-#include "server/error_response.hpp"
+#include "http/error_response.hpp"
 
 #include <atomic>
 #include <utility>
@@ -40,7 +40,7 @@ http::Response to_wire(HttpResponse response) {
 
 }  // namespace
 
-Routes::Routes(Worker& worker, std::shared_ptr<Door> door)
+Routes::Routes(Worker& worker, std::shared_ptr<net::Door> door)
     : worker_(worker), door_(std::move(door)) {}
 
 void Routes::add(std::string_view method, std::string_view path, HttpHandler handler) {
@@ -64,10 +64,10 @@ std::size_t Routes::head(Connection& connection, const http::Request& request) {
   bool path_known = false;
   if (find(request, path_known) != nullptr) return body_bytes_max;
   if (path_known) {
-    connection.answer(error_response(
+    connection.answer(http::error_response(
         {405, "method_not_allowed", "This path does not answer to that method.", ""}));
   } else {
-    connection.answer(error_response({404, "not_found", "There is nothing here.", ""}));
+    connection.answer(http::error_response({404, "not_found", "There is nothing here.", ""}));
   }
   return 0;
 }
@@ -105,9 +105,9 @@ void call(Worker& worker, const HttpHandler& handler, const HttpRequest& request
 void Routes::body_failed(Connection& connection, int status) {
   if (status == 413) {
     connection.answer(
-        error_response({413, "too_large", "The body is larger than 1048576 bytes.", ""}));
+        http::error_response({413, "too_large", "The body is larger than 1048576 bytes.", ""}));
   } else {
-    connection.answer(error_response({status, "bad_request", "The body is malformed.", ""}));
+    connection.answer(http::error_response({status, "bad_request", "The body is malformed.", ""}));
   }
 }
 

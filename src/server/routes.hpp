@@ -1,7 +1,7 @@
 #pragma once
 
 #include "crier/http.hpp"
-#include "server/door.hpp"
+#include "net/door.hpp"
 #include "server/endpoint.hpp"
 #include "server/worker.hpp"
 
@@ -21,7 +21,7 @@ class Routes final : public Endpoint {
  public:
   static constexpr std::size_t body_bytes_max = 1024 * 1024;
 
-  Routes(Worker& worker, std::shared_ptr<Door> door);
+  Routes(Worker& worker, std::shared_ptr<net::Door> door);
 
   /// `path` is exact, or a prefix when it ends in `*`. Before run() only.
   void add(std::string_view method, std::string_view path, HttpHandler handler);
@@ -45,7 +45,7 @@ class Routes final : public Endpoint {
   [[nodiscard]] const Route* find(const http::Request& request, bool& path_known) const;
 
   Worker& worker_;
-  std::shared_ptr<Door> door_;
+  std::shared_ptr<net::Door> door_;
   std::vector<Route> routes_;
 };
 

@@ -1,7 +1,7 @@
 #include "crier/server.hpp"
 
+#include "net/door.hpp"
 #include "server/certificate.hpp"
-#include "server/door.hpp"
 #include "server/library.hpp"
 #include "server/session_options.hpp"
 #include "server/shutdown.hpp"
@@ -45,7 +45,7 @@ class Server::Impl {
       : certificate_(options.tls_certificate_file, options.tls_key_file, log),
         worker_(worker_options(options, certificate_), log),
         certificate_watch_(certificate_, worker_.loop()),
-        door_(std::make_shared<server::Door>(worker_.loop())),
+        door_(std::make_shared<net::Door>(worker_.loop())),
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
         engine_(worker_, server::session_options(options), server::engine_limits(options), sockets_,
@@ -61,7 +61,7 @@ class Server::Impl {
   server::Certificate certificate_;
   server::Worker worker_;
   server::CertificateWatch certificate_watch_;
-  std::shared_ptr<server::Door> door_;
+  std::shared_ptr<net::Door> door_;
   Random random_ = Random::secure();
   socketio::ClientOptions client_options_;
   server::Sockets sockets_;

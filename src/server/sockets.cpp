@@ -27,7 +27,7 @@ namespace {
 
 // Of a route's slot: the socket's WebSocket has negotiated permessage-deflate.
 constexpr std::uint32_t deflates_bit = std::uint32_t{1} << 31U;
-std::uint32_t slot_of(const socketio::Route& route) { return route.slot & ~deflates_bit; }
+std::uint32_t slot_in(const socketio::Route& route) { return route.slot & ~deflates_bit; }
 
 }  // namespace
 
@@ -290,7 +290,7 @@ std::vector<Key> Sockets::members(std::string_view nsp, std::string_view room) c
   const auto rooms = rooms_.find(nsp);
   const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
   if (members == nullptr) return keys;
-  for (const auto& route : members->direct) keys.push_back(sockets_.key_at(slot_of(route)));
+  for (const auto& route : members->direct) keys.push_back(sockets_.key_at(slot_in(route)));
   for (const auto slot : members->others) keys.push_back(sockets_.key_at(slot));
   return keys;
 }
@@ -402,7 +402,7 @@ void Sockets::write_direct(const socketio::Members& members, std::span<const Pac
     const auto result = net::send_now(route.descriptor, bytes);
     if (result.bytes == bytes.size()) [[likely]]
       continue;
-    left_over.push_back({sockets_.key_at(slot_of(route)), deflate, result.bytes});
+    left_over.push_back({sockets_.key_at(slot_in(route)), deflate, result.bytes});
   }
   for (const auto& [socket, deflate, sent] : left_over) {
     engine_->finish_frame(session_of(socket), frames[deflate], sent);
@@ -428,7 +428,7 @@ class Shares {
   void add(const socketio::Route& route, const Bytes& frames) {
     const auto piece = static_cast<std::uint32_t>(pieces_.size());
     pieces_.push_back({&frames, nowhere});
-    std::uint32_t& place = places_[slot_of(route)];
+    std::uint32_t& place = places_[slot_in(route)];
     if (place == nowhere) {
       place = static_cast<std::uint32_t>(shares_.size());
       shares_.push_back({route, piece, piece});
@@ -442,7 +442,7 @@ class Shares {
   void each(Write write) {
     std::string several;
     for (const Share& share : shares_) {
-      places_[slot_of(share.route)] = nowhere;
+      places_[slot_in(share.route)] = nowhere;
       if (share.first == share.last) {
         write(share, pieces_[share.first].frames->view());
         continue;
@@ -501,7 +501,7 @@ void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
   shares.each([&](const Shares::Share& share, std::string_view bytes) {
     const auto result = net::send_now(share.route.descriptor, bytes);
     if (result.bytes == bytes.size()) return;
-    const Key socket = sockets_.key_at(slot_of(share.route));
+    const Key socket = sockets_.key_at(slot_in(share.route));
     // Shared by all of them: who does not read costs no copy.
     shares.rest(share, result.bytes, [&](const Bytes& frames, std::size_t frames_sent) {
       left_over.push_back({socket, frames, frames_sent});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/slot_table.hpp"
 #include "base/time.hpp"
 #include "base/timer_wheel.hpp"
 #include "base/token_bucket.hpp"
@@ -9,7 +10,6 @@
 #include "net/listener.hpp"
 #include "net/loop.hpp"
 #include "server/connection.hpp"
-#include "server/slot_table.hpp"
 
 #include <atomic>
 #include <cstdint>

@@ -12,7 +12,7 @@
 
 namespace {
 
-using crier::server::Key;
+using crier::Key;
 
 class Echo final : public crier::server::MessageLayer {
  public:

@@ -5,12 +5,12 @@
 #include <functional>
 #include <mutex>
 
-namespace crier::server {
+namespace crier::net {
 
 /// Posts to a loop from threads that may outlive it: a closed door drops what comes.
 class Door {
  public:
-  explicit Door(net::Loop& loop) : loop_(&loop) {}
+  explicit Door(Loop& loop) : loop_(&loop) {}
 
   /// False when the door is closed; the task is then destroyed.
   bool post(std::function<void()> task) {
@@ -26,7 +26,7 @@ class Door {
 
  private:
   std::mutex mutex_;
-  net::Loop* loop_;
+  Loop* loop_;
 };
 
-}  // namespace crier::server
+}  // namespace crier::net

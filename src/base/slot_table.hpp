@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-namespace crier::server {
+namespace crier {
 
 /// Names an entry of a SlotTable for ever: a slot and how often it had been used. Never 0.
 using Key = std::uint64_t;
@@ -78,4 +78,4 @@ class SlotTable {
   std::size_t size_ = 0;
 };
 
-}  // namespace crier::server
+}  // namespace crier

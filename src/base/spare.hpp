@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-namespace crier::server {
+namespace crier {
 
 /// Lists of which one after the other is filled, gone through and dropped, perhaps inside one
 /// another: each takes over the memory of one before it.
@@ -36,4 +36,4 @@ class Spares {
   std::vector<std::vector<T>> lists_;
 };
 
-}  // namespace crier::server
+}  // namespace crier

@@ -3,9 +3,9 @@
 #include "crier/result.hpp"
 #include "http/response.hpp"
 
-namespace crier::server {
+namespace crier::http {
 
 /// `{"code":…,"message":…,"path":…}` with the error's status.
-http::Response error_response(const Error& error);
+Response error_response(const Error& error);
 
-}  // namespace crier::server
+}  // namespace crier::http
