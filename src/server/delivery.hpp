@@ -5,7 +5,7 @@
 #include "server/counters.hpp"
 #include "server/replays.hpp"
 #include "server/sockets.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -23,10 +23,10 @@ std::string room_of(std::string_view program);
 
 /// Takes events from the store to the members of their programs: carries out the commands of
 /// gateway::Feed. On the loop's thread only.
-class Delivery final : public history::Listener, public TurnUser {
+class Delivery final : public history::Listener, public web::TurnUser {
  public:
   struct Parts {
-    Worker& worker;
+    web::Worker& worker;
     Engine& engine;
     Sockets& sockets;
     history::HistoryStore& history;

@@ -17,7 +17,7 @@ class DeliveryTest : public testing::Test {
     return {gid, 1, 0, Bytes(std::move(body))};
   }
 
-  Worker worker{{}, {}};
+  web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
   socketio::ClientOptions client_options;
   Sockets sockets{worker, client_options, random};

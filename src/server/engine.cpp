@@ -47,7 +47,7 @@ Engine::Counters& Engine::Counters::operator+=(const Counters& other) {
   return *this;
 }
 
-Engine::Engine(Worker& worker, engineio::SessionOptions options, const Limits& limits,
+Engine::Engine(web::Worker& worker, engineio::SessionOptions options, const Limits& limits,
                MessageLayer& layer, Random& random)
     : worker_(worker),
       options_(options),
@@ -86,7 +86,7 @@ Engine::Entry* Engine::find_sid(std::string_view sid) const {
   return entry != nullptr && equal_in_constant_time(entry->session.sid(), sid) ? entry : nullptr;
 }
 
-Worker* Engine::other_owner(const http::Request& request) const {
+web::Worker* Engine::other_owner(const http::Request& request) const {
   const auto workers = worker_.workers();
   if (workers.size() == 1 || request.method == http::Method::options) return nullptr;
   const http::Query query(request.query());
@@ -140,8 +140,8 @@ engineio::Attempt attempt_of(const http::Request& request, const http::Query& qu
 
 }  // namespace
 
-std::size_t Engine::head(Connection& connection, const http::Request& request) {
-  if (Worker* owner = other_owner(request)) {
+std::size_t Engine::head(web::Connection& connection, const http::Request& request) {
+  if (web::Worker* owner = other_owner(request)) {
     connection.move_to(*owner);
     return 0;
   }
@@ -161,7 +161,7 @@ std::size_t Engine::head(Connection& connection, const http::Request& request) {
   return options_.payload_bytes_max;
 }
 
-void Engine::request(Connection& connection, http::Request& request) {
+void Engine::request(web::Connection& connection, http::Request& request) {
   if (request.method == http::Method::options && !worker_.options().cors.origins.empty()) {
     connection.answer(http::preflight(worker_.options().cors, request));
     return;
@@ -201,13 +201,13 @@ void Engine::request(Connection& connection, http::Request& request) {
   }
 }
 
-void Engine::add_cors(http::Response& response, const Connection& connection) const {
+void Engine::add_cors(http::Response& response, const web::Connection& connection) const {
   for (auto& header : http::cors_headers(worker_.options().cors, connection.origin())) {
     response.headers.push_back(std::move(header));
   }
 }
 
-void Engine::refuse(Connection& connection, const http::Request& request,
+void Engine::refuse(web::Connection& connection, const http::Request& request,
                     engineio::ErrorCode code) {
   if (request.wants_websocket()) {
     connection.close_after_answer();
@@ -234,7 +234,7 @@ std::optional<Error> Engine::handshake_problem() {
   return std::nullopt;
 }
 
-void Engine::defer(Connection& connection, const Error& error) {
+void Engine::defer(web::Connection& connection, const Error& error) {
   http::Response response = http::error_response(error);
   // Not all in the same second: those that are deferred together would come together again.
   response.headers.emplace_back("Retry-After", std::to_string(1 + random_.number() % 3));
@@ -242,7 +242,7 @@ void Engine::defer(Connection& connection, const Error& error) {
   connection.answer(response);
 }
 
-void Engine::handshake(Connection& connection, bool websocket, const http::Request& request) {
+void Engine::handshake(web::Connection& connection, bool websocket, const http::Request& request) {
   if (const auto problem = handshake_problem()) {
     defer(connection, *problem);
     return;
@@ -262,7 +262,7 @@ void Engine::handshake(Connection& connection, bool websocket, const http::Reque
   update_deadline(key);
 }
 
-bool Engine::open_websocket(Connection& connection, const http::Request& request) {
+bool Engine::open_websocket(web::Connection& connection, const http::Request& request) {
   const websocket::HandshakeHeaders headers{request.header("sec-websocket-version"),
                                             request.header("sec-websocket-key"),
                                             request.header("sec-websocket-protocol")};
@@ -288,7 +288,7 @@ bool Engine::open_websocket(Connection& connection, const http::Request& request
   return true;
 }
 
-void Engine::polling_request(Connection& connection, Entry& entry, http::Request& request) {
+void Engine::polling_request(web::Connection& connection, Entry& entry, http::Request& request) {
   connection.owner = entry.key;
   engineio::Outputs outputs;
   const TimePoint now = worker_.now();
@@ -309,7 +309,7 @@ void Engine::polling_request(Connection& connection, Entry& entry, http::Request
   if (request.method == http::Method::get && !entry.gone) layer_.drained(entry.key);
 }
 
-void Engine::upgrade(Connection& connection, Entry& entry, const http::Request& request) {
+void Engine::upgrade(web::Connection& connection, Entry& entry, const http::Request& request) {
   if (!open_websocket(connection, request)) return;
   connection.owner = entry.key;
   engineio::Outputs outputs;
@@ -317,7 +317,7 @@ void Engine::upgrade(Connection& connection, Entry& entry, const http::Request& 
   run(entry, outputs);
 }
 
-void Engine::body_failed(Connection& connection, int status) {
+void Engine::body_failed(web::Connection& connection, int status) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) {
     connection.answer({status, {}, {}});
@@ -333,7 +333,7 @@ void Engine::body_failed(Connection& connection, int status) {
   if (connection.awaits_answer()) connection.answer({status, {}, {}});
 }
 
-void Engine::lost(Connection& connection, bool answered) {
+void Engine::lost(web::Connection& connection, bool answered) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   engineio::Outputs outputs;
@@ -347,7 +347,7 @@ void Engine::lost(Connection& connection, bool answered) {
 
 // WebSockets.
 
-void Engine::message(Connection& connection, const websocket::Message& message) {
+void Engine::message(web::Connection& connection, const websocket::Message& message) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return close_websocket(connection, false);
   Spares<engineio::Output>::List outputs(spares_);
@@ -359,14 +359,14 @@ void Engine::message(Connection& connection, const websocket::Message& message) 
   run(*entry, outputs.items);
 }
 
-void Engine::close_websocket(Connection& connection, bool after_next) {
+void Engine::close_websocket(web::Connection& connection, bool after_next) {
   connection.disown();
   if (after_next) return;
   connection.queue(Bytes(websocket::close_frame(websocket::CloseCode::none)));
   connection.close_after_flush();
 }
 
-void Engine::websocket_lost(Connection& connection, bool error) {
+void Engine::websocket_lost(web::Connection& connection, bool error) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   engineio::Outputs outputs;
@@ -374,7 +374,7 @@ void Engine::websocket_lost(Connection& connection, bool error) {
   run(*entry, outputs);
 }
 
-void Engine::writable_changed(Connection& connection, bool writable) {
+void Engine::writable_changed(web::Connection& connection, bool writable) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   update_route(*entry);
@@ -410,7 +410,7 @@ std::size_t Engine::unsent(Key session) const {
 
 std::size_t Engine::flush(Key session) {
   const Entry* entry = sessions_.find(session);
-  Connection* connection = entry == nullptr ? nullptr : carrier(*entry);
+  web::Connection* connection = entry == nullptr ? nullptr : carrier(*entry);
   if (connection != nullptr) connection->flush();
   return unsent(session);
 }
@@ -428,7 +428,8 @@ int Engine::direct_descriptor(Key session) const {
 bool Engine::deflates(Key session) const {
   if (!deflater_) return false;
   const Entry* entry = sessions_.find(session);
-  const Connection* connection = entry == nullptr ? nullptr : worker_.find(entry->session.wire());
+  const web::Connection* connection =
+      entry == nullptr ? nullptr : worker_.find(entry->session.wire());
   return connection != nullptr && connection->deflates();
 }
 
@@ -442,7 +443,7 @@ std::optional<std::string> Engine::deflated_frame(websocket::Opcode opcode,
 void Engine::finish_frame(Key session, Bytes frame, std::size_t sent) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr) return;
-  Connection* connection = worker_.find(entry->session.wire());
+  web::Connection* connection = worker_.find(entry->session.wire());
   if (connection == nullptr) return;
   // Written at the next flush: one that fails now would run handlers while others are half-sent.
   connection->queue_rest(std::move(frame), sent);
@@ -458,7 +459,7 @@ void Engine::update_deadline(Key session) {
 void Engine::update_route(Entry& entry) {
   int descriptor = -1;
   if (!entry.gone && !entry.closing && entry.session.direct()) {
-    const Connection* connection = worker_.find(entry.session.wire());
+    const web::Connection* connection = worker_.find(entry.session.wire());
     if (connection != nullptr && connection->writable()) descriptor = connection->descriptor();
   }
   if (descriptor == entry.descriptor) return;
@@ -479,11 +480,11 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
   if (const auto* reply = std::get_if<engineio::Reply>(&output)) {
     answer(*reply);
   } else if (const auto* aborted = std::get_if<engineio::Abort>(&output)) {
-    if (Connection* connection = worker_.find(aborted->request)) connection->abort();
+    if (web::Connection* connection = worker_.find(aborted->request)) connection->abort();
   } else if (const auto* message = std::get_if<engineio::SendMessage>(&output)) {
     write_message(*message);
   } else if (const auto* wire = std::get_if<engineio::CloseWire>(&output)) {
-    Connection* connection = worker_.find(wire->wire);
+    web::Connection* connection = worker_.find(wire->wire);
     if (connection != nullptr) close_websocket(*connection, wire->after_next);
   } else if (const auto* received = std::get_if<engineio::Received>(&output)) {
     if (!entry.gone && !entry.closing) {
@@ -505,7 +506,7 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
 }
 
 void Engine::answer(const engineio::Reply& reply) {
-  Connection* connection = worker_.find(reply.request);
+  web::Connection* connection = worker_.find(reply.request);
   if (connection == nullptr || !connection->awaits_answer()) return;
   http::Response response{reply.status, {}, {}, reply.body};
   if (!reply.content_type.empty()) {
@@ -519,7 +520,7 @@ void Engine::answer(const engineio::Reply& reply) {
 }
 
 void Engine::write_message(const engineio::SendMessage& message) {
-  Connection* connection = worker_.find(message.wire);
+  web::Connection* connection = worker_.find(message.wire);
   if (connection == nullptr) return;
   if (!message.frame.empty()) {
     connection->queue(message.frame);
@@ -533,13 +534,13 @@ void Engine::write_message(const engineio::SendMessage& message) {
 }
 
 /// What carries the session's bytes: its WebSocket, or what the last poll was answered on.
-Connection* Engine::carrier(const Entry& entry) const {
+web::Connection* Engine::carrier(const Entry& entry) const {
   const engineio::WireId wire = entry.session.wire();
   return worker_.find(wire != 0 ? wire : entry.session.answered());
 }
 
 std::size_t Engine::unsent(const Entry& entry) const {
-  const Connection* connection = carrier(entry);
+  const web::Connection* connection = carrier(entry);
   const std::size_t bytes = connection == nullptr ? 0 : connection->backlog_bytes();
   return bytes + entry.session.backlog_bytes();
 }
@@ -547,7 +548,7 @@ std::size_t Engine::unsent(const Entry& entry) const {
 /// What earlier turns have queued is more than may be: the peer does not take what it is offered.
 bool Engine::closed_as_slow(Entry& entry) {
   if (unsent(entry) <= backlog_bytes_max_) return false;
-  Connection* connection = carrier(entry);
+  web::Connection* connection = carrier(entry);
   if (connection != nullptr) connection->flush();
   if (entry.gone || entry.closing) return true;
   if (unsent(entry) <= backlog_bytes_max_) return false;
@@ -556,7 +557,7 @@ bool Engine::closed_as_slow(Entry& entry) {
   return true;
 }
 
-void Engine::stalled(Connection& connection) {
+void Engine::stalled(web::Connection& connection) {
   const Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   if (connection.is_websocket() && entry->session.wire() != connection.key()) return;
@@ -576,7 +577,7 @@ void Engine::tick(TimePoint now) {
     const Key key = entry->key;
     engineio::Outputs outputs;
     if (entry->session.deadline() <= now) {
-      const Connection* connection = carrier(*entry);
+      const web::Connection* connection = carrier(*entry);
       if (connection != nullptr && connection->backlog_bytes() > 0) entry->session.still_reads(now);
       entry->session.tick(now, outputs);
     }

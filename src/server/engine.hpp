@@ -7,8 +7,8 @@
 #include "base/timer_wheel.hpp"
 #include "crier/result.hpp"
 #include "engineio/session.hpp"
-#include "server/endpoint.hpp"
-#include "server/worker.hpp"
+#include "web/endpoint.hpp"
+#include "web/worker.hpp"
 #include "websocket/deflate.hpp"
 
 #include <cstdint>
@@ -49,7 +49,7 @@ TimePoint end_of_step(TimePoint deadline);
 /// Serves one path with Engine.IO: requests and WebSockets go in, messages come out to the layer.
 /// Handshakes beyond the rate of the worker's Totals are deferred (503, come back soon); requests
 /// of sessions that exist never are.
-class Engine final : public Endpoint, public TurnUser {
+class Engine final : public web::Endpoint, public web::TurnUser {
  public:
   struct Limits {
     std::size_t fragments_max = 4'096;  ///< Frames of one WebSocket message.
@@ -66,19 +66,19 @@ class Engine final : public Endpoint, public TurnUser {
     Counters& operator+=(const Counters& other);
   };
   /// All outlive the engine.
-  Engine(Worker& worker, engineio::SessionOptions options, const Limits& limits,
+  Engine(web::Worker& worker, engineio::SessionOptions options, const Limits& limits,
          MessageLayer& layer, Random& random);
   ~Engine() override;
 
   // Endpoint.
-  std::size_t head(Connection& connection, const http::Request& request) override;
-  void request(Connection& connection, http::Request& request) override;
-  void body_failed(Connection& connection, int status) override;
-  void lost(Connection& connection, bool answered) override;
-  void message(Connection& connection, const websocket::Message& message) override;
-  void websocket_lost(Connection& connection, bool error) override;
-  void writable_changed(Connection& connection, bool writable) override;
-  void stalled(Connection& connection) override;
+  std::size_t head(web::Connection& connection, const http::Request& request) override;
+  void request(web::Connection& connection, http::Request& request) override;
+  void body_failed(web::Connection& connection, int status) override;
+  void lost(web::Connection& connection, bool answered) override;
+  void message(web::Connection& connection, const websocket::Message& message) override;
+  void websocket_lost(web::Connection& connection, bool error) override;
+  void writable_changed(web::Connection& connection, bool writable) override;
+  void stalled(web::Connection& connection) override;
 
   // For the layer.
   /// Sends an Engine.IO message; text begins with `4`. A session that has gone drops it.
@@ -117,32 +117,32 @@ class Engine final : public Endpoint, public TurnUser {
  private:
   struct Entry;
 
-  void add_cors(http::Response& response, const Connection& connection) const;
-  void refuse(Connection& connection, const http::Request& request, engineio::ErrorCode code);
+  void add_cors(http::Response& response, const web::Connection& connection) const;
+  void refuse(web::Connection& connection, const http::Request& request, engineio::ErrorCode code);
   [[nodiscard]] Entry* find_sid(std::string_view sid) const;
   /// Whose session the request is about, if not this one's; null: this worker's, or nobody's.
-  [[nodiscard]] Worker* other_owner(const http::Request& request) const;
+  [[nodiscard]] web::Worker* other_owner(const http::Request& request) const;
   std::string make_sid(Key session);
   Entry& create(Key& key);
-  void handshake(Connection& connection, bool upgrade, const http::Request& request);
+  void handshake(web::Connection& connection, bool upgrade, const http::Request& request);
   [[nodiscard]] std::optional<Error> handshake_problem();
-  void defer(Connection& connection, const Error& error);
-  void polling_request(Connection& connection, Entry& entry, http::Request& request);
-  void upgrade(Connection& connection, Entry& entry, const http::Request& request);
-  bool open_websocket(Connection& connection, const http::Request& request);
-  void preflight(Connection& connection, const http::Request& request);
+  void defer(web::Connection& connection, const Error& error);
+  void polling_request(web::Connection& connection, Entry& entry, http::Request& request);
+  void upgrade(web::Connection& connection, Entry& entry, const http::Request& request);
+  bool open_websocket(web::Connection& connection, const http::Request& request);
+  void preflight(web::Connection& connection, const http::Request& request);
   void answer(const engineio::Reply& reply);
-  void close_websocket(Connection& connection, bool after_next);
+  void close_websocket(web::Connection& connection, bool after_next);
   void run(Entry& entry, engineio::Outputs& outputs);
   void run_one(Entry& entry, engineio::Output& output);
   void write_message(const engineio::SendMessage& message);
   void finished(Entry& entry);
   void update_route(Entry& entry);
-  [[nodiscard]] Connection* carrier(const Entry& entry) const;
+  [[nodiscard]] web::Connection* carrier(const Entry& entry) const;
   [[nodiscard]] std::size_t unsent(const Entry& entry) const;
   [[nodiscard]] bool closed_as_slow(Entry& entry);
 
-  Worker& worker_;
+  web::Worker& worker_;
   engineio::SessionOptions options_;
   websocket::ReaderLimits reader_limits_;
   std::size_t backlog_bytes_max_;

@@ -69,8 +69,8 @@ class MessageLayerTest : public testing::Test {
     worker.stop();
     thread.join();
   }
-  static WorkerOptions worker_options() {
-    WorkerOptions options;
+  static web::WorkerOptions worker_options() {
+    web::WorkerOptions options;
     options.endpoint = {"127.0.0.1", 0};
     options.slow_reader_timeout = std::chrono::milliseconds(200);
     return options;
@@ -118,7 +118,7 @@ class MessageLayerTest : public testing::Test {
   }
 
   static constexpr std::size_t bound = 100'000;
-  Worker worker{worker_options(), {}};
+  web::Worker worker{worker_options(), {}};
   Random random = Random::secure();
   Greeter layer;
   Engine engine{worker, session_options(), limits(), layer, random};

@@ -10,7 +10,7 @@
 #include "server/owed.hpp"
 #include "server/programs.hpp"
 #include "server/sockets.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <functional>
 #include <memory>
@@ -22,7 +22,7 @@ namespace crier::server {
 class Front {
  public:
   struct Parts {
-    Worker& worker;
+    web::Worker& worker;
     history::HistoryStore& history;
     std::unique_ptr<access::MembershipSource> memberships;
     const access::Verifier& verifier;

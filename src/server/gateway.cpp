@@ -5,10 +5,10 @@
 #include "backends/sqlite/store.hpp"
 #include "base/json_text.hpp"
 #include "history/memory_store.hpp"
-#include "server/certificate.hpp"
 #include "server/node.hpp"
 #include "server/options.hpp"
 #include "server/owed_file.hpp"
+#include "web/certificate.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -75,7 +75,7 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
       std::ranges::find(options.origins, "*") != options.origins.end()) {
     return "origins must be either `*` alone or a list without it.";
   }
-  if (auto problem = server::problem_with_tls(options.tls_certificate_file, options.tls_key_file)) {
+  if (auto problem = web::problem_with_tls(options.tls_certificate_file, options.tls_key_file)) {
     return problem;
   }
   if (!options.redis_url.empty()) {
@@ -127,7 +127,7 @@ std::unique_ptr<server::OwedRecord> owed_record(const GatewayOptions& options, c
   return std::make_unique<server::OwedFile>(chosen.empty() ? options.store + ".owed" : chosen, log);
 }
 
-server::Node::Parts parts(const GatewayOptions& options, const server::Certificate& certificate,
+server::Node::Parts parts(const GatewayOptions& options, const web::Certificate& certificate,
                           const LogSink& log) {
   return {[path = options.store](net::Loop&) { return sqlite::open_memberships(path); },
           [options, log](net::Loop& loop) { return open_history(options, loop, log); },
@@ -154,9 +154,9 @@ class Gateway::Impl {
   void emitted(const std::string& program, const Result<Position>& result);
 
   LogSink log_;
-  server::Certificate certificate_;
+  web::Certificate certificate_;
   server::Node node_;
-  server::CertificateWatch certificate_watch_;
+  web::CertificateWatch certificate_watch_;
   std::atomic<bool> serving_ = false;  ///< From listen() to the end of run().
 };
 

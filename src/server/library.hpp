@@ -15,7 +15,7 @@ namespace crier {
 /// What is known of the sockets of a Server: their handlers and open acks.
 class Socket::Owner final : public server::Application {
  public:
-  explicit Owner(server::Worker& worker, server::Sockets& sockets)
+  explicit Owner(web::Worker& worker, server::Sockets& sockets)
       : worker_(worker), sockets_(sockets) {}
 
   using EventHandler = std::function<void(const Arguments&, const Ack&)>;
@@ -50,7 +50,7 @@ class Socket::Owner final : public server::Application {
   void guarded(Key socket, const Call& call);
   Ack make_ack(Key socket, const socketio::EventReceived& event);
 
-  server::Worker& worker_;
+  web::Worker& worker_;
   server::Sockets& sockets_;
   std::map<std::string, std::function<void(Socket)>> on_connect_;
   std::unordered_map<Key, std::unique_ptr<State>> states_;

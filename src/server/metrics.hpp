@@ -2,7 +2,7 @@
 
 #include "server/counters.hpp"
 #include "server/engine.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace crier::server {
 
 /// All that a process has counted.
 struct Metrics {
-  Worker::Counters connections;
+  web::Worker::Counters connections;
   Engine::Counters sessions;
   Counters gateway;
 };

@@ -5,8 +5,8 @@
 #include "server/metrics.hpp"
 #include "server/options.hpp"
 #include "server/publish_api.hpp"
-#include "server/routes.hpp"
 #include "server/shutdown.hpp"
+#include "web/routes.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -55,21 +55,21 @@ std::string owed_text(const Owed& owed) {
   return counted(owed.count(), owed.names(named_max), more);
 }
 
-std::vector<std::unique_ptr<Worker>> make_workers(const GatewayOptions& options,
-                                                  std::shared_ptr<const net::TlsServer> tls,
-                                                  const LogSink& log) {
-  std::vector<std::unique_ptr<Worker>> workers;
-  WorkerOptions each = worker_options(options);
+std::vector<std::unique_ptr<web::Worker>> make_workers(const GatewayOptions& options,
+                                                       std::shared_ptr<const net::TlsServer> tls,
+                                                       const LogSink& log) {
+  std::vector<std::unique_ptr<web::Worker>> workers;
+  web::WorkerOptions each = worker_options(options);
   each.tls = std::move(tls);
   for (std::size_t left = worker_count(options); left > 0; --left) {
-    workers.push_back(std::make_unique<Worker>(each, log));
+    workers.push_back(std::make_unique<web::Worker>(each, log));
   }
   return workers;
 }
 
-std::unique_ptr<Worker> make_home(const GatewayOptions& options, std::size_t workers,
-                                  const LogSink& log) {
-  return workers == 1 ? nullptr : std::make_unique<Worker>(worker_options(options), log);
+std::unique_ptr<web::Worker> make_home(const GatewayOptions& options, std::size_t workers,
+                                       const LogSink& log) {
+  return workers == 1 ? nullptr : std::make_unique<web::Worker>(worker_options(options), log);
 }
 
 /// A thread that leaves the process's signals to others.
@@ -111,7 +111,7 @@ std::size_t worker_count(const GatewayOptions& options) {
 
 /// What runs on one worker.
 struct Node::Lane {
-  Lane(Node& node, Worker& on, std::size_t count)
+  Lane(Node& node, web::Worker& on, std::size_t count)
       : worker(on),
         door(std::make_shared<net::Door>(on.loop())),
         link(node.shared_history_ ? std::make_unique<HistoryLink>(*node.shared_history_, on)
@@ -152,12 +152,12 @@ struct Node::Lane {
     metrics.gateway += api.counters();
   }
 
-  Worker& worker;
+  web::Worker& worker;
   std::shared_ptr<net::Door> door;
   std::unique_ptr<HistoryLink> link;  ///< With several workers.
   Front front;
   PublishApi api;
-  Routes routes;
+  web::Routes routes;
   Shutdown shutdown;
   std::atomic<std::size_t> unnumbered = 0;  ///< Events that were posted and have not arrived.
 };
@@ -296,7 +296,7 @@ void Node::handle(std::string_view method, std::string_view path, const HttpHand
         [first = lanes_.front().get(), run](const HttpRequest& request, const HttpReply& reply) {
           first->door->post([first, run, request, reply] {
             first->worker.update_now();
-            call(first->worker, run, request, reply);
+            web::call(first->worker, run, request, reply);
           });
         });
   }
@@ -416,7 +416,7 @@ Result<void, std::string> Node::open_ports() {
 }
 
 /// On the worker's thread.
-void Node::open_port(Worker& worker) {
+void Node::open_port(web::Worker& worker) {
   auto listening = worker.open_port();
   if (listening) return;
   {
@@ -459,7 +459,7 @@ void Node::tell_what_is_owed() {
              {"kept", owed_.place()}});
 }
 
-void Node::run_here(Worker& worker) {
+void Node::run_here(web::Worker& worker) {
   const Node* const outer = std::exchange(current, this);
   worker.run();
   current = outer;

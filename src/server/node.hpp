@@ -14,7 +14,7 @@
 #include "server/owed.hpp"
 #include "server/publisher.hpp"
 #include "server/shared_history.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -95,22 +95,22 @@ class Node {
   void add_operational_routes(Lane& lane);
   void begin_stop(Lane& lane);
   Result<void, std::string> open_ports();
-  void open_port(Worker& worker);
+  void open_port(web::Worker& worker);
   void tell_what_is_missing();
   void tell_what_is_owed();
-  void run_here(Worker& worker);
+  void run_here(web::Worker& worker);
 
   GatewayOptions options_;
   Parts parts_;
-  Totals totals_;
+  web::Totals totals_;
   access::Verifier verifier_;
   gateway::PidSeal seal_;
   catalog::Catalog catalog_ = catalog::Catalog::built_in();
   Random random_;
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<Worker*> siblings_;
-  std::unique_ptr<Worker> home_of_its_own_;  ///< With several workers.
-  Worker& home_;
+  std::vector<std::unique_ptr<web::Worker>> workers_;
+  std::vector<web::Worker*> siblings_;
+  std::unique_ptr<web::Worker> home_of_its_own_;  ///< With several workers.
+  web::Worker& home_;
   std::shared_ptr<net::Door> home_door_;
   std::unique_ptr<history::HistoryStore> history_;
   std::optional<SharedHistory> shared_history_;

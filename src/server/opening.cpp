@@ -4,7 +4,7 @@
 
 namespace crier::server {
 
-Opening::Opening(Worker& worker, std::function<bool()> answered, std::function<void()> open)
+Opening::Opening(web::Worker& worker, std::function<bool()> answered, std::function<void()> open)
     : worker_(worker), answered_(std::move(answered)), open_(std::move(open)) {}
 
 void Opening::begin(std::chrono::milliseconds deadline) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <chrono>
 #include <functional>
@@ -10,11 +10,11 @@ namespace crier::server {
 /// Opens the ports of a node when its history has answered, or when it has not for too long: who is
 /// let in before is admitted without knowledge of it, and has to be closed later. On the loop's
 /// thread only.
-class Opening final : public TurnUser {
+class Opening final : public web::TurnUser {
  public:
   /// `answered` tells whether the history is there; `open` is called once. The owner adds it to the
   /// worker's turn users, after those that spread what `answered` sees. The worker outlives it.
-  Opening(Worker& worker, std::function<bool()> answered, std::function<void()> open);
+  Opening(web::Worker& worker, std::function<bool()> answered, std::function<void()> open);
 
   /// Before the loop runs.
   void begin(std::chrono::milliseconds deadline);
@@ -27,7 +27,7 @@ class Opening final : public TurnUser {
  private:
   void open();
 
-  Worker& worker_;
+  web::Worker& worker_;
   std::function<bool()> answered_;
   std::function<void()> open_;
   TimePoint open_at_ = never;  ///< At the latest; never: it is open, or nobody has asked.

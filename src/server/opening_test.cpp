@@ -7,7 +7,7 @@ namespace {
 
 class OpeningTest : public testing::Test {
  protected:
-  Worker worker{{}, {}};
+  web::Worker worker{{}, {}};
   bool answered = false;
   int opened = 0;
   Opening opening{worker, [this] { return answered; }, [this] { ++opened; }};

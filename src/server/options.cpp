@@ -4,8 +4,8 @@
 
 namespace crier::server {
 
-WorkerOptions worker_options(const GatewayOptions& options) {
-  WorkerOptions worker;
+web::WorkerOptions worker_options(const GatewayOptions& options) {
+  web::WorkerOptions worker;
   worker.endpoint = {options.address, options.port};
   worker.cors.origins = options.origins;
   worker.http.header_bytes_max = options.header_bytes_max;

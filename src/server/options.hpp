@@ -9,8 +9,8 @@
 #include "gateway/feed.hpp"
 #include "history/store.hpp"
 #include "server/publisher.hpp"
-#include "server/worker.hpp"
 #include "socketio/client.hpp"
+#include "web/worker.hpp"
 
 #include <optional>
 #include <string_view>
@@ -18,7 +18,7 @@
 
 namespace crier::server {
 
-WorkerOptions worker_options(const GatewayOptions& options);
+web::WorkerOptions worker_options(const GatewayOptions& options);
 socketio::ClientOptions client_options(const GatewayOptions& options);
 gateway::AdmissionOptions admission_options(const GatewayOptions& options);
 history::Retention retention_options(const GatewayOptions& options);

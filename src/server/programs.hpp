@@ -21,10 +21,10 @@ namespace crier::server {
 
 /// Admits members of programs and catches them up: carries out the commands of gateway::Admission.
 /// On the loop's thread only.
-class Programs final : public Application, public TurnUser, private Delivery::ClaimUser {
+class Programs final : public Application, public web::TurnUser, private Delivery::ClaimUser {
  public:
   struct Parts {
-    Worker& worker;
+    web::Worker& worker;
     Engine& engine;
     Sockets& sockets;
     access::MembershipSource& memberships;

@@ -119,8 +119,8 @@ class ProgramsTest : public testing::Test {
     thread.join();
   }
 
-  static WorkerOptions worker_options() {
-    WorkerOptions options;
+  static web::WorkerOptions worker_options() {
+    web::WorkerOptions options;
     options.endpoint = {"127.0.0.1", 0};
     return options;
   }
@@ -236,7 +236,7 @@ class ProgramsTest : public testing::Test {
     });
   }
 
-  Worker worker{worker_options(), {}};
+  web::Worker worker{worker_options(), {}};
   Random random = Random::secure();
   socketio::ClientOptions client_options;
   Sockets sockets{worker, client_options, random};

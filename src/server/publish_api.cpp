@@ -66,7 +66,7 @@ http::Response publish_response(const Result<Position>& result) {
   return response;
 }
 
-PublishApi::PublishApi(Worker& worker, Publish publish, std::string api_key,
+PublishApi::PublishApi(web::Worker& worker, Publish publish, std::string api_key,
                        std::size_t body_bytes_max)
     : worker_(worker),
       publish_(std::move(publish)),
@@ -127,7 +127,7 @@ Result<PublishApi::Target> PublishApi::check_head(const http::Request& request) 
   return Target{*std::move(decoded), *std::move(token)};
 }
 
-void PublishApi::refuse(Connection& connection, const Error& error) {
+void PublishApi::refuse(web::Connection& connection, const Error& error) {
   counters_.publish_errors.add(error.code);
   http::Response response = publish_refusal(error);
   if (error.status == 405) response.headers.emplace_back("Allow", "POST");
@@ -135,13 +135,13 @@ void PublishApi::refuse(Connection& connection, const Error& error) {
   connection.answer(response);
 }
 
-std::size_t PublishApi::head(Connection& connection, const http::Request& request) {
+std::size_t PublishApi::head(web::Connection& connection, const http::Request& request) {
   const auto target = check_head(request);
   if (!target) refuse(connection, target.error());
   return body_bytes_max_;
 }
 
-void PublishApi::request(Connection& connection, http::Request& request) {
+void PublishApi::request(web::Connection& connection, http::Request& request) {
   auto target = check_head(request);
   if (!target) {
     refuse(connection, target.error());
@@ -149,14 +149,14 @@ void PublishApi::request(Connection& connection, http::Request& request) {
   }
   publish_(std::move(target->program), std::move(request.body), std::move(target->token),
            [&worker = worker_, key = connection.key()](const Result<Position>& result) {
-             Connection* waiting = worker.find(key);
+             web::Connection* waiting = worker.find(key);
              if (waiting != nullptr && waiting->awaits_answer()) {
                waiting->answer(publish_response(result));
              }
            });
 }
 
-void PublishApi::body_failed(Connection& connection, int status) {
+void PublishApi::body_failed(web::Connection& connection, int status) {
   if (status == 413) {
     refuse(connection,
            {413, "too_large",

@@ -2,9 +2,9 @@
 
 #include "access/hmac.hpp"
 #include "server/counters.hpp"
-#include "server/endpoint.hpp"
 #include "server/publisher.hpp"
-#include "server/worker.hpp"
+#include "web/endpoint.hpp"
+#include "web/worker.hpp"
 
 #include <functional>
 #include <optional>
@@ -15,7 +15,7 @@ namespace crier::server {
 
 /// POST /api/v1/programs/{programId}/events with a bearer key and, if the publisher wants to repeat
 /// it safely, an Idempotency-Key.
-class PublishApi final : public Endpoint {
+class PublishApi final : public web::Endpoint {
  public:
   static constexpr std::string_view prefix = "/api/v1/";
 
@@ -23,12 +23,12 @@ class PublishApi final : public Endpoint {
   using Publish = std::function<void(std::string program, std::string body, std::string token,
                                      Publisher::Done done)>;
   /// The worker outlives it. An empty key admits nobody.
-  PublishApi(Worker& worker, Publish publish, std::string api_key, std::size_t body_bytes_max);
+  PublishApi(web::Worker& worker, Publish publish, std::string api_key, std::size_t body_bytes_max);
 
-  std::size_t head(Connection& connection, const http::Request& request) override;
-  void request(Connection& connection, http::Request& request) override;
-  void body_failed(Connection& connection, int status) override;
-  void lost(Connection& /*connection*/, bool /*answered*/) override {}
+  std::size_t head(web::Connection& connection, const http::Request& request) override;
+  void request(web::Connection& connection, http::Request& request) override;
+  void body_failed(web::Connection& connection, int status) override;
+  void lost(web::Connection& /*connection*/, bool /*answered*/) override {}
   [[nodiscard]] bool answers_half_closed() const override { return true; }
   /// From now on everything is answered 503.
   void refuse_all() { refusing_ = true; }
@@ -42,9 +42,9 @@ class PublishApi final : public Endpoint {
   [[nodiscard]] Result<Target> check_head(const http::Request& request) const;
   [[nodiscard]] Result<std::string> token_of(const http::Request& request) const;
   [[nodiscard]] bool authorized(std::string_view authorization) const;
-  void refuse(Connection& connection, const Error& error);
+  void refuse(web::Connection& connection, const Error& error);
 
-  Worker& worker_;
+  web::Worker& worker_;
   Publish publish_;
   std::string api_key_;
   std::optional<access::Hmac> token_hmac_;  ///< With the API key.

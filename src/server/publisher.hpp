@@ -8,7 +8,7 @@
 #include "server/outcomes.hpp"
 #include "server/owed.hpp"
 #include "server/sockets.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -19,10 +19,10 @@ namespace crier::server {
 
 /// Checks, numbers and stores events; the store's listener brings them back to be delivered. On the
 /// loop's thread only.
-class Publisher final : public TurnUser {
+class Publisher final : public web::TurnUser {
  public:
   struct Parts {
-    Worker& worker;
+    web::Worker& worker;
     history::HistoryStore& history;
     Owed& owed;
     const catalog::Catalog& catalog;

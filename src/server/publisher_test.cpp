@@ -117,7 +117,7 @@ class PublisherTest : public testing::Test {
     return *words;
   }
 
-  Worker worker{{}, {}};
+  web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
   FailingHistory history;
   Owed owed;
@@ -261,7 +261,7 @@ class Left final : public OwedRecord {
 };
 
 TEST(PublisherOfSeveral, SettlesWhatAnotherProcessLeaves) {
-  Worker worker{{}, {}};
+  web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
   FailingHistory history;
   const auto catalog = catalog::Catalog::built_in();
@@ -279,7 +279,7 @@ TEST(PublisherOfSeveral, SettlesWhatAnotherProcessLeaves) {
 }
 
 TEST(PublisherOfSeveral, SettlesSoonWhatIsOwedBecauseItCouldNotBeRead) {
-  Worker worker{{}, {}};
+  web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
   FailingHistory history;
   const auto catalog = catalog::Catalog::built_in();
@@ -295,7 +295,7 @@ TEST(PublisherOfSeveral, SettlesSoonWhatIsOwedBecauseItCouldNotBeRead) {
 }
 
 TEST(PublisherOfSeveral, WhatCouldNotBeReadIsRememberedForAsLongAsACursorIsInUse) {
-  Worker worker{{}, {}};
+  web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
   FailingHistory history;
   const auto catalog = catalog::Catalog::built_in();

@@ -4,7 +4,7 @@
 #include "gateway/replay.hpp"
 #include "server/engine.hpp"
 #include "server/sockets.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +25,7 @@ namespace crier::server {
 class Replays {
  public:
   struct Parts {
-    Worker& worker;
+    web::Worker& worker;
     Engine& engine;
     Sockets& sockets;
     const gateway::Feed& feed;

@@ -76,8 +76,8 @@ class ReplaysTest : public testing::Test {
     worker.stop();
     thread.join();
   }
-  static WorkerOptions worker_options(std::chrono::milliseconds slow_reader_timeout) {
-    WorkerOptions options;
+  static web::WorkerOptions worker_options(std::chrono::milliseconds slow_reader_timeout) {
+    web::WorkerOptions options;
     options.slow_reader_timeout = slow_reader_timeout;
     options.endpoint = {"127.0.0.1", 0};
     return options;
@@ -163,7 +163,7 @@ class ReplaysTest : public testing::Test {
     return answer.substr(answer.find("\r\n\r\n") + 4);
   }
 
-  Worker worker;
+  web::Worker worker;
   Random random = Random::secure();
   socketio::ClientOptions client_options;
   Sockets sockets{worker, client_options, random};

@@ -1,10 +1,10 @@
 #include "crier/server.hpp"
 
 #include "net/door.hpp"
-#include "server/certificate.hpp"
 #include "server/library.hpp"
 #include "server/session_options.hpp"
 #include "server/shutdown.hpp"
+#include "web/certificate.hpp"
 
 #include <map>
 #include <stdexcept>
@@ -14,9 +14,9 @@ namespace crier {
 
 namespace {
 
-server::WorkerOptions worker_options(const ServerOptions& options,
-                                     const server::Certificate& certificate) {
-  server::WorkerOptions worker;
+web::WorkerOptions worker_options(const ServerOptions& options,
+                                  const web::Certificate& certificate) {
+  web::WorkerOptions worker;
   worker.tls = certificate.tls();
   worker.endpoint = {options.address, options.port};
   worker.cors.origins = options.origins;
@@ -32,7 +32,7 @@ socketio::ClientOptions client_options(const ServerOptions& options) {
 }
 
 ServerOptions checked(ServerOptions options) {
-  const auto problem = server::problem_with_tls(options.tls_certificate_file, options.tls_key_file);
+  const auto problem = web::problem_with_tls(options.tls_certificate_file, options.tls_key_file);
   if (problem) throw std::invalid_argument(*problem);
   return options;
 }
@@ -58,9 +58,9 @@ class Server::Impl {
   }
   ~Impl() { door_->close(); }
 
-  server::Certificate certificate_;
-  server::Worker worker_;
-  server::CertificateWatch certificate_watch_;
+  web::Certificate certificate_;
+  web::Worker worker_;
+  web::CertificateWatch certificate_watch_;
   std::shared_ptr<net::Door> door_;
   Random random_ = Random::secure();
   socketio::ClientOptions client_options_;

@@ -19,9 +19,9 @@ constexpr std::size_t event_bytes = 256;
 
 /// What both ends of a link know. The worker's thread alone uses it, but for what says otherwise.
 struct SharedHistory::Line {
-  explicit Line(Worker& w) : worker(w) {}
+  explicit Line(web::Worker& w) : worker(w) {}
 
-  Worker& worker;
+  web::Worker& worker;
   history::Listener* listener = nullptr;
   std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< Which one is in force.
   std::uint64_t subscriptions_made = 0;
@@ -54,7 +54,7 @@ struct SharedHistory::Line {
   }
 };
 
-SharedHistory::SharedHistory(Worker& home, history::HistoryStore& store,
+SharedHistory::SharedHistory(web::Worker& home, history::HistoryStore& store,
                              std::size_t backlog_bytes_max)
     : home_(home), store_(store), backlog_bytes_max_(backlog_bytes_max) {
   home.add_turn_user(*this);
@@ -205,7 +205,7 @@ void SharedHistory::unsubscribe(const std::string& program, const Subscriber& su
 
 // Links.
 
-HistoryLink::HistoryLink(SharedHistory& shared, Worker& worker)
+HistoryLink::HistoryLink(SharedHistory& shared, web::Worker& worker)
     : shared_(shared), line_(std::make_shared<SharedHistory::Line>(worker)) {}
 
 HistoryLink::~HistoryLink() {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "history/store.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -20,11 +20,11 @@ class HistoryLink;
 /// one post an event and worker, in the store's order. Of the many subscribers the store sees one.
 /// A worker that is too far behind is told that something was lost, and is subscribed anew when it
 /// has caught up: it reads again what it missed.
-class SharedHistory final : public TurnUser, private history::Listener {
+class SharedHistory final : public web::TurnUser, private history::Listener {
  public:
   /// `home` runs the loop that `store` is used on. Both outlive it. `backlog_bytes_max` bounds what
   /// is posted to one worker and has not arrived; one event may always be.
-  SharedHistory(Worker& home, history::HistoryStore& store, std::size_t backlog_bytes_max);
+  SharedHistory(web::Worker& home, history::HistoryStore& store, std::size_t backlog_bytes_max);
   ~SharedHistory() override;
 
   // TurnUser, of the home.
@@ -64,7 +64,7 @@ class SharedHistory final : public TurnUser, private history::Listener {
   void look();
   void tell_subscribed(const std::string& program, const Subscriber& subscriber);
 
-  Worker& home_;
+  web::Worker& home_;
   history::HistoryStore& store_;
   std::size_t backlog_bytes_max_;
   std::vector<std::shared_ptr<Line>> listening_;
@@ -82,7 +82,7 @@ class SharedHistory final : public TurnUser, private history::Listener {
 class HistoryLink final : public history::HistoryStore {
  public:
   /// The home's loop and the worker's outlive it; so does `shared`, unless the home runs no more.
-  HistoryLink(SharedHistory& shared, Worker& worker);
+  HistoryLink(SharedHistory& shared, web::Worker& worker);
   ~HistoryLink() override;
 
   void append(history::AppendRequest request,

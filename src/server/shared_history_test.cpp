@@ -50,7 +50,7 @@ class Home {
   std::atomic<WallTime> clock = 1'700'000'000'000'000;
 
  private:
-  Worker worker_{{}, {}};
+  web::Worker worker_{{}, {}};
   history::MemoryStore store_;
 
  public:
@@ -88,7 +88,7 @@ struct LinkSubject {
   }
 
   std::chrono::milliseconds kept_ttl{};
-  Worker worker{{}, {}};
+  web::Worker worker{{}, {}};
   std::optional<Home> home;
   std::optional<HistoryLink> link;
 };
@@ -122,7 +122,7 @@ class SharedHistoryTest : public testing::Test {
       ASSERT_TRUE(net::run_until(worker.loop(), [&] { return heard_all.has_value(); }));
       EXPECT_TRUE(*heard_all);
     }
-    Worker worker{{}, {}};
+    web::Worker worker{{}, {}};
     Heard heard;
     HistoryLink link;
   };

@@ -4,7 +4,7 @@
 
 namespace crier::server {
 
-Shutdown::Shutdown(Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
+Shutdown::Shutdown(web::Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
                    const Steps& steps, std::function<bool()> settled)
     : worker_(worker),
       engines_(std::move(engines)),
@@ -34,7 +34,7 @@ void Shutdown::tick(TimePoint now) {
   }
   // Any worker may get the request for what another one's session is owed, or need another one to
   // answer: they end together.
-  const Totals& all = worker_.totals();
+  const web::Totals& all = worker_.totals();
   if (all.sessions == 0) {
     worker_.stop_listening();
     worker_.close_idle_connections();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "server/engine.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <chrono>
 #include <functional>
@@ -12,7 +12,7 @@ namespace crier::server {
 /// Takes a worker down in order: no new sessions, publishes in flight finish, sessions close in
 /// steps, no new connections (until then a polling client may need one for what it is owed),
 /// connections end, the loop stops. Bounded in time.
-class Shutdown final : public TurnUser {
+class Shutdown final : public web::TurnUser {
  public:
   struct Steps {
     std::size_t sessions = 500;                 ///< Closed in one step.
@@ -21,7 +21,7 @@ class Shutdown final : public TurnUser {
   };
   /// `idle` tells whether nothing is in flight any more: before that no session is closed.
   /// `settled`, if there is one, whether the loop may end. All outlive it.
-  Shutdown(Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
+  Shutdown(web::Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
            const Steps& steps, std::function<bool()> settled = {});
 
   void begin();
@@ -33,7 +33,7 @@ class Shutdown final : public TurnUser {
   [[nodiscard]] TimePoint deadline() const override { return next_; }
 
  private:
-  Worker& worker_;
+  web::Worker& worker_;
   std::vector<Engine*> engines_;
   std::function<bool()> idle_;
   Steps steps_;

@@ -38,7 +38,7 @@ Packet make_packet(std::string_view nsp, std::string_view arguments) {
   return {Bytes(std::move(message)), std::move(frame)};
 }
 
-Sockets::Sockets(Worker& worker, const socketio::ClientOptions& options, Random& random)
+Sockets::Sockets(web::Worker& worker, const socketio::ClientOptions& options, Random& random)
     : worker_(worker), options_(options), random_(random) {}
 
 Sockets::~Sockets() = default;

@@ -56,7 +56,7 @@ Packet make_packet(std::string_view nsp, std::string_view arguments);
 class Sockets final : public MessageLayer {
  public:
   /// All outlive it. Call attach() before the first session.
-  Sockets(Worker& worker, const socketio::ClientOptions& options, Random& random);
+  Sockets(web::Worker& worker, const socketio::ClientOptions& options, Random& random);
   ~Sockets() override;
   void attach(Engine& engine, Application& application);
 
@@ -133,7 +133,7 @@ class Sockets final : public MessageLayer {
   void write_gathered(const std::vector<const socketio::Members*>& rooms,
                       std::span<const Batch> batches);
 
-  Worker& worker_;
+  web::Worker& worker_;
   const socketio::ClientOptions& options_;
   Random& random_;
   Engine* engine_ = nullptr;

@@ -32,7 +32,7 @@ function settingsOf(example) {
 const OTHERS = new Set([
   "CRIER_PROTOCOL_SUITES",
   "CRIER_SOCKET_IO_CLIENT_CPP",
-  "CRIER_MODULES",
+  "CRIER_ONLY",
   "CRIER_ASSERT",
   "CRIER_BIN",
   "CRIER_BEFORE",

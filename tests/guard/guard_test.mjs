@@ -67,7 +67,7 @@ const bad = [
   [
     "the server from below",
     {
-      ...header("src/server/worker.hpp", ""),
+      ...header("src/web/worker.hpp", ""),
       ...header("src/gateway/feed.hpp", '\n#include "server/worker.hpp"\n'),
     },
     "src/gateway/feed.hpp:2: gateway may not include server (server/worker.hpp)",

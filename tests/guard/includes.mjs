@@ -46,7 +46,8 @@ const table = {
     libraries: ["sqlite", "boost.json"],
     platform: true,
   },
-  server: { modules: all_below_server, platform: true },
+  web: { modules: ["base", "net", "http", "websocket"], platform: true },
+  server: { modules: [...all_below_server, "web"], platform: true },
   "daemon/serve": { libraries: in_daemon, platform: true },
   "daemon/cli": {
     modules: ["base", "net", "http", "access", "catalog", "backends/redis", "backends/sqlite"],

@@ -50,6 +50,7 @@ crier::engineio::SessionOptions suite_timers() {
 
 int run(std::uint16_t port) {
   using namespace crier::server;
+  using namespace crier::web;
   WorkerOptions options;
   options.endpoint = {"127.0.0.1", port};
   options.cors.origins = {"*"};

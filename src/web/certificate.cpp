@@ -1,9 +1,9 @@
-#include "server/certificate.hpp"
+#include "web/certificate.hpp"
 
 #include <stdexcept>
 #include <utility>
 
-namespace crier::server {
+namespace crier::web {
 
 namespace {
 
@@ -64,4 +64,4 @@ void CertificateWatch::look() {
   timer_.arm(loop_.now() + interval_);
 }
 
-}  // namespace crier::server
+}  // namespace crier::web

@@ -1,13 +1,13 @@
-#include "server/connection.hpp"
+#include "web/connection.hpp"
 
 #include "base/assert.hpp"
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-namespace crier::server {
+namespace crier::web {
 
 namespace {
 
@@ -584,4 +584,4 @@ void Connection::on_writable() {
   if (!closed_ && !closing_ && !backlog_ && reader_) endpoint_->writable_changed(*this, true);
 }
 
-}  // namespace crier::server
+}  // namespace crier::web

@@ -2,15 +2,15 @@
 
 #include "crier/http.hpp"
 #include "net/door.hpp"
-#include "server/endpoint.hpp"
-#include "server/worker.hpp"
+#include "web/endpoint.hpp"
+#include "web/worker.hpp"
 
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace crier::server {
+namespace crier::web {
 
 /// Calls a handler of the application's, whose exceptions become an answer.
 void call(Worker& worker, const HttpHandler& handler, const HttpRequest& request,
@@ -49,4 +49,4 @@ class Routes final : public Endpoint {
   std::vector<Route> routes_;
 };
 
-}  // namespace crier::server
+}  // namespace crier::web

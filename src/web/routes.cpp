@@ -1,11 +1,11 @@
-#include "server/routes.hpp"
+#include "web/routes.hpp"
 
 #include "http/error_response.hpp"
 
 #include <atomic>
 #include <utility>
 
-namespace crier::server {
+namespace crier::web {
 
 namespace {
 
@@ -111,4 +111,4 @@ void Routes::body_failed(Connection& connection, int status) {
   }
 }
 
-}  // namespace crier::server
+}  // namespace crier::web

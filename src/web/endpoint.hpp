@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace crier::server {
+namespace crier::web {
 
 class Connection;
 
@@ -45,4 +45,4 @@ class Endpoint {
   virtual void writable_changed(Connection& /*connection*/, bool /*writable*/) {}
 };
 
-}  // namespace crier::server
+}  // namespace crier::web

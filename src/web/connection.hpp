@@ -6,7 +6,7 @@
 #include "http/parser.hpp"
 #include "http/response.hpp"
 #include "net/stream.hpp"
-#include "server/endpoint.hpp"
+#include "web/endpoint.hpp"
 #include "websocket/frame.hpp"
 
 #include <memory>
@@ -16,7 +16,7 @@
 #include <sys/uio.h>
 #include <vector>
 
-namespace crier::server {
+namespace crier::web {
 
 class Worker;
 
@@ -172,4 +172,4 @@ struct Connection::Parcel {
   std::unique_ptr<Backlog> backlog;
 };
 
-}  // namespace crier::server
+}  // namespace crier::web

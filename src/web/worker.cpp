@@ -1,11 +1,11 @@
-#include "server/worker.hpp"
+#include "web/worker.hpp"
 
 #include "base/assert.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace crier::server {
+namespace crier::web {
 
 namespace {
 
@@ -228,4 +228,4 @@ void Worker::log(LogLevel level, std::string_view message, std::initializer_list
   if (log_) log_(level, message, fields);
 }
 
-}  // namespace crier::server
+}  // namespace crier::web

@@ -9,7 +9,7 @@
 #include "http/response.hpp"
 #include "net/listener.hpp"
 #include "net/loop.hpp"
-#include "server/connection.hpp"
+#include "web/connection.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -22,7 +22,7 @@
 #include <string_view>
 #include <vector>
 
-namespace crier::server {
+namespace crier::web {
 
 struct WorkerOptions {
   net::Endpoint endpoint;
@@ -171,4 +171,4 @@ class Worker {
   std::uint64_t unsaid_accept_failures_ = 0;
 };
 
-}  // namespace crier::server
+}  // namespace crier::web

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace crier::server {
+namespace crier::web {
 
 /// What is wrong with the options for TLS, as a sentence that begins with the option's name.
 std::optional<std::string> problem_with_tls(const std::string& certificate_file,
@@ -50,4 +50,4 @@ class CertificateWatch {
   net::Timer timer_;
 };
 
-}  // namespace crier::server
+}  // namespace crier::web

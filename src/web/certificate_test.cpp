@@ -1,4 +1,4 @@
-#include "server/certificate.hpp"
+#include "web/certificate.hpp"
 
 #include "net/loopback.hpp"
 #include "net/test_certificates.hpp"
@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
-namespace crier::server {
+namespace crier::web {
 namespace {
 
 using testing::ElementsAre;
@@ -111,4 +111,4 @@ TEST_F(CertificateTest, IsWatched) {
 }
 
 }  // namespace
-}  // namespace crier::server
+}  // namespace crier::web
