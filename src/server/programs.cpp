@@ -31,7 +31,7 @@ struct Programs::Pending {
 };
 
 Programs::Programs(const Parts& parts, const gateway::AdmissionOptions& options)
-    : parts_(parts), options_(options), sessions_(parts.seal, options.session_ttl) {
+    : parts_(parts), options_(options), receipts_(parts.seal, options.session_ttl) {
   parts.worker.add_turn_user(*this);
   parts.delivery.set_claim_user(*this);
 }
@@ -182,7 +182,7 @@ void Programs::take_over(Pending& pending, gateway::TakeOver session) {
   if (pending.holder.empty()) pending.holder = parts_.sockets.make_id();
   const Waiting self{pending.ticket.session, pending.serial};
   parts_.history.take_over(
-      sessions_.position_of(
+      receipts_.position_of(
           {session.user, session.session, pending.holder, std::move(session.position)}),
       [this, self](const Result<void, history::StoreError>& result) {
         Pending* holder = find(self);
@@ -277,7 +277,7 @@ Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, std::string
 /// Saves what differs from what is kept. To lose that costs a repeat: memberships and verdicts do
 /// not.
 void Programs::keep(Key socket, gateway::Admit& admitted, std::string holder) {
-  sessions_.add(
+  receipts_.add(
       socket,
       {admitted.user.id, admitted.session, std::move(holder), std::move(admitted.recovery.next)},
       admitted.is_kept, parts_.worker.now());
@@ -305,27 +305,27 @@ void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_
 // Sessions whose clients cannot say where they stand.
 
 void Programs::pinged(Key socket) {
-  if (sessions_.empty()) return;
+  if (receipts_.empty()) return;
   // One that is still sent what it missed has not been told how it stands.
   if (parts_.delivery.replays().find(socket) != nullptr) return;
-  sessions_.pinged(socket, parts_.delivery.handed());
+  receipts_.pinged(socket, parts_.delivery.handed());
 }
 
 void Programs::ponged(Key socket) {
-  if (sessions_.empty()) return;
-  sessions_.ponged(socket, parts_.worker.now());
+  if (receipts_.empty()) return;
+  receipts_.ponged(socket, parts_.worker.now());
   save_positions_soon();
 }
 
 void Programs::save_positions_soon() {
-  if (!sessions_.has_changed() || save_positions_at_ != never) return;
+  if (!receipts_.has_changed() || save_positions_at_ != never) return;
   save_positions_at_ = parts_.worker.now() + save_interval;
 }
 
 void Programs::save_positions() {
   save_positions_at_ = never;
-  if (!sessions_.has_changed()) return;
-  parts_.history.save_positions(sessions_.take_changed());
+  if (!receipts_.has_changed()) return;
+  parts_.history.save_positions(receipts_.take_changed());
 }
 
 // Claims. The highest fence owns a socket id; whoever has it with a lower one loses its transport,
@@ -422,7 +422,7 @@ void Programs::ack(Key /*socket*/, socketio::AckReceived& /*ack*/) {}
 
 void Programs::left(Key socket, std::string_view id, std::string_view /*reason*/) {
   parts_.delivery.forget(socket);
-  sessions_.remove(socket);
+  receipts_.remove(socket);
   save_positions();  // before its client comes back
   const auto [first, last] = owners_.equal_range(hash_of(id));
   const auto mine =

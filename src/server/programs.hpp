@@ -3,7 +3,7 @@
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
 #include "gateway/admission.hpp"
-#include "gateway/sessions.hpp"
+#include "gateway/receipts.hpp"
 #include "server/counters.hpp"
 #include "server/delivery.hpp"
 #include "server/owed.hpp"
@@ -108,7 +108,7 @@ class Programs final : public Application, public web::TurnUser, private Deliver
   std::uint64_t serial_ = 0;
   Counters counters_;
   TimePoint ask_fences_at_ = never;  ///< Again, because the store did not answer.
-  gateway::Sessions sessions_;       ///< By socket.
+  gateway::Receipts receipts_;       ///< By socket.
   TimePoint save_positions_at_ = never;
   /// By a hash of the socket's id: who has a pid, and who is claiming one.
   std::unordered_multimap<std::size_t, Owner> owners_;

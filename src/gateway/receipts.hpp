@@ -16,26 +16,26 @@
 
 namespace crier::gateway {
 
-struct Session {
+struct KeptSession {
   std::string user;
   std::string name;
   std::string holder;  ///< Its connection, as the store knows it.
   Pid pid;             ///< Where it stands. Its sid and its nonce are of no use, and not kept.
 };
 
-class Sessions {
+class Receipts {
  public:
   using Key = std::uint64_t;  ///< The caller's, one for each socket.
 
   /// `ttl`: how long what is saved is kept. A position that does not move is saved again before
   /// half of it is over, at the next pong.
-  Sessions(const PidSeal& seal, std::chrono::milliseconds ttl) : seal_(seal), ttl_(ttl) {}
+  Receipts(const PidSeal& seal, std::chrono::milliseconds ttl) : seal_(seal), ttl_(ttl) {}
 
   /// What is to be kept before this session is admitted: its connection alone moves it from then
   /// on.
-  [[nodiscard]] history::SessionPosition position_of(const Session& session) const;
+  [[nodiscard]] history::SessionPosition position_of(const KeptSession& session) const;
   /// Its socket was admitted. `is_kept`: its position is; else it has changed.
-  void add(Key socket, Session session, bool is_kept, TimePoint now);
+  void add(Key socket, KeptSession session, bool is_kept, TimePoint now);
   /// A ping was sent, after everything up to `gid`.
   void pinged(Key socket, history::Gid gid);
   /// It was answered: everything before it has been received, and heard.
@@ -49,7 +49,7 @@ class Sessions {
 
  private:
   struct Socket {
-    Session session;
+    KeptSession session;
     history::Gid pinged = 0;
     TimePoint saved_at{};
     bool awaits_pong = false;

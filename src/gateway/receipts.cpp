@@ -1,30 +1,30 @@
-#include "gateway/sessions.hpp"
+#include "gateway/receipts.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace crier::gateway {
 
-history::SessionPosition Sessions::position_of(const Session& session) const {
+history::SessionPosition Receipts::position_of(const KeptSession& session) const {
   Pid pid = session.pid;
   pid.sid.clear();    // nobody claims it,
   pid.nonce.clear();  // nor states an offset
   return {session.user, session.name, session.holder, seal_.seal(pid, session.user)};
 }
 
-void Sessions::add(Key key, Session session, bool is_kept, TimePoint now) {
+void Receipts::add(Key key, KeptSession session, bool is_kept, TimePoint now) {
   if (!is_kept) changed_[session.holder] = position_of(session);
   sockets_[key] = {std::move(session), 0, now};
 }
 
-void Sessions::pinged(Key key, history::Gid gid) {
+void Receipts::pinged(Key key, history::Gid gid) {
   const auto found = sockets_.find(key);
   if (found == sockets_.end()) return;
   found->second.pinged = gid;
   found->second.awaits_pong = true;
 }
 
-void Sessions::ponged(Key key, TimePoint now) {
+void Receipts::ponged(Key key, TimePoint now) {
   const auto found = sockets_.find(key);
   if (found == sockets_.end()) return;
   Socket& socket = found->second;
@@ -41,9 +41,9 @@ void Sessions::ponged(Key key, TimePoint now) {
   changed_[socket.session.holder] = position_of(socket.session);
 }
 
-void Sessions::remove(Key socket) { sockets_.erase(socket); }
+void Receipts::remove(Key socket) { sockets_.erase(socket); }
 
-std::vector<history::SessionPosition> Sessions::take_changed() {
+std::vector<history::SessionPosition> Receipts::take_changed() {
   std::vector<history::SessionPosition> positions;
   positions.reserve(changed_.size());
   for (auto& [holder, position] : std::exchange(changed_, {}))
