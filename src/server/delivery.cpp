@@ -12,7 +12,9 @@ namespace {
 constexpr std::size_t entry_bytes = 128;
 constexpr std::size_t encoded_bytes_max = 8 * 1024 * 1024;
 
-std::size_t bytes_of(const Packet& packet) { return entry_bytes + 2 * packet.message.size(); }
+std::size_t bytes_of(const sockets::Packet& packet) {
+  return entry_bytes + 2 * packet.message.size();
+}
 
 }  // namespace
 
@@ -24,11 +26,11 @@ Delivery::Delivery(const Parts& parts, const gateway::FeedOptions& options,
       feed_(
           options,
           [this](const std::string& program) {
-            return parts_.sockets.member_count(main_namespace, room_of(program)) > 0;
+            return parts_.sockets.member_count(sockets::main_namespace, room_of(program)) > 0;
           },
           parts.worker.now()),
-      replays_({parts.worker, parts.engine, parts.sockets, feed_,
-                [this](const history::Record& record) -> const Packet& {
+      replays_({parts.worker, parts.sessions, parts.sockets, feed_,
+                [this](const history::Record& record) -> const sockets::Packet& {
                   return encoded(feed_.epoch(), record);
                 }},
                replay_bytes_max) {
@@ -63,7 +65,7 @@ void Delivery::admit_blindly(Key socket, const std::vector<std::string>& program
 void Delivery::close_blind() {
   for (const Key socket : std::vector<Key>(blind_.begin(), blind_.end())) {
     const Key session = parts_.sockets.session_of(socket);
-    if (session != 0) parts_.engine.close(session, engineio::CloseReason::forced_close, true);
+    if (session != 0) parts_.sessions.close(session, engineio::CloseReason::forced_close, true);
   }
 }
 
@@ -164,9 +166,9 @@ void Delivery::read(std::vector<history::ReadRequest> reads) {
 void Delivery::close(const gateway::CloseMembers& members) {
   deliver();
   if (members.program.empty()) handed_ = 0;  // another epoch counts anew
-  const auto sockets = members.program.empty()
-                           ? parts_.sockets.all(main_namespace)
-                           : parts_.sockets.members(main_namespace, room_of(members.program));
+  const auto sockets = members.program.empty() ? parts_.sockets.all(sockets::main_namespace)
+                                               : parts_.sockets.members(sockets::main_namespace,
+                                                                        room_of(members.program));
   if (sockets.empty()) return;
   parts_.worker.log(LogLevel::warning, "closing members, who will come back and be told",
                     {{"program", members.program},
@@ -174,23 +176,24 @@ void Delivery::close(const gateway::CloseMembers& members) {
                      {"sockets", std::to_string(sockets.size())}});
   for (const Key socket : sockets) {
     const Key session = parts_.sockets.session_of(socket);
-    if (session != 0) parts_.engine.close(session, engineio::CloseReason::forced_close, true);
+    if (session != 0) parts_.sessions.close(session, engineio::CloseReason::forced_close, true);
   }
 }
 
 // Events.
 
 /// An empty packet if the store holds what no gateway has written.
-Packet Delivery::encode(const history::Epoch& epoch, const history::Record& record) {
+sockets::Packet Delivery::encode(const history::Epoch& epoch, const history::Record& record) {
   const auto id = history::event_id(epoch, record.gid);
   const auto arguments =
       catalog::event_arguments(record.body.view(), history::milliseconds(record.gid), id);
-  if (!arguments.empty()) return make_packet(main_namespace, arguments);
+  if (!arguments.empty()) return sockets::make_packet(sockets::main_namespace, arguments);
   parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
   return {};
 }
 
-const Packet& Delivery::encoded(const history::Epoch& epoch, const history::Record& record) {
+const sockets::Packet& Delivery::encoded(const history::Epoch& epoch,
+                                         const history::Record& record) {
   if (encoded_epoch_ != epoch) {
     encoded_.clear();
     encoded_order_.clear();
@@ -212,8 +215,8 @@ const Packet& Delivery::encoded(const history::Epoch& epoch, const history::Reco
 }
 
 void Delivery::queue(const gateway::Deliver& event) {
-  if (parts_.sockets.member_count(main_namespace, room_of(event.program)) == 0) return;
-  Packet packet = encode(event.epoch, event.record);
+  if (parts_.sockets.member_count(sockets::main_namespace, room_of(event.program)) == 0) return;
+  sockets::Packet packet = encode(event.epoch, event.record);
   if (packet.message.view().empty()) return;
   hold({event.program, event.record.gid, std::move(packet)});
 }
@@ -224,7 +227,7 @@ void Delivery::deliver_unnumbered(const std::string& program, std::string_view b
   // A later event may yet get a number of the same millisecond.
   const std::int64_t time = std::max<std::int64_t>(history::milliseconds(reached) - 1, 0);
   const auto arguments = catalog::event_arguments(body, time, std::string());
-  hold({program, 0, make_packet(main_namespace, arguments)});
+  hold({program, 0, sockets::make_packet(sockets::main_namespace, arguments)});
 }
 
 // Events that come in one turn leave together, so those that are there already are waited for.
@@ -253,7 +256,7 @@ void Delivery::turn_end() {
 void Delivery::deliver() {
   deliver_at_ = never;
   const std::vector<Live> live = std::exchange(live_, {});
-  std::vector<Sockets::Batch> batches;
+  std::vector<sockets::Sockets::Batch> batches;
   const std::string* program = nullptr;
   for (const Live& event : live) {
     if (event.gid != 0 && (event.gid <= floor_max_ || !blind_.empty())) {
@@ -272,9 +275,9 @@ void Delivery::deliver() {
   for (const Live& event : live) handed_ = std::max(handed_, event.gid);
 }
 
-void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {
+void Delivery::broadcast(std::vector<sockets::Sockets::Batch>& batches) {
   if (batches.empty()) return;
-  counters_.deliveries += parts_.sockets.broadcast(main_namespace, batches);
+  counters_.deliveries += parts_.sockets.broadcast(sockets::main_namespace, batches);
   batches.clear();
 }
 
@@ -282,7 +285,7 @@ void Delivery::broadcast(std::vector<Sockets::Batch>& batches) {
 // were admitted blindly may lack events of one program while events of another go out. A number
 // would move their cursor beyond what they lack, so they get none until they come back.
 void Delivery::deliver_late(const Live& live) {
-  for (const Key socket : parts_.sockets.members(main_namespace, room_of(live.program))) {
+  for (const Key socket : parts_.sockets.members(sockets::main_namespace, room_of(live.program))) {
     if (parts_.sockets.is_replaying(socket) || blind_.contains(socket)) continue;
     const auto floor = floors_.find(socket);
     if (floor != floors_.end() && live.gid <= floor->second) continue;

@@ -4,7 +4,7 @@
 #include "history/store.hpp"
 #include "server/counters.hpp"
 #include "server/replays.hpp"
-#include "server/sockets.hpp"
+#include "sockets/sockets.hpp"
 #include "web/worker.hpp"
 
 #include <algorithm>
@@ -27,8 +27,8 @@ class Delivery final : public history::Listener, public web::TurnUser {
  public:
   struct Parts {
     web::Worker& worker;
-    Engine& engine;
-    Sockets& sockets;
+    sockets::Sessions& sessions;
+    sockets::Sockets& sockets;
     history::HistoryStore& history;
   };
   /// Who hears of claims to socket ids.
@@ -71,7 +71,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
 
   /// The event as clients get it, encoded; kept for who asks next, as long as there is room. Good
   /// until the next call. An empty message: the store holds what no gateway has written.
-  const Packet& encoded(const history::Epoch& epoch, const history::Record& record);
+  const sockets::Packet& encoded(const history::Epoch& epoch, const history::Record& record);
 
   /// An event without a number: goes to this node's members with the next ones. Its time is a
   /// millisecond before the greatest number that all of them have come to, not the clock's: who
@@ -111,17 +111,17 @@ class Delivery final : public history::Listener, public web::TurnUser {
   struct Live {
     std::string program;
     history::Gid gid;  ///< 0: unnumbered.
-    Packet packet;
+    sockets::Packet packet;
   };
 
   void run();
   void perform(gateway::FeedCommand& command);
   void read(std::vector<history::ReadRequest> reads);
-  Packet encode(const history::Epoch& epoch, const history::Record& record);
+  sockets::Packet encode(const history::Epoch& epoch, const history::Record& record);
   void queue(const gateway::Deliver& event);
   void hold(Live live);
   void close(const gateway::CloseMembers& members);
-  void broadcast(std::vector<Sockets::Batch>& batches);
+  void broadcast(std::vector<sockets::Sockets::Batch>& batches);
   void deliver_late(const Live& live);
   void close_blind();
 
@@ -141,7 +141,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
   std::unordered_set<Key> blind_;   ///< Sockets that could not ask.
   history::Gid blind_reached_ = 0;  ///< Of the feed when the first of them came.
   history::Epoch encoded_epoch_;
-  std::unordered_map<history::Gid, Packet> encoded_;
+  std::unordered_map<history::Gid, sockets::Packet> encoded_;
   std::deque<history::Gid> encoded_order_;  ///< The oldest first.
   std::size_t encoded_bytes_ = 0;
   Counters counters_;

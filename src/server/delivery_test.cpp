@@ -20,25 +20,26 @@ class DeliveryTest : public testing::Test {
   web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
   socketio::ClientOptions client_options;
-  Sockets sockets{worker, client_options, random};
-  Engine engine{worker, {}, {}, sockets, random};
+  sockets::Sockets sockets{worker, client_options, random};
+  sockets::Sessions sessions{worker, {}, {}, sockets, random};
   history::MemoryStore history{{}, [] { return WallTime{1'000'000}; }, Random::seeded(7)};
-  Delivery delivery{{worker, engine, sockets, history}, {}};
+  Delivery delivery{{worker, sessions, sockets, history}, {}};
 };
 
 constexpr const char* body = R"({"event":"request:created","programId":"p"})";
 
 TEST_F(DeliveryTest, EncodesAnEventOnceForAllWhoAreOwedIt) {
-  const Packet first = delivery.encoded("aaaaaaaa", record(1'000'000, body));
+  const sockets::Packet first = delivery.encoded("aaaaaaaa", record(1'000'000, body));
   EXPECT_THAT(std::string(first.message.view()), StartsWith(R"(42["request:created",{)"));
   EXPECT_THAT(std::string(first.message.view()), HasSubstr("\"aaaaaaaa.1000000\"]"));
-  const Packet& second = delivery.encoded("aaaaaaaa", record(1'000'000, "not looked at again"));
+  const sockets::Packet& second =
+      delivery.encoded("aaaaaaaa", record(1'000'000, "not looked at again"));
   EXPECT_EQ(second.message.view().data(), first.message.view().data());
 }
 
 TEST_F(DeliveryTest, AnotherEpochIsEncodedAnew) {
   delivery.encoded("aaaaaaaa", record(1'000'000, body));
-  const Packet& other = delivery.encoded("bbbbbbbb", record(1'000'000, body));
+  const sockets::Packet& other = delivery.encoded("bbbbbbbb", record(1'000'000, body));
   EXPECT_THAT(std::string(other.message.view()), HasSubstr("\"bbbbbbbb.1000000\"]"));
 }
 
@@ -48,7 +49,7 @@ TEST_F(DeliveryTest, WhatIsKeptEncodedIsBoundedAndTheOldestGoesFirst) {
            text + "\"}";
   };
   const auto is_kept = [&](history::Gid gid) {  // else another body shows
-    const Packet& packet = delivery.encoded("aaaaaaaa", record(gid, body));
+    const sockets::Packet& packet = delivery.encoded("aaaaaaaa", record(gid, body));
     return packet.message.size() > 1'000'000;
   };
   for (history::Gid gid = 1; gid <= 5; ++gid) delivery.encoded("aaaaaaaa", record(gid, large("")));

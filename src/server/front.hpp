@@ -6,10 +6,10 @@
 #include "gateway/feed.hpp"
 #include "gateway/pid.hpp"
 #include "server/delivery.hpp"
-#include "server/engine.hpp"
 #include "server/owed.hpp"
 #include "server/programs.hpp"
-#include "server/sockets.hpp"
+#include "sockets/sessions.hpp"
+#include "sockets/sockets.hpp"
 #include "web/worker.hpp"
 
 #include <functional>
@@ -34,10 +34,10 @@ class Front {
   /// What `parts` refers to outlives it.
   Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Parts parts);
 
-  [[nodiscard]] Engine& engine() { return engine_; }
-  [[nodiscard]] const Engine& engine() const { return engine_; }
-  [[nodiscard]] Sockets& sockets() { return sockets_; }
-  [[nodiscard]] const Sockets& sockets() const { return sockets_; }
+  [[nodiscard]] sockets::Sessions& sessions() { return sessions_; }
+  [[nodiscard]] const sockets::Sessions& sessions() const { return sessions_; }
+  [[nodiscard]] sockets::Sockets& sockets() { return sockets_; }
+  [[nodiscard]] const sockets::Sockets& sockets() const { return sockets_; }
   [[nodiscard]] Delivery& delivery() { return delivery_; }
   [[nodiscard]] const Delivery& delivery() const { return delivery_; }
   [[nodiscard]] const Programs& programs() const { return programs_; }
@@ -46,8 +46,8 @@ class Front {
  private:
   Random random_;
   socketio::ClientOptions client_options_;
-  Sockets sockets_;
-  Engine engine_;
+  sockets::Sockets sockets_;
+  sockets::Sessions sessions_;
   std::unique_ptr<access::MembershipSource> memberships_;
   Delivery delivery_;
   Programs programs_;

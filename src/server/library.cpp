@@ -81,7 +81,7 @@ void Socket::Owner::guarded(Key socket, const Call& call) {
   }
 }
 
-void Socket::Owner::connect_requested(const server::Ticket& ticket, std::string auth) {
+void Socket::Owner::connect_requested(const sockets::Ticket& ticket, std::string auth) {
   const auto found = on_connect_.find(ticket.nsp);
   if (found == on_connect_.end()) {
     sockets_.refuse(ticket, "Invalid namespace", {});
@@ -191,9 +191,9 @@ void Namespace::on_connect(std::function<void(Socket)> handler) {
 }
 
 void Namespace::emit(std::string_view event, const Arguments& arguments) {
-  server::Sockets& sockets = state_->owner_.sockets();
+  sockets::Sockets& sockets = state_->owner_.sockets();
   if (arguments.attachments.empty()) {
-    const auto packet = server::make_packet(state_->path_, with_name(event, arguments.json));
+    const auto packet = sockets::make_packet(state_->path_, with_name(event, arguments.json));
     for (const Key socket : sockets.all(state_->path_)) sockets.send(socket, packet);
     return;
   }
@@ -203,9 +203,9 @@ void Namespace::emit(std::string_view event, const Arguments& arguments) {
 }
 
 void Namespace::emit_to(std::string_view room, std::string_view event, const Arguments& arguments) {
-  server::Sockets& sockets = state_->owner_.sockets();
+  sockets::Sockets& sockets = state_->owner_.sockets();
   if (arguments.attachments.empty()) {
-    const auto packet = server::make_packet(state_->path_, with_name(event, arguments.json));
+    const auto packet = sockets::make_packet(state_->path_, with_name(event, arguments.json));
     sockets.broadcast(state_->path_, room, std::span(&packet, 1));
     return;
   }

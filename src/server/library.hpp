@@ -1,7 +1,7 @@
 #pragma once
 
 #include "crier/server.hpp"
-#include "server/sockets.hpp"
+#include "sockets/sockets.hpp"
 
 #include <functional>
 #include <map>
@@ -13,9 +13,9 @@
 namespace crier {
 
 /// What is known of the sockets of a Server: their handlers and open acks.
-class Socket::Owner final : public server::Application {
+class Socket::Owner final : public sockets::Application {
  public:
-  explicit Owner(web::Worker& worker, server::Sockets& sockets)
+  explicit Owner(web::Worker& worker, sockets::Sockets& sockets)
       : worker_(worker), sockets_(sockets) {}
 
   using EventHandler = std::function<void(const Arguments&, const Ack&)>;
@@ -30,7 +30,7 @@ class Socket::Owner final : public server::Application {
   };
 
   [[nodiscard]] State* find(Key socket);
-  [[nodiscard]] server::Sockets& sockets() { return sockets_; }
+  [[nodiscard]] sockets::Sockets& sockets() { return sockets_; }
   /// The handlers of a namespace; made at first use.
   std::function<void(Socket)>& on_connect(const std::string& nsp) { return on_connect_[nsp]; }
 
@@ -38,8 +38,8 @@ class Socket::Owner final : public server::Application {
             std::function<void(const Arguments&)> on_ack);
 
   // Application.
-  void connect_requested(const server::Ticket& ticket, std::string auth) override;
-  void withdrawn(const server::Ticket& /*ticket*/) override {}
+  void connect_requested(const sockets::Ticket& ticket, std::string auth) override;
+  void withdrawn(const sockets::Ticket& /*ticket*/) override {}
   void event(Key socket, socketio::EventReceived& event) override;
   void ack(Key socket, socketio::AckReceived& ack) override;
   void left(Key socket, std::string_view id, std::string_view reason) override;
@@ -51,7 +51,7 @@ class Socket::Owner final : public server::Application {
   Ack make_ack(Key socket, const socketio::EventReceived& event);
 
   web::Worker& worker_;
-  server::Sockets& sockets_;
+  sockets::Sockets& sockets_;
   std::map<std::string, std::function<void(Socket)>> on_connect_;
   std::unordered_map<Key, std::unique_ptr<State>> states_;
 };

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "server/counters.hpp"
-#include "server/engine.hpp"
+#include "sockets/sessions.hpp"
 #include "web/worker.hpp"
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace crier::server {
 /// All that a process has counted.
 struct Metrics {
   web::Worker::Counters connections;
-  Engine::Counters sessions;
+  sockets::Sessions::Counters sessions;
   Counters gateway;
 };
 

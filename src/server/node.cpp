@@ -5,7 +5,7 @@
 #include "server/metrics.hpp"
 #include "server/options.hpp"
 #include "server/publish_api.hpp"
-#include "server/shutdown.hpp"
+#include "sockets/shutdown.hpp"
 #include "web/routes.hpp"
 
 #include <algorithm>
@@ -129,7 +129,7 @@ struct Node::Lane {
             node.options_.api_key, node.options_.body_bytes_max),
         routes(on, door),
         shutdown(
-            on, {&front.engine()}, [this, &node] { return idle(node); },
+            on, {&front.sessions()}, [this, &node] { return idle(node); },
             {500 / count + 1, std::chrono::milliseconds(10), node.options_.shutdown_timeout},
             [&node] { return !node.owed_.any(); }) {}
 
@@ -146,7 +146,7 @@ struct Node::Lane {
 
   void count(Metrics& metrics) const {
     metrics.connections += worker.counters();
-    metrics.sessions += front.engine().counters();
+    metrics.sessions += front.sessions().counters();
     metrics.gateway += front.delivery().counters();
     metrics.gateway += front.programs().counters();
     metrics.gateway += api.counters();
@@ -158,7 +158,7 @@ struct Node::Lane {
   Front front;
   PublishApi api;
   web::Routes routes;
-  Shutdown shutdown;
+  sockets::Shutdown shutdown;
   std::atomic<std::size_t> unnumbered = 0;  ///< Events that were posted and have not arrived.
 };
 
@@ -333,9 +333,9 @@ void Node::survey(std::function<void(const Survey&)> done) {
       all->broken.insert(delivery.feed().broken().begin(), delivery.feed().broken().end());
       Gauges& gauges = all->gauges;
       gauges.connections += lane.worker.connection_count();
-      gauges.sessions += lane.front.engine().session_count();
+      gauges.sessions += lane.front.sessions().session_count();
       gauges.sockets += lane.front.sockets().count();
-      gauges.rooms += lane.front.sockets().room_count(main_namespace);
+      gauges.rooms += lane.front.sockets().room_count(sockets::main_namespace);
       gauges.replays += delivery.replays().count();
       gauges.replay_bytes += delivery.replays().bytes();
       gauges.store_up = gauges.store_up && lane.front.memberships().available();
@@ -431,8 +431,8 @@ std::uint16_t Node::port() const { return workers_.front()->port(); }
 std::vector<std::string> Node::socket_ids() const {
   std::vector<std::string> ids;
   for (const auto& lane : lanes_) {
-    const Sockets& sockets = lane->front.sockets();
-    for (const Key key : sockets.all(main_namespace)) ids.emplace_back(sockets.id(key));
+    const sockets::Sockets& sockets = lane->front.sockets();
+    for (const Key key : sockets.all(sockets::main_namespace)) ids.emplace_back(sockets.id(key));
   }
   return ids;
 }

@@ -1,6 +1,6 @@
 #include "server/options.hpp"
 
-#include "server/session_options.hpp"
+#include "sockets/session_options.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ TEST(Options, RingsAreBoundedAsTheHistoryIs) {
 TEST(Options, OneBoundOfWhatAClientSendsHoldsForPayloadsAndForWhatIsPutTogether) {
   GatewayOptions options;
   options.payload_bytes_max = 4096;
-  EXPECT_EQ(session_options(options).payload_bytes_max, 4096U);
+  EXPECT_EQ(sockets::session_options(options).payload_bytes_max, 4096U);
   EXPECT_EQ(client_options(options).reassembly_bytes_max, 4096U);
 }
 

@@ -19,10 +19,10 @@ std::size_t hash_of(std::string_view sid) { return std::hash<std::string_view>()
 }  // namespace
 
 struct Programs::Pending {
-  Pending(Ticket t, std::uint64_t s, const gateway::AdmissionOptions& options,
+  Pending(sockets::Ticket t, std::uint64_t s, const gateway::AdmissionOptions& options,
           const access::Verifier& verifier, const gateway::PidSeal& seal)
       : ticket(std::move(t)), serial(s), machine(options, verifier, seal) {}
-  Ticket ticket;
+  sockets::Ticket ticket;
   std::uint64_t serial;
   std::string holder;  ///< Of its session; empty: it has taken none over.
   gateway::Admission machine;
@@ -40,8 +40,8 @@ Programs::~Programs() = default;
 
 // Admission.
 
-void Programs::connect_requested(const Ticket& ticket, std::string auth) {
-  if (ticket.nsp != main_namespace) {
+void Programs::connect_requested(const sockets::Ticket& ticket, std::string auth) {
+  if (ticket.nsp != sockets::main_namespace) {
     counters_.refusals.add("invalid_namespace");
     parts_.sockets.refuse(ticket, "Invalid namespace", {});
     return;
@@ -53,15 +53,15 @@ void Programs::connect_requested(const Ticket& ticket, std::string auth) {
   perform(ticket.session, entry.machine.start(auth, parts_.wall_clock(), parts_.worker.now()));
 }
 
-void Programs::withdrawn(const Ticket& ticket) {
+void Programs::withdrawn(const sockets::Ticket& ticket) {
   const bool whole_session = ticket.nsp.empty();
-  if (!whole_session && ticket.nsp != main_namespace) return;
+  if (!whole_session && ticket.nsp != sockets::main_namespace) return;
   if (!pending_.contains(ticket.session)) return;
   drop(ticket.session);
   if (whole_session) return;
   // What it made us ask is still under way: one that asks and leaves, again and again, must come
   // on a new connection each time.
-  parts_.engine.close(ticket.session, engineio::CloseReason::forced_close, true);
+  parts_.sessions.close(ticket.session, engineio::CloseReason::forced_close, true);
 }
 
 Programs::Pending* Programs::find(Waiting waiting) const {
@@ -116,7 +116,7 @@ void Programs::perform(Key session, gateway::Command command) {
 void Programs::give_up(Key session, std::string_view reason) {
   parts_.worker.log(LogLevel::warning, "admission gave up", {{"reason", std::string(reason)}});
   drop(session);
-  parts_.engine.close(session, engineio::CloseReason::forced_close, false);
+  parts_.sessions.close(session, engineio::CloseReason::forced_close, false);
 }
 
 // A look-up answers those who asked before it began: what it says was true after they came.
@@ -223,7 +223,7 @@ void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
   counters_.refusals.add(refused.code);
   const std::string data =
       "{\"code\":" + json::quote(refused.code) + ",\"detail\":" + json::quote(refused.detail) + "}";
-  const Ticket ticket = pending.ticket;
+  const sockets::Ticket ticket = pending.ticket;
   const std::string message(refused.message);
   drop(ticket.session);
   parts_.sockets.refuse(ticket, message, data);
@@ -232,7 +232,7 @@ void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
 // All that has been delivered here is in the replay, and all that has not is delivered to this
 // socket too.
 void Programs::admit(Pending& pending, gateway::Admit& admitted) {
-  const Ticket ticket = pending.ticket;
+  const sockets::Ticket ticket = pending.ticket;
   std::string holder = pending.holder;
   parts_.delivery.deliver();
   // That has written, and may so have found that this very client has gone.
@@ -257,7 +257,7 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
 }
 
 /// A session's holder is its socket's id, unless that is recovered.
-Key Programs::accept(const Ticket& ticket, gateway::Admit& admitted, std::string holder,
+Key Programs::accept(const sockets::Ticket& ticket, gateway::Admit& admitted, std::string holder,
                      const std::string& nonce) {
   const bool recovered = admitted.recovery.recovered;
   std::string id = recovered ? admitted.claimed : holder;
@@ -293,7 +293,7 @@ void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_
   if (recovery.position) position = gateway::position_text(*recovery.position, nonce);
   std::string catchup = gateway::catchup_arguments(recovery, position);
   if (recovery.replayed == 0) {
-    parts_.sockets.send(socket, make_packet(main_namespace, catchup));
+    parts_.sockets.send(socket, sockets::make_packet(sockets::main_namespace, catchup));
     return;
   }
   parts_.delivery.replays().begin(socket, {admitted.user.id,
@@ -384,7 +384,7 @@ void Programs::claims_heard() {
 
 void Programs::close(Key socket) {
   const Key session = parts_.sockets.session_of(socket);
-  if (session != 0) parts_.engine.close(session, engineio::CloseReason::forced_close, true);
+  if (session != 0) parts_.sessions.close(session, engineio::CloseReason::forced_close, true);
 }
 
 // Time.
@@ -413,9 +413,9 @@ TimePoint Programs::deadline() const {
 void Programs::event(Key socket, socketio::EventReceived& event) {
   ++counters_.client_events_dropped;
   if (!event.id) return;
-  parts_.sockets.send(socket,
-                      socketio::encode_messages(socketio::PacketType::ack, main_namespace, event.id,
-                                                R"([{"error":{"code":"not_allowed"}}])", {}));
+  parts_.sockets.send(
+      socket, socketio::encode_messages(socketio::PacketType::ack, sockets::main_namespace,
+                                        event.id, R"([{"error":{"code":"not_allowed"}}])", {}));
 }
 
 void Programs::ack(Key /*socket*/, socketio::AckReceived& /*ack*/) {}

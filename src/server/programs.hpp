@@ -7,7 +7,7 @@
 #include "server/counters.hpp"
 #include "server/delivery.hpp"
 #include "server/owed.hpp"
-#include "server/sockets.hpp"
+#include "sockets/sockets.hpp"
 
 #include <functional>
 #include <map>
@@ -21,12 +21,14 @@ namespace crier::server {
 
 /// Admits members of programs and catches them up: carries out the commands of gateway::Admission.
 /// On the loop's thread only.
-class Programs final : public Application, public web::TurnUser, private Delivery::ClaimUser {
+class Programs final : public sockets::Application,
+                       public web::TurnUser,
+                       private Delivery::ClaimUser {
  public:
   struct Parts {
     web::Worker& worker;
-    Engine& engine;
-    Sockets& sockets;
+    sockets::Sessions& sessions;
+    sockets::Sockets& sockets;
     access::MembershipSource& memberships;
     history::HistoryStore& history;
     Delivery& delivery;
@@ -42,8 +44,8 @@ class Programs final : public Application, public web::TurnUser, private Deliver
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
   // Application.
-  void connect_requested(const Ticket& ticket, std::string auth) override;
-  void withdrawn(const Ticket& ticket) override;
+  void connect_requested(const sockets::Ticket& ticket, std::string auth) override;
+  void withdrawn(const sockets::Ticket& ticket) override;
   void event(Key socket, socketio::EventReceived& event) override;
   void ack(Key socket, socketio::AckReceived& ack) override;
   void pinged(Key socket) override;
@@ -87,7 +89,7 @@ class Programs final : public Application, public web::TurnUser, private Deliver
   void ask(Pending& pending, gateway::Question question);
   void read(Waiting asker, const Result<history::ReadReply, history::StoreError>& reply);
   void admit(Pending& pending, gateway::Admit& admit);
-  Key accept(const Ticket& ticket, gateway::Admit& admitted, std::string holder,
+  Key accept(const sockets::Ticket& ticket, gateway::Admit& admitted, std::string holder,
              const std::string& nonce);
   void keep(Key socket, gateway::Admit& admitted, std::string holder);
   void catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce);

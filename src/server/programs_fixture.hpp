@@ -109,8 +109,8 @@ class SlowHistory final : public history::HistoryStore {
 class ProgramsTest : public testing::Test {
  protected:
   ProgramsTest() {
-    sockets.attach(engine, programs);
-    worker.route("/socket.io/", engine);
+    sockets.attach(sessions, programs);
+    worker.route("/socket.io/", sessions);
     EXPECT_TRUE(worker.listen());
     thread = std::thread([this] { worker.run(); });
   }
@@ -202,7 +202,7 @@ class ProgramsTest : public testing::Test {
   /// As if every client had got a ping and answered it.
   void ping_all() {
     on_loop([this] {
-      for (const Key socket : sockets.all(main_namespace)) {
+      for (const Key socket : sockets.all(sockets::main_namespace)) {
         programs.pinged(socket);
         programs.ponged(socket);
       }
@@ -217,7 +217,7 @@ class ProgramsTest : public testing::Test {
     });
   }
   std::size_t sockets_open() {
-    return on_loop([this] { return sockets.all(main_namespace).size(); });
+    return on_loop([this] { return sockets.all(sockets::main_namespace).size(); });
   }
   std::map<std::string, std::string> kept() {
     return on_loop([this] { return history.kept; });
@@ -239,16 +239,16 @@ class ProgramsTest : public testing::Test {
   web::Worker worker{worker_options(), {}};
   Random random = Random::secure();
   socketio::ClientOptions client_options;
-  Sockets sockets{worker, client_options, random};
-  Engine engine{worker, {}, {}, sockets, random};
+  sockets::Sockets sockets{worker, client_options, random};
+  sockets::Sessions sessions{worker, {}, {}, sockets, random};
   SlowMemberships memberships;
   SlowHistory history;
   access::Verifier verifier{{access::Key{"secret", {access::Algorithm::hs256}, {}}}, {}};
   gateway::PidSeal seal{"secret"};
-  Delivery delivery{{worker, engine, sockets, history}, {}};
+  Delivery delivery{{worker, sessions, sockets, history}, {}};
   Owed owed;
-  Programs programs{{worker, engine, sockets, memberships, history, delivery, verifier, seal, owed,
-                     [] { return WallTime{0}; }},
+  Programs programs{{worker, sessions, sockets, memberships, history, delivery, verifier, seal,
+                     owed, [] { return WallTime{0}; }},
                     {}};
   std::string offset;  ///< Of the latest member().
   std::vector<std::string> programs_of_user{"p1"};

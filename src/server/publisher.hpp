@@ -7,7 +7,7 @@
 #include "server/counters.hpp"
 #include "server/outcomes.hpp"
 #include "server/owed.hpp"
-#include "server/sockets.hpp"
+#include "sockets/sockets.hpp"
 #include "web/worker.hpp"
 
 #include <algorithm>

@@ -27,7 +27,7 @@ struct Replays::Entry {
 Replays::Replays(const Parts& parts, std::size_t bytes_max)
     : parts_(parts),
       bytes_max_(bytes_max),
-      window_(std::min(window_max, parts.engine.backlog_bytes_max())),
+      window_(std::min(window_max, parts.sessions.backlog_bytes_max())),
       turn_(parts.worker.options().slow_reader_timeout) {}
 
 Replays::~Replays() = default;
@@ -48,7 +48,7 @@ void Replays::begin(Key socket, Start start) {
   auto& entry = entries_[socket];
   entry = std::make_unique<Entry>(Entry{share(start), std::move(replay), std::move(start.catchup)});
   if (!has_place()) return waiting_.push_back(socket);
-  hold(*entry, parts_.engine.unsent(session));
+  hold(*entry, parts_.sessions.unsent(session));
   give_place(socket, *entry);
 }
 
@@ -56,8 +56,8 @@ void Replays::begin(Key socket, Start start) {
 /// that needs no place; a poll may be long in coming, and until then it counts.
 bool Replays::serve_at_once(Key socket, const Start& start, gateway::Replay& replay) {
   const Key session = parts_.sockets.session_of(socket);
-  const bool is_websocket = parts_.engine.is_websocket(session);
-  const std::size_t unsent = parts_.engine.unsent(session);
+  const bool is_websocket = parts_.sessions.is_websocket(session);
+  const std::size_t unsent = parts_.sessions.unsent(session);
   if (unsent >= window_ || (!is_websocket && !has_place())) return false;
   // Without a place it is served only if that is all: it stands where it stood otherwise.
   std::optional<gateway::Replay> before;
@@ -148,7 +148,7 @@ void Replays::another_turn() {
 void Replays::drained(Key socket) {
   const auto found = entries_.find(socket);
   if (found == entries_.end() || !found->second->has_place) return;
-  hold(*found->second, parts_.engine.unsent(parts_.sockets.session_of(socket)));
+  hold(*found->second, parts_.sessions.unsent(parts_.sockets.session_of(socket)));
   make_ready(socket, *found->second);
 }
 
@@ -190,8 +190,8 @@ Replays::Step Replays::step(Key socket, Entry& entry) {
     const auto pull = this->pull(entry.replay, entry.programs->names, entry.bytes,
                                  unsent_of_others(socket, entry), may_exceed);
     if (pull.end == End::lost) {
-      parts_.engine.close(parts_.sockets.session_of(socket), engineio::CloseReason::forced_close,
-                          true);
+      parts_.sessions.close(parts_.sockets.session_of(socket), engineio::CloseReason::forced_close,
+                            true);
       return Step::waits;
     }
     if (pull.end == End::full && pull.events.empty()) {
@@ -217,7 +217,7 @@ Replays::Step Replays::step(Key socket, Entry& entry) {
 
 /// Offers the socket what is queued for it; it may be gone with that.
 void Replays::flush(Key socket, Entry& entry) {
-  const std::size_t unsent = parts_.engine.flush(parts_.sockets.session_of(socket));
+  const std::size_t unsent = parts_.sessions.flush(parts_.sockets.session_of(socket));
   if (!entries_.contains(socket)) return;
   hold(entry, unsent);
   if (over_ == 0 && bytes_ > bytes_max_) over_ = socket;
@@ -259,7 +259,7 @@ gateway::Pull Replays::pull(gateway::Replay& replay, const std::vector<std::stri
 
 void Replays::send(Key socket, const gateway::Pull& pull) {
   for (const auto& record : pull.events) {
-    const Packet& packet = parts_.encode(record);
+    const sockets::Packet& packet = parts_.encode(record);
     if (packet.message.view().empty()) continue;
     sent_bytes_ += packet.message.size();
     parts_.sockets.send(socket, packet);
@@ -268,7 +268,7 @@ void Replays::send(Key socket, const gateway::Pull& pull) {
 }
 
 void Replays::send_catchup(Key socket, const std::string& arguments) {
-  parts_.sockets.send(socket, make_packet(main_namespace, arguments));
+  parts_.sockets.send(socket, sockets::make_packet(sockets::main_namespace, arguments));
 }
 
 }  // namespace crier::server

@@ -2,8 +2,8 @@
 
 #include "gateway/feed.hpp"
 #include "gateway/replay.hpp"
-#include "server/engine.hpp"
-#include "server/sockets.hpp"
+#include "sockets/sessions.hpp"
+#include "sockets/sockets.hpp"
 #include "web/worker.hpp"
 
 #include <cstddef>
@@ -26,11 +26,11 @@ class Replays {
  public:
   struct Parts {
     web::Worker& worker;
-    Engine& engine;
-    Sockets& sockets;
+    sockets::Sessions& sessions;
+    sockets::Sockets& sockets;
     const gateway::Feed& feed;
     /// The event as clients get it; an empty message if it cannot be read.
-    std::function<const Packet&(const history::Record& record)> encode;
+    std::function<const sockets::Packet&(const history::Record& record)> encode;
   };
   /// Unsent bytes of one socket, or one event; less where the backlog's bound is less.
   static constexpr std::size_t window_max = 64 * 1024;

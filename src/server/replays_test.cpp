@@ -21,11 +21,12 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 /// Admits each client to the one program, and sends all of its events that are kept.
-class Admitter final : public Application {
+class Admitter final : public sockets::Application {
  public:
-  Admitter(Sockets& sockets, Delivery& delivery) : sockets_(sockets), delivery_(delivery) {}
+  Admitter(sockets::Sockets& sockets, Delivery& delivery)
+      : sockets_(sockets), delivery_(delivery) {}
 
-  void connect_requested(const Ticket& ticket, std::string /*auth*/) override {
+  void connect_requested(const sockets::Ticket& ticket, std::string /*auth*/) override {
     delivery_.ask({{{programs.at(0), after, 0}}, {}, 0}, [&, ticket](const auto& reply) {
       delivery_.deliver();
       const auto& kept = reply->programs.at(0);
@@ -34,14 +35,14 @@ class Admitter final : public Application {
       const Key socket = sockets_.accept(ticket);
       const std::string catchup = "[\"catchup\"," + std::to_string(kept.records.size()) + "]";
       if (kept.records.empty()) {
-        sockets_.send(socket, make_packet(main_namespace, catchup));
+        sockets_.send(socket, sockets::make_packet(sockets::main_namespace, catchup));
       } else {
         delivery_.replays().begin(socket, {user, programs, positions, catchup});
       }
       sockets_.join(socket, room_of(programs.at(0)));
     });
   }
-  void withdrawn(const Ticket& /*ticket*/) override {}
+  void withdrawn(const sockets::Ticket& /*ticket*/) override {}
   void event(Key /*socket*/, socketio::EventReceived& /*event*/) override {}
   void ack(Key /*socket*/, socketio::AckReceived& /*ack*/) override {}
   void left(Key socket, std::string_view /*id*/, std::string_view /*reason*/) override {
@@ -54,7 +55,7 @@ class Admitter final : public Application {
   std::vector<std::string> programs{"p"};
 
  private:
-  Sockets& sockets_;
+  sockets::Sockets& sockets_;
   Delivery& delivery_;
 };
 
@@ -66,9 +67,9 @@ class ReplaysTest : public testing::Test {
   explicit ReplaysTest(std::size_t bytes_max = bound,
                        std::chrono::milliseconds slow_reader_timeout = std::chrono::seconds(20))
       : worker{worker_options(slow_reader_timeout), {}},
-        delivery{{worker, engine, sockets, history}, feed_options(), bytes_max} {
-    sockets.attach(engine, admitter);
-    worker.route("/socket.io/", engine);
+        delivery{{worker, sessions, sockets, history}, feed_options(), bytes_max} {
+    sockets.attach(sessions, admitter);
+    worker.route("/socket.io/", sessions);
     EXPECT_TRUE(worker.listen());
     thread = std::thread([this] { worker.run(); });
   }
@@ -166,8 +167,8 @@ class ReplaysTest : public testing::Test {
   web::Worker worker;
   Random random = Random::secure();
   socketio::ClientOptions client_options;
-  Sockets sockets{worker, client_options, random};
-  Engine engine{worker, {}, {}, sockets, random};
+  sockets::Sockets sockets{worker, client_options, random};
+  sockets::Sessions sessions{worker, {}, {}, sockets, random};
   WallTime clock = 1'000'000'000;
   history::MemoryStore history{retention(), [this] { return clock += 1000; }, Random::seeded(7)};
   Delivery delivery;

@@ -2,8 +2,8 @@
 
 #include "net/door.hpp"
 #include "server/library.hpp"
-#include "server/session_options.hpp"
-#include "server/shutdown.hpp"
+#include "sockets/session_options.hpp"
+#include "sockets/shutdown.hpp"
 #include "web/certificate.hpp"
 
 #include <map>
@@ -48,13 +48,13 @@ class Server::Impl {
         door_(std::make_shared<net::Door>(worker_.loop())),
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
-        engine_(worker_, server::session_options(options), server::engine_limits(options), sockets_,
-                random_),
+        sessions_(worker_, sockets::session_options(options), sockets::session_limits(options),
+                  sockets_, random_),
         owner_(worker_, sockets_),
-        shutdown_(worker_, {&engine_}, [] { return true; }, {}) {
-    sockets_.attach(engine_, owner_);
-    if (options.websocket_deflate) engine_.enable_deflate(options.websocket_deflate_bytes_min);
-    worker_.route(options.path, engine_);
+        shutdown_(worker_, {&sessions_}, [] { return true; }, {}) {
+    sockets_.attach(sessions_, owner_);
+    if (options.websocket_deflate) sessions_.enable_deflate(options.websocket_deflate_bytes_min);
+    worker_.route(options.path, sessions_);
   }
   ~Impl() { door_->close(); }
 
@@ -64,10 +64,10 @@ class Server::Impl {
   std::shared_ptr<net::Door> door_;
   Random random_ = Random::secure();
   socketio::ClientOptions client_options_;
-  server::Sockets sockets_;
-  server::Engine engine_;
+  sockets::Sockets sockets_;
+  sockets::Sessions sessions_;
   Socket::Owner owner_;
-  server::Shutdown shutdown_;
+  sockets::Shutdown shutdown_;
   std::map<std::string, std::unique_ptr<Namespace::State>> namespaces_;
 };
 

@@ -47,7 +47,11 @@ const table = {
     platform: true,
   },
   web: { modules: ["base", "net", "http", "websocket"], platform: true },
-  server: { modules: [...all_below_server, "web"], platform: true },
+  sockets: {
+    modules: ["base", "net", "http", "websocket", "engineio", "socketio", "web"],
+    platform: true,
+  },
+  server: { modules: [...all_below_server, "web", "sockets"], platform: true },
   "daemon/serve": { libraries: in_daemon, platform: true },
   "daemon/cli": {
     modules: ["base", "net", "http", "access", "catalog", "backends/redis", "backends/sqlite"],

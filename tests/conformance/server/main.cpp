@@ -2,9 +2,9 @@
 // a server. Socket.IO with their handlers under /socket.io/, an Engine.IO echo under /engine.io/.
 
 #include "crier/server.hpp"
-#include "server/engine.hpp"
 #include "server/library.hpp"
-#include "server/sockets.hpp"
+#include "sockets/sessions.hpp"
+#include "sockets/sockets.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -14,19 +14,19 @@ namespace {
 
 using crier::Key;
 
-class Echo final : public crier::server::MessageLayer {
+class Echo final : public crier::sockets::MessageLayer {
  public:
-  void attach(crier::server::Engine& engine) { engine_ = &engine; }
+  void attach(crier::sockets::Sessions& sessions) { sessions_ = &sessions; }
   void opened(Key /*session*/) override {}
   void received(Key session, bool binary, std::string_view data) override {
     std::string message = binary ? std::string(data) : "4" + std::string(data);
-    engine_->send(session, {binary, crier::Bytes(std::move(message)), {}, false});
+    sessions_->send(session, {binary, crier::Bytes(std::move(message)), {}, false});
   }
   void route_changed(Key /*session*/, int /*descriptor*/) override {}
   void closed(Key /*session*/, std::string_view /*reason*/) override {}
 
  private:
-  crier::server::Engine* engine_ = nullptr;
+  crier::sockets::Sessions* sessions_ = nullptr;
 };
 
 void serve_suite(crier::Socket socket) {
@@ -49,7 +49,7 @@ crier::engineio::SessionOptions suite_timers() {
 }
 
 int run(std::uint16_t port) {
-  using namespace crier::server;
+  using namespace crier::sockets;
   using namespace crier::web;
   WorkerOptions options;
   options.endpoint = {"127.0.0.1", port};
@@ -59,16 +59,16 @@ int run(std::uint16_t port) {
   crier::socketio::ClientOptions client_options;
   client_options.connect_timeout = std::chrono::milliseconds(1000);
   Sockets sockets(worker, client_options, random);
-  Engine engine(worker, suite_timers(), {}, sockets, random);
+  Sessions sessions(worker, suite_timers(), {}, sockets, random);
   crier::Socket::Owner owner(worker, sockets);
-  sockets.attach(engine, owner);
+  sockets.attach(sessions, owner);
   owner.on_connect("/") = serve_suite;
   owner.on_connect("/custom") = serve_custom;
   Echo echo;
-  Engine echo_engine(worker, suite_timers(), {}, echo, random);
-  echo.attach(echo_engine);
-  worker.route("/socket.io/", engine);
-  worker.route("/engine.io/", echo_engine);
+  Sessions echo_sessions(worker, suite_timers(), {}, echo, random);
+  echo.attach(echo_sessions);
+  worker.route("/socket.io/", sessions);
+  worker.route("/engine.io/", echo_sessions);
   if (const auto listening = worker.listen(); !listening) {
     std::fprintf(stderr, "crier-conformance: %s\n", listening.error().c_str());
     return 1;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/random.hpp"
-#include "server/engine.hpp"
 #include "socketio/client.hpp"
 #include "socketio/rooms.hpp"
+#include "sockets/sessions.hpp"
 
 #include <cstdint>
 #include <map>
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace crier::server {
+namespace crier::sockets {
 
 /// The only namespace of a gateway.
 constexpr std::string_view main_namespace = "/";
@@ -52,13 +52,13 @@ struct Packet {
 };
 Packet make_packet(std::string_view nsp, std::string_view arguments);
 
-/// The Socket.IO sockets of one engine: their namespaces, rooms, and delivery to them.
+/// The Socket.IO sockets on these sessions: their namespaces, rooms, and delivery to them.
 class Sockets final : public MessageLayer {
  public:
   /// All outlive it. Call attach() before the first session.
   Sockets(web::Worker& worker, const socketio::ClientOptions& options, Random& random);
   ~Sockets() override;
-  void attach(Engine& engine, Application& application);
+  void attach(Sessions& sessions, Application& application);
 
   // MessageLayer.
   void opened(Key session) override;
@@ -136,7 +136,7 @@ class Sockets final : public MessageLayer {
   web::Worker& worker_;
   const socketio::ClientOptions& options_;
   Random& random_;
-  Engine* engine_ = nullptr;
+  Sessions* sessions_ = nullptr;
   Application* application_ = nullptr;
   std::vector<std::unique_ptr<Client>> clients_;  ///< By the session's slot.
   std::vector<std::unique_ptr<Client>> gone_;
@@ -147,4 +147,4 @@ class Sockets final : public MessageLayer {
   std::map<std::string, socketio::Rooms, std::less<>> rooms_;  ///< By namespace.
 };
 
-}  // namespace crier::server
+}  // namespace crier::sockets

@@ -1,4 +1,4 @@
-#include "server/sockets.hpp"
+#include "sockets/sockets.hpp"
 
 #include "base/assert.hpp"
 #include "base/json_text.hpp"
@@ -7,7 +7,7 @@
 #include <array>
 #include <utility>
 
-namespace crier::server {
+namespace crier::sockets {
 
 struct Sockets::Client {
   Client(Key s, const socketio::ClientOptions& options, TimePoint now)
@@ -43,8 +43,8 @@ Sockets::Sockets(web::Worker& worker, const socketio::ClientOptions& options, Ra
 
 Sockets::~Sockets() = default;
 
-void Sockets::attach(Engine& engine, Application& application) {
-  engine_ = &engine;
+void Sockets::attach(Sessions& sessions, Application& application) {
+  sessions_ = &sessions;
   application_ = &application;
 }
 
@@ -123,7 +123,7 @@ TimePoint Sockets::deadline(Key session) const {
 void Sockets::tick(Key session) {
   const Client* client = find_client(session);
   if (client == nullptr || !client->protocol.tick(worker_.now())) return;
-  engine_->close(session, engineio::CloseReason::forced_close, true);
+  sessions_->close(session, engineio::CloseReason::forced_close, true);
 }
 
 void Sockets::route_changed(Key session, int descriptor) {
@@ -148,11 +148,11 @@ void Sockets::set_replaying(Key socket, bool replaying) {
   if (replaying_.size() < sockets_.slots()) replaying_.resize(sockets_.slots());
   replaying_[slot_of(socket)] = replaying;
   set_route(socket, found->session, rooms_.find(found->nsp)->second,
-            engine_->direct_descriptor(found->session));
+            sessions_->direct_descriptor(found->session));
 }
 
 socketio::Route Sockets::route_of(Key socket, Key session, int descriptor) const {
-  return {slot_of(socket) | (engine_->deflates(session) ? deflates_bit : 0U), descriptor};
+  return {slot_of(socket) | (sessions_->deflates(session) ? deflates_bit : 0U), descriptor};
 }
 
 void Sockets::run(Key session, socketio::ClientOutputs& outputs) {
@@ -179,9 +179,9 @@ void Sockets::run_one(Key session, socketio::ClientOutput& output) {
   } else if (const auto* violation = std::get_if<socketio::Violation>(&output)) {
     worker_.log(LogLevel::debug, "protocol violation",
                 {{"detail", std::string(violation->detail)}});
-    engine_->close(session, engineio::CloseReason::forced_close, true);
+    sessions_->close(session, engineio::CloseReason::forced_close, true);
   } else if (auto* message = std::get_if<socketio::Send>(&output)) {
-    engine_->send(session, {message->binary, std::move(message->data), {}, false});
+    sessions_->send(session, {message->binary, std::move(message->data), {}, false});
   }
 }
 
@@ -203,14 +203,14 @@ Key Sockets::accept(const Ticket& ticket, std::string id, std::string_view pid) 
   sockets_.emplace(key, std::move(socket));
   client->sockets.push_back(key);
   socketio::Rooms& rooms = rooms_[ticket.nsp];
-  const int descriptor = engine_->direct_descriptor(ticket.session);
+  const int descriptor = sessions_->direct_descriptor(ticket.session);
   if (descriptor >= 0) {
     rooms.set_route(slot_of(key), route_of(key, ticket.session, descriptor));
   }
   socketio::ClientOutputs outputs;
   client->protocol.accept(ticket.nsp, reply, outputs);
   run(ticket.session, outputs);
-  engine_->update_deadline(ticket.session);
+  sessions_->update_deadline(ticket.session);
   return key;
 }
 
@@ -240,14 +240,14 @@ Key Sockets::session_of(Key socket) const {
 void Sockets::send(Key socket, const Packet& packet) {
   const Socket* found = sockets_.find(socket);
   if (found == nullptr) return;
-  const Bytes& frame = engine_->deflates(found->session) ? deflated(packet) : packet.frame;
-  engine_->send(found->session, {false, packet.message, frame, false});
+  const Bytes& frame = sessions_->deflates(found->session) ? deflated(packet) : packet.frame;
+  sessions_->send(found->session, {false, packet.message, frame, false});
 }
 
 void Sockets::send(Key socket, const std::vector<socketio::Send>& messages) {
   const Key session = session_of(socket);
   for (const auto& message : messages) {
-    engine_->send(session, {message.binary, message.data, {}, false});
+    sessions_->send(session, {message.binary, message.data, {}, false});
   }
 }
 
@@ -367,7 +367,7 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::span<const Batch> batc
 
 const Bytes& Sockets::deflated(const Packet& packet) {
   if (packet.deflated.empty()) {
-    auto frame = engine_->deflated_frame(websocket::Opcode::text, packet.message.view());
+    auto frame = sessions_->deflated_frame(websocket::Opcode::text, packet.message.view());
     packet.deflated = frame ? Bytes(*std::move(frame)) : packet.frame;
   }
   return packet.deflated;
@@ -405,7 +405,7 @@ void Sockets::write_direct(const socketio::Members& members, std::span<const Pac
     left_over.push_back({sockets_.key_at(slot_in(route)), deflate, result.bytes});
   }
   for (const auto& [socket, deflate, sent] : left_over) {
-    engine_->finish_frame(session_of(socket), frames[deflate], sent);
+    sessions_->finish_frame(session_of(socket), frames[deflate], sent);
   }
 }
 
@@ -508,8 +508,8 @@ void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
     });
   });
   for (auto& [socket, bytes, sent] : left_over) {
-    engine_->finish_frame(session_of(socket), std::move(bytes), sent);
+    sessions_->finish_frame(session_of(socket), std::move(bytes), sent);
   }
 }
 
-}  // namespace crier::server
+}  // namespace crier::sockets

@@ -1,13 +1,13 @@
-#include "server/shutdown.hpp"
+#include "sockets/shutdown.hpp"
 
 #include <utility>
 
-namespace crier::server {
+namespace crier::sockets {
 
-Shutdown::Shutdown(web::Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
+Shutdown::Shutdown(web::Worker& worker, std::vector<Sessions*> sessions, std::function<bool()> idle,
                    const Steps& steps, std::function<bool()> settled)
     : worker_(worker),
-      engines_(std::move(engines)),
+      sessions_(std::move(sessions)),
       idle_(std::move(idle)),
       steps_(steps),
       settled_(std::move(settled)) {
@@ -18,7 +18,7 @@ void Shutdown::begin() {
   if (begun()) return;
   worker_.log(LogLevel::info, "shutting down",
               {{"connections", std::to_string(worker_.connection_count())}});
-  for (Engine* engine : engines_) engine->refuse_handshakes();
+  for (Sessions* sessions : sessions_) sessions->refuse_handshakes();
   next_ = worker_.now();
   give_up_at_ = worker_.now() + steps_.timeout;
 }
@@ -27,9 +27,9 @@ void Shutdown::tick(TimePoint now) {
   next_ = now + steps_.interval;
   const bool late = now >= give_up_at_;
   if (!idle_() && !late) return;
-  for (Engine* engine : engines_) {
-    for (const Key session : engine->open_sessions(steps_.sessions)) {
-      engine->close(session, engineio::CloseReason::forced_close, false);
+  for (Sessions* sessions : sessions_) {
+    for (const Key session : sessions->open_sessions(steps_.sessions)) {
+      sessions->close(session, engineio::CloseReason::forced_close, false);
     }
   }
   // Any worker may get the request for what another one's session is owed, or need another one to
@@ -49,4 +49,4 @@ void Shutdown::tick(TimePoint now) {
   worker_.stop();
 }
 
-}  // namespace crier::server
+}  // namespace crier::sockets

@@ -3,9 +3,9 @@
 // What GatewayOptions and ServerOptions, which have these names in common, say of sessions.
 
 #include "engineio/session.hpp"
-#include "server/engine.hpp"
+#include "sockets/sessions.hpp"
 
-namespace crier::server {
+namespace crier::sockets {
 
 template <class Options>
 engineio::SessionOptions session_options(const Options& options) {
@@ -19,11 +19,11 @@ engineio::SessionOptions session_options(const Options& options) {
 }
 
 template <class Options>
-Engine::Limits engine_limits(const Options& options) {
-  Engine::Limits limits;
+Sessions::Limits session_limits(const Options& options) {
+  Sessions::Limits limits;
   limits.backlog_bytes_max = options.backlog_bytes_max;
   if constexpr (requires { options.fragments_max; }) limits.fragments_max = options.fragments_max;
   return limits;
 }
 
-}  // namespace crier::server
+}  // namespace crier::sockets

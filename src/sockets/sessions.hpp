@@ -18,9 +18,9 @@
 #include <string_view>
 #include <vector>
 
-namespace crier::server {
+namespace crier::sockets {
 
-/// What speaks above Engine.IO. Called on the loop's thread; may call back into the engine.
+/// What speaks above Engine.IO. Called on the loop's thread; may call back into Sessions.
 class MessageLayer {
  public:
   virtual ~MessageLayer() = default;
@@ -46,10 +46,10 @@ class MessageLayer {
 /// apart are due in such steps, so that the loop wakes once for many of them.
 TimePoint end_of_step(TimePoint deadline);
 
-/// Serves one path with Engine.IO: requests and WebSockets go in, messages come out to the layer.
-/// Handshakes beyond the rate of the worker's Totals are deferred (503, come back soon); requests
-/// of sessions that exist never are.
-class Engine final : public web::Endpoint, public web::TurnUser {
+/// The Engine.IO sessions of one path: requests and WebSockets go in, messages come out to the
+/// layer. Handshakes beyond the rate of the worker's Totals are deferred (503, come back soon);
+/// requests of sessions that exist never are.
+class Sessions final : public web::Endpoint, public web::TurnUser {
  public:
   struct Limits {
     std::size_t fragments_max = 4'096;  ///< Frames of one WebSocket message.
@@ -65,10 +65,10 @@ class Engine final : public web::Endpoint, public web::TurnUser {
 
     Counters& operator+=(const Counters& other);
   };
-  /// All outlive the engine.
-  Engine(web::Worker& worker, engineio::SessionOptions options, const Limits& limits,
-         MessageLayer& layer, Random& random);
-  ~Engine() override;
+  /// All outlive it.
+  Sessions(web::Worker& worker, engineio::SessionOptions options, const Limits& limits,
+           MessageLayer& layer, Random& random);
+  ~Sessions() override;
 
   // Endpoint.
   std::size_t head(web::Connection& connection, const http::Request& request) override;
@@ -160,4 +160,4 @@ class Engine final : public web::Endpoint, public web::TurnUser {
   websocket::Inflater inflater_;
 };
 
-}  // namespace crier::server
+}  // namespace crier::sockets

@@ -1,4 +1,4 @@
-#include "server/engine.hpp"
+#include "sockets/sessions.hpp"
 
 #include "tests/support/loopback_client.hpp"
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-namespace crier::server {
+namespace crier::sockets {
 namespace {
 
 using testing::StartsWith;
@@ -31,7 +31,7 @@ TEST(EndOfStep, IsTheSameForDeadlinesNearEachOtherAndBeforeNone) {
 /// Greets at once, and notes the heartbeat in what it sends.
 class Greeter final : public MessageLayer {
  public:
-  void attach(Engine& engine) { engine_ = &engine; }
+  void attach(Sessions& sessions) { sessions_ = &sessions; }
   void opened(Key session) override {
     last = session;
     say(session, "4hello");
@@ -47,21 +47,21 @@ class Greeter final : public MessageLayer {
   void ponged(Key session) override { say(session, "4ponged"); }
 
   void say(Key session, std::string text) {
-    engine_->send(session, {false, Bytes(std::move(text)), {}, false});
+    sessions_->send(session, {false, Bytes(std::move(text)), {}, false});
   }
 
   Key last = 0;
   std::promise<std::string> reason;  ///< Of the first close.
 
  private:
-  Engine* engine_ = nullptr;
+  Sessions* sessions_ = nullptr;
 };
 
 class MessageLayerTest : public testing::Test {
  protected:
   MessageLayerTest() {
-    layer.attach(engine);
-    worker.route("/socket.io/", engine);
+    layer.attach(sessions);
+    worker.route("/socket.io/", sessions);
     EXPECT_TRUE(worker.listen());
     thread = std::thread([this] { worker.run(); });
   }
@@ -81,8 +81,8 @@ class MessageLayerTest : public testing::Test {
     options.slow_reader_timeout = std::chrono::seconds(20);  // the connection's is shorter
     return options;
   }
-  static Engine::Limits limits() {
-    Engine::Limits limits;
+  static Sessions::Limits limits() {
+    Sessions::Limits limits;
     limits.backlog_bytes_max = bound;
     return limits;
   }
@@ -121,7 +121,7 @@ class MessageLayerTest : public testing::Test {
   web::Worker worker{worker_options(), {}};
   Random random = Random::secure();
   Greeter layer;
-  Engine engine{worker, session_options(), limits(), layer, random};
+  Sessions sessions{worker, session_options(), limits(), layer, random};
   std::thread thread;
 };
 
@@ -153,11 +153,11 @@ TEST_F(MessageLayerTest, WhatEarlierTurnsHaveQueuedMayFillTheBoundButNotExceedIt
     open_polling();
     in_a_turn([&] { return send(bytes), true; });
     in_a_turn([&] { return send(10), true; });
-    const bool is_open = on_loop([&] { return engine.open_sessions(10).size(); }) == 1;
+    const bool is_open = on_loop([&] { return sessions.open_sessions(10).size(); }) == 1;
     EXPECT_EQ(is_open, bytes == bound);
     if (is_open) {
       on_loop([&] {
-        engine.close(layer.last, engineio::CloseReason::forced_close, true);
+        sessions.close(layer.last, engineio::CloseReason::forced_close, true);
         return true;
       });
     } else {
@@ -173,7 +173,7 @@ TEST_F(MessageLayerTest, WhatOneTurnQueuesComesOnTop) {
     for (int i = 0; i < 20; ++i) send(bound);
     return true;
   });
-  EXPECT_EQ(on_loop([&] { return engine.open_sessions(10).size(); }), 1U);
+  EXPECT_EQ(on_loop([&] { return sessions.open_sessions(10).size(); }), 1U);
   in_a_turn([&] { return send(1), true; });
   EXPECT_EQ(layer.reason.get_future().get(), "slow reader");
 }
@@ -195,7 +195,7 @@ TEST_F(MessageLayerTest, OneThatWasSlowForAMomentStays) {
   // It reads nothing until the kernel takes no more, and then everything.
   do {
     in_a_turn([&] { return send(bound / 2), true; });
-  } while (in_a_turn([&] { return engine.unsent(layer.last); }) == 0);
+  } while (in_a_turn([&] { return sessions.unsent(layer.last); }) == 0);
   // Its heartbeats go on for longer than a slow reader has.
   for (int pings = 0; pings < 10;) {
     const std::string frame = client.read_frame();
@@ -204,7 +204,7 @@ TEST_F(MessageLayerTest, OneThatWasSlowForAMomentStays) {
     client.write_text("3");
     ++pings;
   }
-  EXPECT_EQ(on_loop([&] { return engine.open_sessions(10).size(); }), 1U);
+  EXPECT_EQ(on_loop([&] { return sessions.open_sessions(10).size(); }), 1U);
 }
 
 /// A payload without its heartbeats.
@@ -238,7 +238,7 @@ TEST_F(MessageLayerTest, AnAnswerOfManyPiecesArrivesWholeAndARepeatIsTheSame) {
     LoopbackClient client(worker.port());
     client.write(get);
     const std::string head = client.read_until("\r\n\r\n");
-    const std::size_t unsent = on_loop([&] { return engine.unsent(layer.last); });
+    const std::size_t unsent = on_loop([&] { return sessions.unsent(layer.last); });
     const std::size_t bytes = std::stoul(head.substr(head.find("Content-Length: ") + 16));
     EXPECT_GT(unsent, 0U);
     EXPECT_LT(unsent, bytes);
@@ -260,4 +260,4 @@ TEST_F(MessageLayerTest, OneThatDoesNotTakeTheAnswerToItsPollIsClosedInTime) {
 }
 
 }  // namespace
-}  // namespace crier::server
+}  // namespace crier::sockets

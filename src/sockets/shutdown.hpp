@@ -1,13 +1,13 @@
 #pragma once
 
-#include "server/engine.hpp"
+#include "sockets/sessions.hpp"
 #include "web/worker.hpp"
 
 #include <chrono>
 #include <functional>
 #include <vector>
 
-namespace crier::server {
+namespace crier::sockets {
 
 /// Takes a worker down in order: no new sessions, publishes in flight finish, sessions close in
 /// steps, no new connections (until then a polling client may need one for what it is owed),
@@ -21,7 +21,7 @@ class Shutdown final : public web::TurnUser {
   };
   /// `idle` tells whether nothing is in flight any more: before that no session is closed.
   /// `settled`, if there is one, whether the loop may end. All outlive it.
-  Shutdown(web::Worker& worker, std::vector<Engine*> engines, std::function<bool()> idle,
+  Shutdown(web::Worker& worker, std::vector<Sessions*> sessions, std::function<bool()> idle,
            const Steps& steps, std::function<bool()> settled = {});
 
   void begin();
@@ -34,7 +34,7 @@ class Shutdown final : public web::TurnUser {
 
  private:
   web::Worker& worker_;
-  std::vector<Engine*> engines_;
+  std::vector<Sessions*> sessions_;
   std::function<bool()> idle_;
   Steps steps_;
   std::function<bool()> settled_;
@@ -43,4 +43,4 @@ class Shutdown final : public web::TurnUser {
   bool stopped_ = false;
 };
 
-}  // namespace crier::server
+}  // namespace crier::sockets

@@ -1,4 +1,4 @@
-#include "server/engine.hpp"
+#include "sockets/sessions.hpp"
 
 #include "base/encoding.hpp"
 #include "http/error_response.hpp"
@@ -9,7 +9,7 @@
 #include <array>
 #include <utility>
 
-namespace crier::server {
+namespace crier::sockets {
 
 namespace {
 
@@ -29,7 +29,7 @@ TimePoint end_of_step(TimePoint deadline) {
   return TimePoint((since + step - Duration(1)) / step * step);
 }
 
-struct Engine::Entry {
+struct Sessions::Entry {
   Entry(Key k, const engineio::SessionOptions& options, std::string sid)
       : key(k), session(options, std::move(sid)) {}
   Key key;
@@ -40,15 +40,15 @@ struct Engine::Entry {
   bool gone = false;
 };
 
-Engine::Counters& Engine::Counters::operator+=(const Counters& other) {
+Sessions::Counters& Sessions::Counters::operator+=(const Counters& other) {
   handshakes_deferred += other.handshakes_deferred;
   deflated += other.deflated;
   closes += other.closes;
   return *this;
 }
 
-Engine::Engine(web::Worker& worker, engineio::SessionOptions options, const Limits& limits,
-               MessageLayer& layer, Random& random)
+Sessions::Sessions(web::Worker& worker, engineio::SessionOptions options, const Limits& limits,
+                   MessageLayer& layer, Random& random)
     : worker_(worker),
       options_(options),
       reader_limits_{options.payload_bytes_max, limits.fragments_max},
@@ -60,12 +60,12 @@ Engine::Engine(web::Worker& worker, engineio::SessionOptions options, const Limi
   worker.add_turn_user(*this);
 }
 
-Engine::~Engine() = default;
+Sessions::~Sessions() = default;
 
 // Sessions.
 
 // A sid is 20 characters of base64url: 3 bytes name the slot, 1 the worker, 11 are random.
-std::string Engine::make_sid(Key session) {
+std::string Sessions::make_sid(Key session) {
   std::array<std::byte, 15> bytes;
   random_.fill(bytes);
   const std::uint32_t slot = slot_of(session);
@@ -76,7 +76,7 @@ std::string Engine::make_sid(Key session) {
   return base64url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-Engine::Entry* Engine::find_sid(std::string_view sid) const {
+Sessions::Entry* Sessions::find_sid(std::string_view sid) const {
   if (sid.size() != 20) return nullptr;
   const auto head = base64url_decode(sid.substr(0, 4));
   if (!head || head->size() != 3) return nullptr;
@@ -86,7 +86,7 @@ Engine::Entry* Engine::find_sid(std::string_view sid) const {
   return entry != nullptr && equal_in_constant_time(entry->session.sid(), sid) ? entry : nullptr;
 }
 
-web::Worker* Engine::other_owner(const http::Request& request) const {
+web::Worker* Sessions::other_owner(const http::Request& request) const {
   const auto workers = worker_.workers();
   if (workers.size() == 1 || request.method == http::Method::options) return nullptr;
   const http::Query query(request.query());
@@ -98,14 +98,14 @@ web::Worker* Engine::other_owner(const http::Request& request) const {
   return index == worker_.index() || index >= workers.size() ? nullptr : workers[index];
 }
 
-Engine::Entry& Engine::create(Key& key) {
+Sessions::Entry& Sessions::create(Key& key) {
   static_assert(sizeof(Entry) <= 104);  // an idle session's share
   key = sessions_.reserve();
   ++worker_.totals().sessions;
   return sessions_.emplace(key, std::make_unique<Entry>(key, options_, make_sid(key)));
 }
 
-void Engine::finished(Entry& entry) {
+void Sessions::finished(Entry& entry) {
   entry.gone = true;
   wheel_.cancel(slot_of(entry.key));
   if (auto gone = sessions_.erase(entry.key)) {
@@ -114,7 +114,7 @@ void Engine::finished(Entry& entry) {
   }
 }
 
-std::vector<Key> Engine::open_sessions(std::size_t count) const {
+std::vector<Key> Sessions::open_sessions(std::size_t count) const {
   std::vector<Key> keys;
   for (std::uint32_t slot = 0; slot < sessions_.slots() && keys.size() < count; ++slot) {
     const Entry* entry = sessions_.at_slot(slot);
@@ -140,7 +140,7 @@ engineio::Attempt attempt_of(const http::Request& request, const http::Query& qu
 
 }  // namespace
 
-std::size_t Engine::head(web::Connection& connection, const http::Request& request) {
+std::size_t Sessions::head(web::Connection& connection, const http::Request& request) {
   if (web::Worker* owner = other_owner(request)) {
     connection.move_to(*owner);
     return 0;
@@ -161,7 +161,7 @@ std::size_t Engine::head(web::Connection& connection, const http::Request& reque
   return options_.payload_bytes_max;
 }
 
-void Engine::request(web::Connection& connection, http::Request& request) {
+void Sessions::request(web::Connection& connection, http::Request& request) {
   if (request.method == http::Method::options && !worker_.options().cors.origins.empty()) {
     connection.answer(http::preflight(worker_.options().cors, request));
     return;
@@ -201,14 +201,14 @@ void Engine::request(web::Connection& connection, http::Request& request) {
   }
 }
 
-void Engine::add_cors(http::Response& response, const web::Connection& connection) const {
+void Sessions::add_cors(http::Response& response, const web::Connection& connection) const {
   for (auto& header : http::cors_headers(worker_.options().cors, connection.origin())) {
     response.headers.push_back(std::move(header));
   }
 }
 
-void Engine::refuse(web::Connection& connection, const http::Request& request,
-                    engineio::ErrorCode code) {
+void Sessions::refuse(web::Connection& connection, const http::Request& request,
+                      engineio::ErrorCode code) {
   if (request.wants_websocket()) {
     connection.close_after_answer();
     connection.answer(
@@ -221,7 +221,7 @@ void Engine::refuse(web::Connection& connection, const http::Request& request,
 }
 
 /// Why no new session may begin now.
-std::optional<Error> Engine::handshake_problem() {
+std::optional<Error> Sessions::handshake_problem() {
   if (refusing_) return Error{503, "shutting_down", "The server is shutting down.", ""};
   // A session over polling needs no connection of its own, but counts as one.
   if (worker_.totals().sessions >= worker_.options().connections_max) {
@@ -234,7 +234,7 @@ std::optional<Error> Engine::handshake_problem() {
   return std::nullopt;
 }
 
-void Engine::defer(web::Connection& connection, const Error& error) {
+void Sessions::defer(web::Connection& connection, const Error& error) {
   http::Response response = http::error_response(error);
   // Not all in the same second: those that are deferred together would come together again.
   response.headers.emplace_back("Retry-After", std::to_string(1 + random_.number() % 3));
@@ -242,7 +242,8 @@ void Engine::defer(web::Connection& connection, const Error& error) {
   connection.answer(response);
 }
 
-void Engine::handshake(web::Connection& connection, bool websocket, const http::Request& request) {
+void Sessions::handshake(web::Connection& connection, bool websocket,
+                         const http::Request& request) {
   if (const auto problem = handshake_problem()) {
     defer(connection, *problem);
     return;
@@ -262,7 +263,7 @@ void Engine::handshake(web::Connection& connection, bool websocket, const http::
   update_deadline(key);
 }
 
-bool Engine::open_websocket(web::Connection& connection, const http::Request& request) {
+bool Sessions::open_websocket(web::Connection& connection, const http::Request& request) {
   const websocket::HandshakeHeaders headers{request.header("sec-websocket-version"),
                                             request.header("sec-websocket-key"),
                                             request.header("sec-websocket-protocol")};
@@ -288,7 +289,7 @@ bool Engine::open_websocket(web::Connection& connection, const http::Request& re
   return true;
 }
 
-void Engine::polling_request(web::Connection& connection, Entry& entry, http::Request& request) {
+void Sessions::polling_request(web::Connection& connection, Entry& entry, http::Request& request) {
   connection.owner = entry.key;
   engineio::Outputs outputs;
   const TimePoint now = worker_.now();
@@ -309,7 +310,7 @@ void Engine::polling_request(web::Connection& connection, Entry& entry, http::Re
   if (request.method == http::Method::get && !entry.gone) layer_.drained(entry.key);
 }
 
-void Engine::upgrade(web::Connection& connection, Entry& entry, const http::Request& request) {
+void Sessions::upgrade(web::Connection& connection, Entry& entry, const http::Request& request) {
   if (!open_websocket(connection, request)) return;
   connection.owner = entry.key;
   engineio::Outputs outputs;
@@ -317,7 +318,7 @@ void Engine::upgrade(web::Connection& connection, Entry& entry, const http::Requ
   run(entry, outputs);
 }
 
-void Engine::body_failed(web::Connection& connection, int status) {
+void Sessions::body_failed(web::Connection& connection, int status) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) {
     connection.answer({status, {}, {}});
@@ -333,7 +334,7 @@ void Engine::body_failed(web::Connection& connection, int status) {
   if (connection.awaits_answer()) connection.answer({status, {}, {}});
 }
 
-void Engine::lost(web::Connection& connection, bool answered) {
+void Sessions::lost(web::Connection& connection, bool answered) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   engineio::Outputs outputs;
@@ -347,7 +348,7 @@ void Engine::lost(web::Connection& connection, bool answered) {
 
 // WebSockets.
 
-void Engine::message(web::Connection& connection, const websocket::Message& message) {
+void Sessions::message(web::Connection& connection, const websocket::Message& message) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return close_websocket(connection, false);
   Spares<engineio::Output>::List outputs(spares_);
@@ -359,14 +360,14 @@ void Engine::message(web::Connection& connection, const websocket::Message& mess
   run(*entry, outputs.items);
 }
 
-void Engine::close_websocket(web::Connection& connection, bool after_next) {
+void Sessions::close_websocket(web::Connection& connection, bool after_next) {
   connection.disown();
   if (after_next) return;
   connection.queue(Bytes(websocket::close_frame(websocket::CloseCode::none)));
   connection.close_after_flush();
 }
 
-void Engine::websocket_lost(web::Connection& connection, bool error) {
+void Sessions::websocket_lost(web::Connection& connection, bool error) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   engineio::Outputs outputs;
@@ -374,7 +375,7 @@ void Engine::websocket_lost(web::Connection& connection, bool error) {
   run(*entry, outputs);
 }
 
-void Engine::writable_changed(web::Connection& connection, bool writable) {
+void Sessions::writable_changed(web::Connection& connection, bool writable) {
   Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   update_route(*entry);
@@ -383,7 +384,7 @@ void Engine::writable_changed(web::Connection& connection, bool writable) {
 
 // The layer's calls.
 
-void Engine::send(Key session, const engineio::Outgoing& message) {
+void Sessions::send(Key session, const engineio::Outgoing& message) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr || entry->closing) return;
   Spares<engineio::Output>::List outputs(spares_);
@@ -394,7 +395,7 @@ void Engine::send(Key session, const engineio::Outgoing& message) {
   run(*entry, outputs.items);
 }
 
-void Engine::close(Key session, engineio::CloseReason reason, bool discard) {
+void Sessions::close(Key session, engineio::CloseReason reason, bool discard) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr) return;
   entry->closing = true;
@@ -403,29 +404,29 @@ void Engine::close(Key session, engineio::CloseReason reason, bool discard) {
   run(*entry, outputs);
 }
 
-std::size_t Engine::unsent(Key session) const {
+std::size_t Sessions::unsent(Key session) const {
   const Entry* entry = sessions_.find(session);
   return entry == nullptr ? 0 : unsent(*entry);
 }
 
-std::size_t Engine::flush(Key session) {
+std::size_t Sessions::flush(Key session) {
   const Entry* entry = sessions_.find(session);
   web::Connection* connection = entry == nullptr ? nullptr : carrier(*entry);
   if (connection != nullptr) connection->flush();
   return unsent(session);
 }
 
-bool Engine::is_websocket(Key session) const {
+bool Sessions::is_websocket(Key session) const {
   const Entry* entry = sessions_.find(session);
   return entry != nullptr && entry->session.transport() == engineio::TransportKind::websocket;
 }
 
-int Engine::direct_descriptor(Key session) const {
+int Sessions::direct_descriptor(Key session) const {
   const Entry* entry = sessions_.find(session);
   return entry == nullptr ? -1 : entry->descriptor;
 }
 
-bool Engine::deflates(Key session) const {
+bool Sessions::deflates(Key session) const {
   if (!deflater_) return false;
   const Entry* entry = sessions_.find(session);
   const web::Connection* connection =
@@ -433,14 +434,14 @@ bool Engine::deflates(Key session) const {
   return connection != nullptr && connection->deflates();
 }
 
-std::optional<std::string> Engine::deflated_frame(websocket::Opcode opcode,
-                                                  std::string_view message) {
+std::optional<std::string> Sessions::deflated_frame(websocket::Opcode opcode,
+                                                    std::string_view message) {
   auto frame = deflater_->frame(opcode, message);
   if (frame) ++counters_.deflated;
   return frame;
 }
 
-void Engine::finish_frame(Key session, Bytes frame, std::size_t sent) {
+void Sessions::finish_frame(Key session, Bytes frame, std::size_t sent) {
   Entry* entry = sessions_.find(session);
   if (entry == nullptr) return;
   web::Connection* connection = worker_.find(entry->session.wire());
@@ -449,14 +450,14 @@ void Engine::finish_frame(Key session, Bytes frame, std::size_t sent) {
   connection->queue_rest(std::move(frame), sent);
 }
 
-void Engine::update_deadline(Key session) {
+void Sessions::update_deadline(Key session) {
   const Entry* entry = sessions_.find(session);
   if (entry == nullptr || entry->gone) return;
   const TimePoint deadline = std::min(entry->session.deadline(), layer_.deadline(session));
   wheel_.set(slot_of(session), coarse_ ? end_of_step(deadline) : deadline);
 }
 
-void Engine::update_route(Entry& entry) {
+void Sessions::update_route(Entry& entry) {
   int descriptor = -1;
   if (!entry.gone && !entry.closing && entry.session.direct()) {
     const web::Connection* connection = worker_.find(entry.session.wire());
@@ -469,14 +470,14 @@ void Engine::update_route(Entry& entry) {
 
 // Outputs.
 
-void Engine::run(Entry& entry, engineio::Outputs& outputs) {
+void Sessions::run(Entry& entry, engineio::Outputs& outputs) {
   for (auto& output : outputs) run_one(entry, output);
   if (entry.gone) return;
   update_route(entry);
   update_deadline(entry.key);
 }
 
-void Engine::run_one(Entry& entry, engineio::Output& output) {
+void Sessions::run_one(Entry& entry, engineio::Output& output) {
   if (const auto* reply = std::get_if<engineio::Reply>(&output)) {
     answer(*reply);
   } else if (const auto* aborted = std::get_if<engineio::Abort>(&output)) {
@@ -505,7 +506,7 @@ void Engine::run_one(Entry& entry, engineio::Output& output) {
   }
 }
 
-void Engine::answer(const engineio::Reply& reply) {
+void Sessions::answer(const engineio::Reply& reply) {
   web::Connection* connection = worker_.find(reply.request);
   if (connection == nullptr || !connection->awaits_answer()) return;
   http::Response response{reply.status, {}, {}, reply.body};
@@ -519,7 +520,7 @@ void Engine::answer(const engineio::Reply& reply) {
   connection->answer(response);
 }
 
-void Engine::write_message(const engineio::SendMessage& message) {
+void Sessions::write_message(const engineio::SendMessage& message) {
   web::Connection* connection = worker_.find(message.wire);
   if (connection == nullptr) return;
   if (!message.frame.empty()) {
@@ -534,19 +535,19 @@ void Engine::write_message(const engineio::SendMessage& message) {
 }
 
 /// What carries the session's bytes: its WebSocket, or what the last poll was answered on.
-web::Connection* Engine::carrier(const Entry& entry) const {
+web::Connection* Sessions::carrier(const Entry& entry) const {
   const engineio::WireId wire = entry.session.wire();
   return worker_.find(wire != 0 ? wire : entry.session.answered());
 }
 
-std::size_t Engine::unsent(const Entry& entry) const {
+std::size_t Sessions::unsent(const Entry& entry) const {
   const web::Connection* connection = carrier(entry);
   const std::size_t bytes = connection == nullptr ? 0 : connection->backlog_bytes();
   return bytes + entry.session.backlog_bytes();
 }
 
 /// What earlier turns have queued is more than may be: the peer does not take what it is offered.
-bool Engine::closed_as_slow(Entry& entry) {
+bool Sessions::closed_as_slow(Entry& entry) {
   if (unsent(entry) <= backlog_bytes_max_) return false;
   web::Connection* connection = carrier(entry);
   if (connection != nullptr) connection->flush();
@@ -557,7 +558,7 @@ bool Engine::closed_as_slow(Entry& entry) {
   return true;
 }
 
-void Engine::stalled(web::Connection& connection) {
+void Sessions::stalled(web::Connection& connection) {
   const Entry* entry = sessions_.find(connection.owner);
   if (entry == nullptr) return;
   if (connection.is_websocket() && entry->session.wire() != connection.key()) return;
@@ -566,9 +567,9 @@ void Engine::stalled(web::Connection& connection) {
 
 // Time.
 
-void Engine::turn_end() { forgotten_.clear(); }
+void Sessions::turn_end() { forgotten_.clear(); }
 
-void Engine::tick(TimePoint now) {
+void Sessions::tick(TimePoint now) {
   due_.clear();
   wheel_.advance(now, due_);
   for (const auto slot : due_) {
@@ -587,4 +588,4 @@ void Engine::tick(TimePoint now) {
   }
 }
 
-}  // namespace crier::server
+}  // namespace crier::sockets
