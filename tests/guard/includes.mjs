@@ -51,6 +51,7 @@ const table = {
     modules: ["base", "net", "http", "websocket", "engineio", "socketio", "web"],
     platform: true,
   },
+  app: { modules: ["base", "net", "http", "websocket", "engineio", "socketio", "web", "sockets"] },
   server: { modules: [...all_below_server, "web", "sockets"], platform: true },
   "daemon/serve": { libraries: in_daemon, platform: true },
   "daemon/cli": {

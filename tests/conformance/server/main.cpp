@@ -1,8 +1,8 @@
 // crier-conformance --port P: what the official Engine.IO and Socket.IO protocol suites expect of
 // a server. Socket.IO with their handlers under /socket.io/, an Engine.IO echo under /engine.io/.
 
+#include "app/library.hpp"
 #include "crier/server.hpp"
-#include "server/library.hpp"
 #include "sockets/sessions.hpp"
 #include "sockets/sockets.hpp"
 

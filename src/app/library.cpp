@@ -1,4 +1,4 @@
-#include "server/library.hpp"
+#include "app/library.hpp"
 
 #include "base/json_text.hpp"
 

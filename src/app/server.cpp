@@ -1,7 +1,7 @@
 #include "crier/server.hpp"
 
+#include "app/library.hpp"
 #include "net/door.hpp"
-#include "server/library.hpp"
 #include "sockets/session_options.hpp"
 #include "sockets/shutdown.hpp"
 #include "web/certificate.hpp"
