@@ -1,0 +1,16 @@
+# A program of crier::server needs neither Redis nor SQLite; one of crier::gateway shows that this looks.
+function(needed_by program result)
+  execute_process(COMMAND readelf --dynamic ${program} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+  set(${result} ${text} PARENT_SCOPE)
+endfunction()
+
+needed_by(${SERVER} of_server)
+needed_by(${GATEWAY} of_gateway)
+foreach(library hiredis sqlite3)
+  if(of_server MATCHES "${library}")
+    message(SEND_ERROR "${SERVER} is linked with ${library}")
+  endif()
+  if(NOT of_gateway MATCHES "${library}")
+    message(SEND_ERROR "${GATEWAY} is not linked with ${library}")
+  endif()
+endforeach()
