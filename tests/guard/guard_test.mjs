@@ -68,9 +68,9 @@ const bad = [
     "the server from below",
     {
       ...header("src/web/worker.hpp", ""),
-      ...header("src/gateway/feed.hpp", '\n#include "server/worker.hpp"\n'),
+      ...header("src/gateway/feed.hpp", '\n#include "web/worker.hpp"\n'),
     },
-    "src/gateway/feed.hpp:2: gateway may not include server (server/worker.hpp)",
+    "src/gateway/feed.hpp:2: gateway may not include web (web/worker.hpp)",
   ],
   [
     "the insides from the daemon",

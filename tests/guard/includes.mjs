@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 
 const protocol = ["base"];
-const all_below_server = [
+const all_below_node = [
   "base",
   "net",
   "http",
@@ -52,7 +52,7 @@ const table = {
     platform: true,
   },
   app: { modules: ["base", "net", "http", "websocket", "engineio", "socketio", "web", "sockets"] },
-  server: { modules: [...all_below_server, "web", "sockets"], platform: true },
+  node: { modules: [...all_below_node, "web", "sockets"], platform: true },
   "daemon/serve": { libraries: in_daemon, platform: true },
   "daemon/cli": {
     modules: ["base", "net", "http", "access", "catalog", "backends/redis", "backends/sqlite"],
@@ -158,7 +158,7 @@ function check_module(tree, path, module, target_path, include, edges, report) {
   if (!is_test) edges.set(module, (edges.get(module) ?? new Set()).add(target));
   const allowed = new Set(table[module].modules);
   if (is_test && module.startsWith("backends/"))
-    all_below_server.forEach((name) => allowed.add(name));
+    all_below_node.forEach((name) => allowed.add(name));
   if (!allowed.has(target))
     report(path, include.line, `${module} may not include ${target} (${include.path})`);
 }

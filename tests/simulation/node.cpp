@@ -1,7 +1,7 @@
 #include "node.hpp"
 
 #include "base/assert.hpp"
-#include "server/options.hpp"
+#include "node/options.hpp"
 
 #include <utility>
 
@@ -30,7 +30,7 @@ GatewayOptions simulated(GatewayOptions options) {
 
 gateway::FeedOptions feed_options(const GatewayOptions& options,
                                   std::chrono::milliseconds check_interval) {
-  gateway::FeedOptions feed = server::feed_options(options);
+  gateway::FeedOptions feed = node::feed_options(options);
   feed.check_interval = check_interval;
   feed.compares = true;  // the history is like Redis
   return feed;

@@ -5,7 +5,7 @@
 #include "access/membership.hpp"
 #include "crier/gateway.hpp"
 #include "history/store.hpp"
-#include "server/node.hpp"
+#include "node/node.hpp"
 #include "world.hpp"
 
 #include <chrono>
@@ -26,7 +26,7 @@ class Node {
     std::function<std::unique_ptr<history::HistoryStore>(net::Loop&)> history;
     std::function<WallTime()> wall_clock;
     std::chrono::milliseconds check_interval{5'000};  ///< Of the feed with the store.
-    std::unique_ptr<server::OwedRecord> owed = {};
+    std::unique_ptr<node::OwedRecord> owed = {};
   };
   Node(World& world, Host& host, const GatewayOptions& options, Parts parts);
 
@@ -43,7 +43,7 @@ class Node {
 
  private:
   std::uint64_t randoms_ = 0;
-  server::Node node_;
+  node::Node node_;
 };
 
 }  // namespace crier::simulation

@@ -2,7 +2,7 @@
 
 // What nodes keep of what they owe, over their deaths: the folder that all of them share.
 
-#include "server/owed.hpp"
+#include "node/owed.hpp"
 #include "world.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace crier::simulation {
 /// Outlives the records that it gives.
 class OwedShelf {
  public:
-  std::unique_ptr<server::OwedRecord> record_of(const Host& host) {
+  std::unique_ptr<node::OwedRecord> record_of(const Host& host) {
     return std::make_unique<Record>(*this, host);
   }
 
@@ -28,7 +28,7 @@ class OwedShelf {
     std::set<std::string> programs;
   };
 
-  class Record final : public server::OwedRecord {
+  class Record final : public node::OwedRecord {
    public:
     Record(OwedShelf& shelf, const Host& host) : shelf_(shelf), file_(shelf.files_.size()) {
       shelf.files_.push_back({&host, {}});

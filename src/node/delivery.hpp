@@ -1,0 +1,151 @@
+#pragma once
+
+#include "gateway/feed.hpp"
+#include "history/store.hpp"
+#include "node/counters.hpp"
+#include "node/replays.hpp"
+#include "sockets/sockets.hpp"
+#include "web/worker.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace crier::node {
+
+std::string room_of(std::string_view program);
+
+/// Takes events from the store to the members of their programs: carries out the commands of
+/// gateway::Feed. On the loop's thread only.
+class Delivery final : public history::Listener, public web::TurnUser {
+ public:
+  struct Parts {
+    web::Worker& worker;
+    sockets::Sessions& sessions;
+    sockets::Sockets& sockets;
+    history::HistoryStore& history;
+  };
+  /// Who hears of claims to socket ids.
+  class ClaimUser {
+   public:
+    virtual void claimed(const std::string& sid, history::Fence fence) = 0;
+    /// Claims may have been missed before this.
+    virtual void claims_heard() = 0;
+
+   protected:
+    ~ClaimUser() = default;
+  };
+
+  static constexpr std::size_t replay_bytes_default = 64 * 1024 * 1024;
+
+  /// The parts outlive it. `replay_bytes_max`: of what is unsent for all replays.
+  Delivery(const Parts& parts, const gateway::FeedOptions& options,
+           std::size_t replay_bytes_max = replay_bytes_default);
+  ~Delivery() override;
+
+  /// Before the loop runs.
+  void set_claim_user(ClaimUser& user) { claim_user_ = &user; }
+
+  /// Who appends gap markers. Before the loop runs.
+  void set_gap_user(std::function<void(const std::string& program)> mark) {
+    mark_gap_ = std::move(mark);
+  }
+
+  using Answer = std::function<void(const Result<history::ReadReply, history::StoreError>&)>;
+  /// Calls `answer` once, perhaps before it returns; everything that was delivered before is in the
+  /// answer. A socket that joins its programs' rooms during the call misses nothing.
+  std::uint64_t ask(gateway::Question question, Answer answer);
+  void withdraw(std::uint64_t question);
+  /// The socket, a member of these programs, could not ask, and nobody can say what it will have
+  /// missed: it is closed as soon as the store answers, and gets no numbered event before.
+  void admit_blindly(Key socket, const std::vector<std::string>& programs);
+
+  /// Sends the socket, which joins its programs' rooms in the same turn, what it missed.
+  Replays& replays() { return replays_; }
+
+  /// The event as clients get it, encoded; kept for who asks next, as long as there is room. Good
+  /// until the next call. An empty message: the store holds what no gateway has written.
+  const sockets::Packet& encoded(const history::Epoch& epoch, const history::Record& record);
+
+  /// An event without a number: goes to this node's members with the next ones. Its time is a
+  /// millisecond before the greatest number that all of them have come to, not the clock's: who
+  /// gives it as a cursor must not pass over what did not come. `body`: as Catalog::check() writes
+  /// it.
+  void deliver_unnumbered(const std::string& program, std::string_view body);
+  /// The socket has everything up to `floor`, from a node that may have heard more than this one.
+  void set_floor(Key socket, history::Gid floor);
+  void forget(Key socket);
+
+  /// Events wait for so long for others, which then leave with them, and 0, the default, to the end
+  /// of the turn. Before the loop runs.
+  void gather_for(Duration window) { window_ = window; }
+  /// Hands what was heard since the last call to the members, in order.
+  void deliver();
+  /// The greatest number whose event, and all before it, have been handed to the members here.
+  [[nodiscard]] history::Gid handed() const { return handed_; }
+  [[nodiscard]] bool idle() const { return live_.empty(); }
+  [[nodiscard]] const gateway::Feed& feed() const { return feed_; }
+  [[nodiscard]] Counters counters() const;
+
+  // Listener.
+  void subscribed(const std::string& program) override;
+  void published(history::Published event) override;
+  void claims_heard() override;
+  void claimed(const std::string& sid, history::Fence fence) override;
+  void lost() override;
+
+  // TurnUser.
+  void turn_end() override;
+  void tick(TimePoint now) override;
+  [[nodiscard]] TimePoint deadline() const override {
+    return std::min(feed_.deadline(), deliver_at_);
+  }
+
+ private:
+  struct Live {
+    std::string program;
+    history::Gid gid;  ///< 0: unnumbered.
+    sockets::Packet packet;
+  };
+
+  void run();
+  void perform(gateway::FeedCommand& command);
+  void read(std::vector<history::ReadRequest> reads);
+  sockets::Packet encode(const history::Epoch& epoch, const history::Record& record);
+  void queue(const gateway::Deliver& event);
+  void hold(Live live);
+  void close(const gateway::CloseMembers& members);
+  void broadcast(std::vector<sockets::Sockets::Batch>& batches);
+  void deliver_late(const Live& live);
+  void close_blind();
+
+  Parts parts_;
+  gateway::Feed feed_;
+  ClaimUser* claim_user_ = nullptr;
+  std::function<void(const std::string&)> mark_gap_;
+  std::uint64_t questions_ = 0;
+  std::unordered_map<std::uint64_t, Answer> answers_;
+  bool running_ = false;
+  Duration window_{0};
+  TimePoint deliver_at_ = never;  ///< With a window: what is held.
+  std::vector<Live> live_;
+  history::Gid handed_ = 0;                       ///< Of the present epoch.
+  std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
+  history::Gid floor_max_ = 0;
+  std::unordered_set<Key> blind_;   ///< Sockets that could not ask.
+  history::Gid blind_reached_ = 0;  ///< Of the feed when the first of them came.
+  history::Epoch encoded_epoch_;
+  std::unordered_map<history::Gid, sockets::Packet> encoded_;
+  std::deque<history::Gid> encoded_order_;  ///< The oldest first.
+  std::size_t encoded_bytes_ = 0;
+  Counters counters_;
+  Replays replays_;
+};
+
+}  // namespace crier::node
