@@ -1,6 +1,7 @@
 #include "base/encoding.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <cstring>
 
@@ -130,6 +131,16 @@ std::string hex_encode(std::string_view bytes) {
     text += digits[byte & 15U];
   }
   return text;
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view digits) {
+  constexpr std::uint64_t end = std::uint64_t{1} << 53U;
+  std::uint64_t number = 0;
+  const char* const last = digits.data() + digits.size();
+  const auto [parsed, error] = std::from_chars(digits.data(), last, number);
+  if (error != std::errc() || parsed != last || number >= end) return std::nullopt;
+  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
+  return number;
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ std::optional<std::string> base64url_decode(std::string_view text);
 
 /// Lower-case hexadecimal.
 std::string hex_encode(std::string_view bytes);
+
+/// A number below 2^53, which a double and a Redis score hold exactly: decimal, without sign or
+/// leading zeros.
+std::optional<std::uint64_t> parse_number(std::string_view digits);
 
 /// RFC 3986 section 2.1, once; `+` stays `+`. Fails on a malformed escape.
 std::optional<std::string> percent_decode(std::string_view text);

@@ -199,6 +199,16 @@ TEST(Utf8Checker, FailsAtTheFirstByteThatCannotContinue) {
   EXPECT_FALSE(checker.feed("\xa0"));  // would begin a surrogate
 }
 
+TEST(ParseNumber, TakesDecimalsBelowTwoToThe53rd) {
+  EXPECT_EQ(parse_number("0"), 0U);
+  EXPECT_EQ(parse_number("10"), 10U);
+  EXPECT_EQ(parse_number("9007199254740991"), 9'007'199'254'740'991U);
+  for (const std::string_view text : {"", "01", "00", "-1", "+1", " 1", "1 ", "1e3", "0x1",
+                                      "9007199254740992", "99999999999999999999999"}) {
+    EXPECT_FALSE(parse_number(text)) << text;
+  }
+}
+
 TEST(ConstantTimeComparison, ComparesLengthAndEveryByte) {
   EXPECT_TRUE(equal_in_constant_time("", ""));
   EXPECT_TRUE(equal_in_constant_time("abc\xff", "abc\xff"));

@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace crier::history {
 namespace {
 
-constexpr Gid gid_end = Gid{1} << 53U;
 constexpr Gid lead_max = 1'000'000;  // µs that numbers may run ahead to keep milliseconds apart
 constexpr std::size_t epoch_length = 8;
 
@@ -35,15 +33,6 @@ Epoch new_epoch(Random& random) {
 
 bool is_epoch(std::string_view text) {
   return text.size() == epoch_length && std::all_of(text.begin(), text.end(), is_base64url);
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view digits) {
-  std::uint64_t number = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [parsed, error] = std::from_chars(digits.data(), end, number);
-  if (error != std::errc() || parsed != end || number >= gid_end) return std::nullopt;
-  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
-  return number;
 }
 
 std::string event_id(const Epoch& epoch, Gid gid) { return epoch + '.' + std::to_string(gid); }

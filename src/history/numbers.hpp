@@ -33,9 +33,6 @@ constexpr bool is_first_of_millisecond(Gid gid) { return gid % 2 == 0; }
 /// The millisecond since 1970 that an event's timestamp shows.
 constexpr std::int64_t milliseconds(Gid gid) { return static_cast<std::int64_t>(gid / 1000); }
 
-/// A number below 2^53 as Crier writes it: decimal, without sign or leading zeros.
-std::optional<std::uint64_t> parse_number(std::string_view digits);
-
 struct Position {
   Epoch epoch;
   Gid gid = 0;

@@ -19,7 +19,7 @@ std::optional<std::uint64_t> take_number(std::string_view& text, std::string_vie
   if (!take(text, prefix)) return std::nullopt;
   const std::size_t end = text.find(',');
   if (end == std::string_view::npos) return std::nullopt;
-  const auto number = history::parse_number(text.substr(0, end));
+  const auto number = parse_number(text.substr(0, end));
   text.remove_prefix(end + 1);
   return number;
 }
@@ -73,7 +73,7 @@ std::optional<Claim> decode_claim(std::string_view text) {
   if (!take(text, "{\"sid\":")) return std::nullopt;
   auto sid = take_name(text);
   if (!sid || !take(text, ",\"fence\":") || !text.ends_with('}')) return std::nullopt;
-  const auto fence = history::parse_number(text.substr(0, text.size() - 1));
+  const auto fence = parse_number(text.substr(0, text.size() - 1));
   if (!fence) return std::nullopt;
   return Claim{*std::move(sid), *fence};
 }

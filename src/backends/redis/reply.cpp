@@ -1,7 +1,7 @@
 #include "backends/redis/reply.hpp"
 
 #include "backends/redis/connection.hpp"
-#include "history/numbers.hpp"
+#include "base/encoding.hpp"
 
 #include <algorithm>
 #include <array>
@@ -50,11 +50,11 @@ std::optional<std::uint64_t> time_of(const redisReply& reply) {
   std::array<std::uint64_t, 2> parts{};  // seconds, microseconds
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto text = string_of(*reply.element[i]);
-    const auto number = text ? history::parse_number(*text) : std::nullopt;
+    const auto number = text ? parse_number(*text) : std::nullopt;
     if (!number) return std::nullopt;
     parts.at(i) = *number;
   }
-  if (parts[0] > history::parse_number("9007199254")) return std::nullopt;
+  if (parts[0] > 9'007'199'254) return std::nullopt;
   return parts[0] * 1'000'000 + parts[1];
 }
 

@@ -2,6 +2,7 @@
 
 #include "backends/redis/member.hpp"
 #include "backends/redis/reply.hpp"
+#include "base/encoding.hpp"
 #include "base/json_text.hpp"
 
 #include <algorithm>
@@ -325,7 +326,7 @@ std::string text(std::uint64_t number) { return std::to_string(number); }
 
 std::optional<std::uint64_t> number_of(const redisReply& reply) {
   const auto digits = string_of(reply);
-  return digits ? history::parse_number(*digits) : std::nullopt;
+  return digits ? parse_number(*digits) : std::nullopt;
 }
 
 /// The elements, if it is an array of at least `count`.
@@ -402,9 +403,9 @@ std::optional<AppendResult> result_of(std::string_view line, std::string_view ba
   if (line == "failed") return Unexpected{history::StoreError::unavailable};
   std::array<std::string_view, 5> words;  // epoch, gid, seq, prev, batch
   for (std::string_view& word : words) word = take_word(line, ' ');
-  const auto gid = history::parse_number(words[1]);
-  const auto seq = history::parse_number(words[2]);
-  const auto prev = history::parse_number(words[3]);
+  const auto gid = parse_number(words[1]);
+  const auto seq = parse_number(words[2]);
+  const auto prev = parse_number(words[3]);
   if (!history::is_epoch(words[0]) || !gid || !seq || !prev) return std::nullopt;
   // A digest follows what a token is bound to, in an earlier batch or before in this one.
   const bool repeated = words[4] != batch || !line.empty();
