@@ -79,7 +79,7 @@ std::optional<std::string> problem_with(const GatewayOptions& options) {
     return problem;
   }
   if (!options.redis_url.empty()) {
-    const auto url = redis::checked_url(node::redis_options(options));
+    const auto url = redis::checked_url(node::redis_options(options).connection);
     if (!url) return "redis_url: " + url.error();
   }
   return std::nullopt;

@@ -48,12 +48,12 @@ Publisher::Options publisher_options(const GatewayOptions& options) {
 
 redis::Options redis_options(const GatewayOptions& options) {
   redis::Options redis;
-  redis.url = options.redis_url;
-  redis.ca_file = options.redis_ca_file;
-  redis.certificate_file = options.redis_certificate_file;
-  redis.key_file = options.redis_key_file;
-  redis.sentinel_user = options.redis_sentinel_user;
-  redis.sentinel_password = options.redis_sentinel_password;
+  redis.connection.url = options.redis_url;
+  redis.connection.ca_file = options.redis_ca_file;
+  redis.connection.certificate_file = options.redis_certificate_file;
+  redis.connection.key_file = options.redis_key_file;
+  redis.connection.sentinel_user = options.redis_sentinel_user;
+  redis.connection.sentinel_password = options.redis_sentinel_password;
   return redis;
 }
 

@@ -30,7 +30,7 @@ bool may_be_push(const redisReply& reply) {
          reply.element[0]->type == REDIS_REPLY_STRING;
 }
 
-net::TlsFiles tls_files(const Options& options) {
+net::TlsFiles tls_files(const ConnectionOptions& options) {
   return {options.ca_file, options.certificate_file, options.key_file};
 }
 
@@ -40,7 +40,7 @@ struct FreeReply {
 
 }  // namespace
 
-Result<Url, std::string> checked_url(const Options& options) {
+Result<Url, std::string> checked_url(const ConnectionOptions& options) {
   auto url = parse_url(options.url);
   if (!url) return url;
   if (!url->tls) {
@@ -73,7 +73,7 @@ std::string error_text(const redisReply& error) {
   return text;
 }
 
-Connection::Connection(net::Loop& loop, Url url, const Options& options, Random& random,
+Connection::Connection(net::Loop& loop, Url url, const ConnectionOptions& options, Random& random,
                        ConnectionUser& user)
     : loop_(loop),
       url_(std::move(url)),

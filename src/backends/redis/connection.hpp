@@ -1,11 +1,11 @@
 #pragma once
 
-#include "backends/redis/history.hpp"
 #include "backends/redis/url.hpp"
 #include "base/random.hpp"
 #include "net/loop.hpp"
 #include "net/stream.hpp"
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <hiredis/hiredis.h>
@@ -18,6 +18,20 @@
 namespace crier::redis {
 
 class Discovery;
+
+/// Where a server is, and how long to wait for it.
+struct ConnectionOptions {
+  std::string url = "redis://127.0.0.1:6379/0";  ///< As url.hpp has it.
+  std::string ca_file = {};           ///< PEM, for rediss: whom to trust instead of the system's.
+  std::string certificate_file = {};  ///< PEM, for rediss: shown to a server that asks; with
+  std::string key_file = {};          ///< its key, which may be in the same file.
+  std::string sentinel_user = {};     ///< For the Sentinels themselves, if they want a password.
+  std::string sentinel_password = {};
+  std::chrono::milliseconds connect_timeout{1000};
+  std::chrono::milliseconds command_timeout{2000};  ///< Then the connection counts as lost.
+  std::chrono::milliseconds retry_min{100};         ///< Between attempts to connect; doubles, with
+  std::chrono::milliseconds retry_max{2000};        ///< jitter, up to this.
+};
 
 /// What a connection tells its one user, who may destroy it in either call.
 class ConnectionUser {
@@ -49,7 +63,7 @@ class Connection final : private net::StreamUser {
   using Done = std::function<void(const redisReply*)>;
 
   /// `random` and `user` outlive it. The first attempt starts at once.
-  Connection(net::Loop& loop, Url url, const Options& options, Random& random,
+  Connection(net::Loop& loop, Url url, const ConnectionOptions& options, Random& random,
              ConnectionUser& user);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -97,7 +111,7 @@ class Connection final : private net::StreamUser {
 
   net::Loop& loop_;
   const Url url_;
-  const Options options_;
+  const ConnectionOptions options_;
   Random& random_;
   ConnectionUser& user_;
   std::unique_ptr<Discovery> discovery_;  ///< The newest search.
@@ -123,7 +137,7 @@ class Connection final : private net::StreamUser {
 
 /// The URL in `options`, if it is understood and the files for TLS can be used; else one sentence,
 /// without a password.
-Result<Url, std::string> checked_url(const Options& options);
+Result<Url, std::string> checked_url(const ConnectionOptions& options);
 
 /// The first word of an error answer, such as `NOSCRIPT`; `answer` if it has none.
 std::string error_code(const redisReply& error);

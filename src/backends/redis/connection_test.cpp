@@ -60,9 +60,9 @@ class RedisConnection : public testing::Test, public ConnectionUser {
 
   net::Loop loop;
   Random random = Random::seeded(3);
-  Options options{.command_timeout = std::chrono::seconds(20),
-                  .retry_min = milliseconds(2),
-                  .retry_max = milliseconds(8)};
+  ConnectionOptions options{.command_timeout = std::chrono::seconds(20),
+                            .retry_min = milliseconds(2),
+                            .retry_max = milliseconds(8)};
   std::uint16_t port = 0;
   std::unique_ptr<net::Listener> listener;
   std::vector<std::unique_ptr<Peer>> peers;

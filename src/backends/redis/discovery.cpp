@@ -8,7 +8,7 @@
 namespace crier::redis {
 
 Discovery::Discovery(net::Loop& loop, const Url& url, std::vector<Node> nodes,
-                     const Options& options, Random& random, Done done)
+                     const ConnectionOptions& options, Random& random, Done done)
     : loop_(loop),
       url_(url),
       nodes_(std::move(nodes)),

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "backends/redis/connection.hpp"
-#include "backends/redis/history.hpp"
 #include "backends/redis/url.hpp"
 #include "base/random.hpp"
 #include "net/loop.hpp"
@@ -27,8 +26,8 @@ class Discovery final : private ConnectionUser {
   using Done = std::function<void(Result<Found, std::string>)>;
 
   /// `url` is not of form single. Asks `nodes`, of which there is at least one, in their order.
-  Discovery(net::Loop& loop, const Url& url, std::vector<Node> nodes, const Options& options,
-            Random& random, Done done);
+  Discovery(net::Loop& loop, const Url& url, std::vector<Node> nodes,
+            const ConnectionOptions& options, Random& random, Done done);
 
  private:
   void on_connected() override;
@@ -40,7 +39,7 @@ class Discovery final : private ConnectionUser {
   net::Loop& loop_;
   const Url url_;
   const std::vector<Node> nodes_;
-  const Options options_;
+  const ConnectionOptions options_;
   Random& random_;
   Done done_;
   std::size_t next_ = 0;  ///< The node that is asked after the one being asked.

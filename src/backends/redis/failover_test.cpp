@@ -25,9 +25,9 @@ std::string at(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port);
 
 Options quick(const std::string& url) {
   Options options;
-  options.url = url;
-  options.retry_min = milliseconds(5);
-  options.retry_max = milliseconds(40);
+  options.connection.url = url;
+  options.connection.retry_min = milliseconds(5);
+  options.connection.retry_max = milliseconds(40);
   return options;
 }
 

@@ -42,7 +42,7 @@ RedisHistory::RedisHistory(net::Loop& loop, Url url, const Options& options,
       outage_(log_, place_of(url_)),
       window_(loop, [this] { send_batch(); }),
       deadline_(loop, [this] { give_up_overdue(); }),
-      connection_(loop, url_, options, random_, *this) {}
+      connection_(loop, url_, options.connection, random_, *this) {}
 
 // Connecting. A connection is of use once its run_id is known, the scripts are loaded, and it may
 // publish and write.
@@ -206,7 +206,8 @@ void RedisHistory::listen(history::Listener& listener) {
   CRIER_ASSERT(listener_ == nullptr);
   listener_ = &listener;
   SubscriberUser& user = *this;
-  subscriber_ = std::make_unique<Subscriber>(loop_, url_, options_, names_, random_, user, log_);
+  subscriber_ =
+      std::make_unique<Subscriber>(loop_, url_, options_.connection, names_, random_, user, log_);
 }
 
 void RedisHistory::probe(std::function<void(bool)> done) {
@@ -231,7 +232,7 @@ void RedisHistory::claims_heard() {
 Result<std::unique_ptr<history::HistoryStore>, std::string> open_history(
     net::Loop& loop, const Options& options, const history::Retention& retention, Random random,
     LogSink log) {
-  auto url = checked_url(options);
+  auto url = checked_url(options.connection);
   if (!url) return Unexpected{std::move(url).error()};
   return std::unique_ptr<history::HistoryStore>(std::make_unique<RedisHistory>(
       loop, std::move(url).value(), options, retention, std::move(random), std::move(log)));

@@ -5,6 +5,7 @@
 // each is one step, and published on a channel a program in the same step. names.hpp lists keys and
 // channels. Works with Redis 6.2 and later, and Valkey.
 
+#include "backends/redis/connection.hpp"
 #include "base/random.hpp"
 #include "crier/log.hpp"
 #include "history/store.hpp"
@@ -17,16 +18,7 @@
 namespace crier::redis {
 
 struct Options {
-  std::string url = "redis://127.0.0.1:6379/0";  ///< As url.hpp has it.
-  std::string ca_file = {};           ///< PEM, for rediss: whom to trust instead of the system's.
-  std::string certificate_file = {};  ///< PEM, for rediss: shown to a server that asks; with
-  std::string key_file = {};          ///< its key, which may be in the same file.
-  std::string sentinel_user = {};     ///< For the Sentinels themselves, if they want a password.
-  std::string sentinel_password = {};
-  std::chrono::milliseconds connect_timeout{1000};
-  std::chrono::milliseconds command_timeout{2000};  ///< Then the connection counts as lost.
-  std::chrono::milliseconds retry_min{100};         ///< Between attempts to connect; doubles, with
-  std::chrono::milliseconds retry_max{2000};        ///< jitter, up to this.
+  ConnectionOptions connection = {};
   std::chrono::milliseconds append_deadline{5000};  ///< For an append whose outcome is unknown.
   std::chrono::microseconds append_window{100};  ///< The longest that an append waits for company.
 };

@@ -40,9 +40,9 @@ struct Log {
 
 Options quick(const TestServer& server, const std::string& credentials = {}) {
   Options options;
-  options.url = server.url(credentials);
-  options.retry_min = milliseconds(5);
-  options.retry_max = milliseconds(40);
+  options.connection.url = server.url(credentials);
+  options.connection.retry_min = milliseconds(5);
+  options.connection.retry_max = milliseconds(40);
   return options;
 }
 
@@ -285,7 +285,7 @@ TEST_F(RedisServerOutage, LosesAndRepeatsNothingWhenConnectionsDieUnderAPipeline
 
 TEST_F(RedisServerOutage, LosesAndRepeatsNothingWhenTheServerHangs) {
   Options options = quick(server);
-  options.command_timeout = milliseconds(50);
+  options.connection.command_timeout = milliseconds(50);
   options.append_deadline = std::chrono::seconds(20);
   open(options);
   wait_available();
@@ -304,7 +304,7 @@ TEST_F(RedisServerOutage, LosesAndRepeatsNothingWhenTheServerHangs) {
 
 TEST_F(RedisServerOutage, SaysUnknownWhenTheDeadlinePasses) {
   Options options = quick(server);
-  options.command_timeout = milliseconds(20);
+  options.connection.command_timeout = milliseconds(20);
   options.append_deadline = milliseconds(100);
   open(options);
   wait_available();
@@ -320,7 +320,7 @@ TEST_F(RedisServerOutage, SaysUnknownWhenTheDeadlinePasses) {
 
 TEST_F(RedisServerOutage, FailsReadsInFlightWhenTheConnectionIsLost) {
   Options options = quick(server);
-  options.command_timeout = milliseconds(50);
+  options.connection.command_timeout = milliseconds(50);
   open(options);
   wait_available();
   server.pause();
@@ -446,7 +446,7 @@ TEST_F(RedisServerOutage, UsesTheUserAndTheDatabaseOfTheUrl) {
   server.command(
       {"ACL", "SETUSER", "crier", "on", ">p@ss", "+@all", "~socket:events:*", "&socket:events:*"});
   Options options = quick(server, "crier:p%40ss@");
-  options.url += "/3";
+  options.connection.url += "/3";
   open(options);
   wait_available();
   EXPECT_TRUE(append().has_value());
@@ -569,7 +569,7 @@ TEST_F(RedisServerOutage, MayBeDestroyedWithCallsInFlightOrFromAnAnswer) {
 TEST(RedisHistory, RefusesAUrlWithoutRepeatingIt) {
   net::Loop loop;
   Options options;
-  options.url = "redis://hunter2@h";
+  options.connection.url = "redis://hunter2@h";
   const auto store = open_history(loop, options, {}, Random::seeded(1), {});
   ASSERT_FALSE(store.has_value());
   EXPECT_EQ(store.error().find("hunter2"), std::string::npos);

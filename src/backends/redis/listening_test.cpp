@@ -35,9 +35,9 @@ class RedisServerListening : public testing::Test {
 
   Options quick() const {
     Options options;
-    options.url = server->url();
-    options.retry_min = milliseconds(5);
-    options.retry_max = milliseconds(40);
+    options.connection.url = server->url();
+    options.connection.retry_min = milliseconds(5);
+    options.connection.retry_max = milliseconds(40);
     return options;
   }
   void open(Node& node, const Options& options) {
@@ -189,7 +189,7 @@ TEST_F(RedisServerListening, HearsOfTheNewEpochWhenAllIsFlushed) {
 
 TEST_F(RedisServerListening, IsLostWhileTheServerHangs) {
   Options options = quick();
-  options.command_timeout = milliseconds(200);
+  options.connection.command_timeout = milliseconds(200);
   open_hearing(one, options);
   server->pause();
   wait([&] { return one.heard.count("lost") == 1; });
@@ -203,7 +203,7 @@ TEST_F(RedisServerListening, IsLostWhileTheServerHangs) {
 
 TEST_F(RedisServerListening, DoesNotHearOfWhatAProbeCannotVouchFor) {
   Options options = quick();
-  options.command_timeout = milliseconds(200);
+  options.connection.command_timeout = milliseconds(200);
   open_hearing(one, options);
   server->pause();
   std::vector<std::string> order;
@@ -275,7 +275,7 @@ TEST_F(RedisServerListening, SharesEventsAndClaimsAmongNodes) {
 
 TEST_F(RedisServerListening, HearsNothingOfAnotherDatabase) {
   Options other = quick();
-  other.url += "/3";
+  other.connection.url += "/3";
   open_hearing();
   open_hearing(two, other);
   append(one);
@@ -319,7 +319,7 @@ TEST_F(RedisServerListening, NeedsNoMoreThanOperationsMdSays) {
   }
   ASSERT_EQ(server->text(command), "OK");
   Options options = quick();
-  options.url = server->url("crier:pass@");
+  options.connection.url = server->url("crier:pass@");
   open_hearing(one, options);
   append();
   one.store->unsubscribe("p");
@@ -352,7 +352,7 @@ TEST_F(RedisServerListening, NeedsLeaveToPublish) {
   server->command({"ACL", "SETUSER", "crier", "on", ">pass", "+@all", "~socket:events:*",
                    "resetchannels", "&other"});
   Options options = quick();
-  options.url = server->url("crier:pass@");
+  options.connection.url = server->url("crier:pass@");
   open(one, options);
   wait([&] { return !one.lines.empty(); });
   EXPECT_FALSE(one.store->available());

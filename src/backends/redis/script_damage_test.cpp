@@ -155,8 +155,8 @@ TEST_F(RedisServerDamage, ForgetsNoProgramByAFieldThatMakesNoSense) {
 
 TEST_F(RedisServerDamage, AStoreIsNotAvailableWhileTheKeyHasAnotherType) {
   net::Loop loop;
-  Options options{.retry_min = milliseconds(5), .retry_max = milliseconds(40)};
-  options.url = server().url();
+  Options options{.connection = {.retry_min = milliseconds(5), .retry_max = milliseconds(40)}};
+  options.connection.url = server().url();
   const auto store = open_history(loop, options, {}, Random::secure(), {}).value();
   for (const bool reads : {false, true}) {
     ASSERT_TRUE(turn_until(loop, [&] { return store->available(); }));

@@ -32,9 +32,9 @@ class RedisServerHealth : public testing::Test {
       peers.push_back(std::make_unique<Peer>(std::move(stream)));
     });
     listener = std::move(bound).value();
-    Options options{.retry_min = std::chrono::milliseconds(2),
-                    .retry_max = std::chrono::milliseconds(10)};
-    options.url = "redis://127.0.0.1:" + std::to_string(listener->port());
+    Options options{.connection = {.retry_min = std::chrono::milliseconds(2),
+                                   .retry_max = std::chrono::milliseconds(10)}};
+    options.connection.url = "redis://127.0.0.1:" + std::to_string(listener->port());
     const auto sink = [this](LogLevel, std::string_view message,
                              std::initializer_list<LogField> fields) {
       std::string line(message);

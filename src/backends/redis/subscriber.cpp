@@ -15,8 +15,8 @@ constexpr const char* senseless = "an answer that makes no sense";
 
 }  // namespace
 
-Subscriber::Subscriber(net::Loop& loop, Url url, const Options& options, const Names& names,
-                       Random& random, SubscriberUser& user, LogSink log)
+Subscriber::Subscriber(net::Loop& loop, Url url, const ConnectionOptions& options,
+                       const Names& names, Random& random, SubscriberUser& user, LogSink log)
     : loop_(loop),
       options_(options),
       names_(names),

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "backends/redis/connection.hpp"
-#include "backends/redis/history.hpp"
 #include "backends/redis/names.hpp"
 #include "backends/redis/reply.hpp"
 #include "backends/redis/url.hpp"
@@ -36,8 +35,8 @@ class SubscriberUser : public history::Listener {
 class Subscriber final : private ConnectionUser {
  public:
   /// `random` and `user` outlive it.
-  Subscriber(net::Loop& loop, Url url, const Options& options, const Names& names, Random& random,
-             SubscriberUser& user, LogSink log);
+  Subscriber(net::Loop& loop, Url url, const ConnectionOptions& options, const Names& names,
+             Random& random, SubscriberUser& user, LogSink log);
   ~Subscriber();
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
@@ -84,7 +83,7 @@ class Subscriber final : private ConnectionUser {
   void on_pong(const redisReply& reply);
 
   net::Loop& loop_;
-  const Options options_;
+  const ConnectionOptions options_;
   const Names names_;
   SubscriberUser& user_;
   const LogSink log_;

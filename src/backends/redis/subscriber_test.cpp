@@ -115,9 +115,9 @@ class RedisSubscriber : public testing::Test {
   }
 
   net::Loop loop;
-  Options options{.command_timeout = std::chrono::seconds(20),
-                  .retry_min = milliseconds(2),
-                  .retry_max = milliseconds(10)};
+  ConnectionOptions options{.command_timeout = std::chrono::seconds(20),
+                            .retry_min = milliseconds(2),
+                            .retry_max = milliseconds(10)};
   Random random = Random::seeded(5);
   std::unique_ptr<net::Listener> listener;
   std::vector<std::unique_ptr<Peer>> peers;

@@ -39,7 +39,7 @@ class RedisHistoryRefusal : public testing::Test {
       peers.push_back(std::make_unique<Peer>(std::move(stream)));
     });
     listener = std::move(bound).value();
-    options.url = "redis://127.0.0.1:" + std::to_string(listener->port());
+    options.connection.url = "redis://127.0.0.1:" + std::to_string(listener->port());
     open();
   }
   void open() {
@@ -100,8 +100,8 @@ class RedisHistoryRefusal : public testing::Test {
   std::string appended(const std::string& numbers) { return bulk(result(numbers)); }
 
   net::Loop loop;
-  Options options{.retry_min = std::chrono::milliseconds(2),
-                  .retry_max = std::chrono::milliseconds(10),
+  Options options{.connection = {.retry_min = std::chrono::milliseconds(2),
+                                 .retry_max = std::chrono::milliseconds(10)},
                   .append_deadline = std::chrono::milliseconds(300)};
   std::unique_ptr<net::Listener> listener;
   std::vector<std::unique_ptr<Peer>> peers;

@@ -49,7 +49,7 @@ class TestUser : public ConnectionUser {
 
   net::Loop loop;
   Random random = Random::seeded(5);
-  Options options;
+  ConnectionOptions options;
   int connects = 0;
   std::vector<std::string> losses;
   std::unique_ptr<Connection> connection;

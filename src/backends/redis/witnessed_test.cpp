@@ -18,7 +18,7 @@ class RedisServerWitnessed : public testing::Test {
  protected:
   std::unique_ptr<history::HistoryStore> open() {
     Options options;
-    options.url = server.url();
+    options.connection.url = server.url();
     auto opened = open_history(loop, options, {}, Random::secure(), {}).value();
     EXPECT_TRUE(turn_until(loop, [&] { return opened->available(); }));
     return opened;
