@@ -1,6 +1,6 @@
 // Members of a sorted set and messages of the bus are written by whoever reaches that Redis:
 // whatever is accepted must have numbers that can be true and an envelope that a client can parse.
-#include "backends/redis/member.hpp"
+#include "backends/redis/store/member.hpp"
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
 #include "base/json_text.hpp"

@@ -1,8 +1,8 @@
 // What comes down a connection with subscriptions, which anybody with access to that Redis may have
 // published: in any order, cut anywhere, it is a push with its parts, an answer, or not Redis
 // protocol; and what is taken for a claim or an event of a program is one.
-#include "backends/redis/member.hpp"
-#include "backends/redis/reply.hpp"
+#include "backends/redis/client/reply.hpp"
+#include "backends/redis/store/member.hpp"
 #include "base/assert.hpp"
 #include "base/names.hpp"
 #include "one_input.hpp"

@@ -1,6 +1,6 @@
 // What servers say about each other decides where to connect: only valid places come out, whatever
 // comes in.
-#include "backends/redis/topology.hpp"
+#include "backends/redis/client/topology.hpp"
 #include "base/assert.hpp"
 #include "one_input.hpp"
 

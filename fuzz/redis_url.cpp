@@ -1,5 +1,5 @@
 // The URL comes from the configuration: whatever is accepted must be usable.
-#include "backends/redis/url.hpp"
+#include "backends/redis/client/url.hpp"
 #include "base/assert.hpp"
 #include "one_input.hpp"
 

@@ -1,7 +1,7 @@
 #include "crier/gateway.hpp"
 
-#include "backends/redis/connection.hpp"
-#include "backends/redis/history.hpp"
+#include "backends/redis/client/connection.hpp"
+#include "backends/redis/store/history.hpp"
 #include "backends/sqlite/store.hpp"
 #include "base/json_text.hpp"
 #include "history/memory_store.hpp"

@@ -3,7 +3,7 @@
 // What a gateway is told, as its parts take it.
 
 #include "access/jwt.hpp"
-#include "backends/redis/history.hpp"
+#include "backends/redis/store/history.hpp"
 #include "crier/gateway.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/feed.hpp"

@@ -13,7 +13,8 @@ const all_below_node = [
   "access",
   "catalog",
   "gateway",
-  "backends/redis",
+  "backends/redis/client",
+  "backends/redis/store",
   "backends/sqlite",
 ];
 const in_daemon = ["boost.json", "toml++", "cli11", "spdlog"];
@@ -36,8 +37,9 @@ const table = {
   access: { modules: protocol, libraries: ["openssl.crypto", "boost.json"] },
   catalog: { modules: protocol },
   gateway: { modules: ["base", "history", "access", "catalog"] },
-  "backends/redis": {
-    modules: ["base", "net", "http", "history", "access"],
+  "backends/redis/client": { modules: ["base", "net"], libraries: ["hiredis"] },
+  "backends/redis/store": {
+    modules: ["base", "net", "history", "backends/redis/client"],
     libraries: ["hiredis"],
     platform: true,
   },
@@ -55,7 +57,7 @@ const table = {
   node: { modules: [...all_below_node, "web", "sockets"], platform: true },
   "daemon/serve": { libraries: in_daemon, platform: true },
   "daemon/cli": {
-    modules: ["base", "net", "http", "access", "catalog", "backends/redis", "backends/sqlite"],
+    modules: ["base", "net", "http", "access", "catalog", "backends/sqlite"],
     libraries: in_daemon,
     platform: true,
   },
@@ -92,10 +94,13 @@ const libraries = [
 /// The module that a file belongs to, or nothing if it stands outside include/ and src/.
 export function module_of(path) {
   if (path.startsWith("include/crier/")) return "include/crier";
-  const parts = path.split("/");
-  if (parts[0] !== "src" || parts.length < 3) return undefined;
-  const nested = ["backends", "daemon"].includes(parts[1]) && parts.length > 3;
-  return nested ? `${parts[1]}/${parts[2]}` : parts[1];
+  const folders = path.split("/").slice(1, -1);
+  if (!path.startsWith("src/") || folders.length === 0) return undefined;
+  for (let depth = folders.length; depth > 1; --depth) {
+    const nested = folders.slice(0, depth).join("/");
+    if (nested in table) return nested;
+  }
+  return folders[0];
 }
 
 /// All includes of a file: {line, path, angled}.
