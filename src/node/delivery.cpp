@@ -1,5 +1,6 @@
 #include "node/delivery.hpp"
 
+#include "base/cases.hpp"
 #include "catalog/catalog.hpp"
 
 #include <algorithm>
@@ -122,33 +123,35 @@ Counters Delivery::counters() const {
 }
 
 void Delivery::perform(gateway::FeedCommand& command) {
-  if (const auto* event = std::get_if<gateway::Deliver>(&command)) {
-    queue(*event);
-  } else if (auto* answered = std::get_if<gateway::Answered>(&command)) {
-    const auto found = answers_.find(answered->question);
-    if (found == answers_.end()) return;
-    const Answer answer = std::move(found->second);
-    answers_.erase(found);
-    answer(answered->reply);
-  } else if (auto* asked = std::get_if<gateway::ReadStore>(&command)) {
-    read(std::move(asked->reads));
-  } else if (std::holds_alternative<gateway::ProbeStore>(command)) {
-    parts_.history.probe([this](bool heard) {
-      if (heard) close_blind();
-      feed_.probed(heard);
-      run();
-    });
-  } else if (const auto* subscribe = std::get_if<gateway::Subscribe>(&command)) {
-    parts_.history.subscribe(subscribe->program);
-  } else if (const auto* unsubscribe = std::get_if<gateway::Unsubscribe>(&command)) {
-    parts_.history.unsubscribe(unsubscribe->program);
-  } else if (std::holds_alternative<gateway::ListenAgain>(command)) {
-    parts_.history.listen_again();
-  } else if (const auto* gap = std::get_if<gateway::MarkGap>(&command)) {
-    if (mark_gap_) mark_gap_(gap->program);
-  } else if (const auto* members = std::get_if<gateway::CloseMembers>(&command)) {
-    close(*members);
-  }
+  std::visit(
+      Cases{[&](const gateway::Deliver& event) { queue(event); },
+            [&](const gateway::Answered& answered) { answer(answered); },
+            [&](gateway::ReadStore& asked) { read(std::move(asked.reads)); },
+            [&](const gateway::ProbeStore&) { probe(); },
+            [&](const gateway::Subscribe& to) { parts_.history.subscribe(to.program); },
+            [&](const gateway::Unsubscribe& from) { parts_.history.unsubscribe(from.program); },
+            [&](const gateway::ListenAgain&) { parts_.history.listen_again(); },
+            [&](const gateway::MarkGap& gap) {
+              if (mark_gap_) mark_gap_(gap.program);
+            },
+            [&](const gateway::CloseMembers& members) { close(members); }},
+      command);
+}
+
+void Delivery::answer(const gateway::Answered& answered) {
+  const auto found = answers_.find(answered.question);
+  if (found == answers_.end()) return;
+  const Answer tell = std::move(found->second);
+  answers_.erase(found);
+  tell(answered.reply);
+}
+
+void Delivery::probe() {
+  parts_.history.probe([this](bool heard) {
+    if (heard) close_blind();
+    feed_.probed(heard);
+    run();
+  });
 }
 
 void Delivery::read(std::vector<history::ReadRequest> reads) {

@@ -116,7 +116,9 @@ class Delivery final : public history::Listener, public web::TurnUser {
 
   void run();
   void perform(gateway::FeedCommand& command);
+  void answer(const gateway::Answered& answered);
   void read(std::vector<history::ReadRequest> reads);
+  void probe();
   sockets::Packet encode(const history::Epoch& epoch, const history::Record& record);
   void queue(const gateway::Deliver& event);
   void hold(Live live);

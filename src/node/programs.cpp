@@ -1,5 +1,6 @@
 #include "node/programs.hpp"
 
+#include "base/cases.hpp"
 #include "base/json_text.hpp"
 #include "gateway/catchup.hpp"
 
@@ -87,30 +88,26 @@ void Programs::perform(Key session, gateway::Command command) {
   if (found == pending_.end()) return;
   Pending& pending = *found->second;
   const Waiting self{session, pending.serial};
-  if (const auto* look = std::get_if<gateway::LookUp>(&command)) {
-    LookUps& look_ups = look_ups_[look->user];
-    if (look_ups.waiting.empty() && !look_ups.under_way) wanted_.push_back(look->user);
-    look_ups.waiting.push_back(self);
-  } else if (const auto* claimed = std::get_if<gateway::Claim>(&command)) {
-    claim(pending, claimed->sid);
-  } else if (const auto* load = std::get_if<gateway::LoadPosition>(&command)) {
-    load_position(pending, *load);
-  } else if (auto* held = std::get_if<gateway::TakeOver>(&command)) {
-    take_over(pending, std::move(*held));
-  } else if (const auto* witness = std::get_if<gateway::Witness>(&command)) {
-    parts_.history.witnessed(witness->id.epoch, witness->id.gid);
-    perform(session, pending.machine.witnessed());
-  } else if (auto* read = std::get_if<gateway::ReadHistory>(&command)) {
-    ask(pending, std::move(read->question));
-  } else if (const auto* wait = std::get_if<gateway::Wait>(&command)) {
-    waits_.emplace(wait->at, self);
-  } else if (const auto* refused = std::get_if<gateway::Refuse>(&command)) {
-    refuse(pending, *refused);
-  } else if (const auto* gave_up = std::get_if<gateway::GiveUp>(&command)) {
-    give_up(session, gave_up->reason);
-  } else if (auto* admitted = std::get_if<gateway::Admit>(&command)) {
-    admit(pending, *admitted);
-  }
+  std::visit(Cases{[&](const gateway::LookUp& wanted) { want(wanted.user, self); },
+                   [&](const gateway::Claim& wanted) { claim(pending, wanted.sid); },
+                   [&](const gateway::LoadPosition& load) { load_position(pending, load); },
+                   [&](gateway::TakeOver& held) { take_over(pending, std::move(held)); },
+                   [&](const gateway::Witness& witness) {
+                     parts_.history.witnessed(witness.id.epoch, witness.id.gid);
+                     perform(session, pending.machine.witnessed());
+                   },
+                   [&](gateway::ReadHistory& read) { ask(pending, std::move(read.question)); },
+                   [&](const gateway::Wait& wait) { waits_.emplace(wait.at, self); },
+                   [&](const gateway::Refuse& refused) { refuse(pending, refused); },
+                   [&](const gateway::GiveUp& given_up) { give_up(session, given_up.reason); },
+                   [&](gateway::Admit& admitted) { admit(pending, admitted); }},
+             command);
+}
+
+void Programs::want(const std::string& user, const Waiting& asker) {
+  LookUps& look_ups = look_ups_[user];
+  if (look_ups.waiting.empty() && !look_ups.under_way) wanted_.push_back(user);
+  look_ups.waiting.push_back(asker);
 }
 
 void Programs::give_up(Key session, std::string_view reason) {

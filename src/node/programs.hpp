@@ -80,6 +80,7 @@ class Programs final : public sockets::Application,
   void claims_heard() override;
 
   void perform(Key session, gateway::Command command);
+  void want(const std::string& user, const Waiting& asker);
   void look_up_wanted();
   void look_up(const std::string& user);
   void looked_up(const std::vector<Waiting>& askers, const UserAnswer& answer);

@@ -1,5 +1,6 @@
 #include "sockets/sessions.hpp"
 
+#include "base/cases.hpp"
 #include "base/encoding.hpp"
 #include "http/error_response.hpp"
 #include "websocket/extensions.hpp"
@@ -478,32 +479,34 @@ void Sessions::run(Entry& entry, engineio::Outputs& outputs) {
 }
 
 void Sessions::run_one(Entry& entry, engineio::Output& output) {
-  if (const auto* reply = std::get_if<engineio::Reply>(&output)) {
-    answer(*reply);
-  } else if (const auto* aborted = std::get_if<engineio::Abort>(&output)) {
-    if (web::Connection* connection = worker_.find(aborted->request)) connection->abort();
-  } else if (const auto* message = std::get_if<engineio::SendMessage>(&output)) {
-    write_message(*message);
-  } else if (const auto* wire = std::get_if<engineio::CloseWire>(&output)) {
-    web::Connection* connection = worker_.find(wire->wire);
-    if (connection != nullptr) close_websocket(*connection, wire->after_next);
-  } else if (const auto* received = std::get_if<engineio::Received>(&output)) {
-    if (!entry.gone && !entry.closing) {
-      layer_.received(entry.key, received->binary, received->data());
-    }
-  } else if (std::holds_alternative<engineio::Upgraded>(output)) {
-    layer_.drained(entry.key);
-  } else if (std::holds_alternative<engineio::Pinged>(output)) {
-    layer_.pinged(entry.key);
-  } else if (std::holds_alternative<engineio::Ponged>(output)) {
-    layer_.ponged(entry.key);
-  } else if (const auto* closed = std::get_if<engineio::Closed>(&output)) {
-    if (entry.gone) return;
-    const auto reason = engineio::to_string(closed->reason);
-    counters_.closes.add(reason);
-    finished(entry);
-    layer_.closed(entry.key, reason);
-  }
+  std::visit(Cases{[&](const engineio::Reply& reply) { answer(reply); },
+                   [&](const engineio::Abort& abort) {
+                     if (web::Connection* connection = worker_.find(abort.request))
+                       connection->abort();
+                   },
+                   [&](const engineio::SendMessage& message) { write_message(message); },
+                   [&](const engineio::CloseWire& close) {
+                     web::Connection* connection = worker_.find(close.wire);
+                     if (connection != nullptr) close_websocket(*connection, close.after_next);
+                   },
+                   [&](const engineio::Received& received) {
+                     if (entry.gone || entry.closing) return;
+                     layer_.received(entry.key, received.binary, received.data());
+                   },
+                   [&](const engineio::Upgraded&) { layer_.drained(entry.key); },
+                   [&](const engineio::Pinged&) { layer_.pinged(entry.key); },
+                   [&](const engineio::Ponged&) { layer_.ponged(entry.key); },
+                   [&](const engineio::Closed& closed) {
+                     if (!entry.gone) ended(entry, closed.reason);
+                   }},
+             output);
+}
+
+void Sessions::ended(Entry& entry, engineio::CloseReason reason) {
+  const auto text = engineio::to_string(reason);
+  counters_.closes.add(text);
+  finished(entry);
+  layer_.closed(entry.key, text);
 }
 
 void Sessions::answer(const engineio::Reply& reply) {

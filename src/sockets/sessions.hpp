@@ -136,6 +136,7 @@ class Sessions final : public web::Endpoint, public web::TurnUser {
   void run(Entry& entry, engineio::Outputs& outputs);
   void run_one(Entry& entry, engineio::Output& output);
   void write_message(const engineio::SendMessage& message);
+  void ended(Entry& entry, engineio::CloseReason reason);
   void finished(Entry& entry);
   void update_route(Entry& entry);
   [[nodiscard]] web::Connection* carrier(const Entry& entry) const;

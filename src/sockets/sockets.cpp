@@ -1,6 +1,7 @@
 #include "sockets/sockets.hpp"
 
 #include "base/assert.hpp"
+#include "base/cases.hpp"
 #include "base/json_text.hpp"
 
 #include <algorithm>
@@ -163,26 +164,38 @@ void Sockets::run(Key session, socketio::ClientOutputs& outputs) {
 }
 
 void Sockets::run_one(Key session, socketio::ClientOutput& output) {
-  if (auto* request = std::get_if<socketio::ConnectRequested>(&output)) {
-    application_->connect_requested({session, std::move(request->nsp)}, std::move(request->auth));
-  } else if (auto* event = std::get_if<socketio::EventReceived>(&output)) {
-    if (const Key socket = find_socket(session, event->nsp)) application_->event(socket, *event);
-  } else if (auto* ack = std::get_if<socketio::AckReceived>(&output)) {
-    if (const Key socket = find_socket(session, ack->nsp)) application_->ack(socket, *ack);
-  } else if (const auto* left = std::get_if<socketio::Left>(&output)) {
-    if (const Key socket = find_socket(session, left->nsp)) {
-      std::erase(find_client(session)->sockets, socket);
-      remove(socket, "client namespace disconnect");
-    }
-  } else if (auto* withdrawn = std::get_if<socketio::Withdrawn>(&output)) {
-    application_->withdrawn({session, std::move(withdrawn->nsp)});
-  } else if (const auto* violation = std::get_if<socketio::Violation>(&output)) {
-    worker_.log(LogLevel::debug, "protocol violation",
-                {{"detail", std::string(violation->detail)}});
-    sessions_->close(session, engineio::CloseReason::forced_close, true);
-  } else if (auto* message = std::get_if<socketio::Send>(&output)) {
-    sessions_->send(session, {message->binary, std::move(message->data), {}, false});
-  }
+  std::visit(Cases{[&](socketio::ConnectRequested& request) {
+                     application_->connect_requested({session, std::move(request.nsp)},
+                                                     std::move(request.auth));
+                   },
+                   [&](socketio::EventReceived& event) {
+                     const Key socket = find_socket(session, event.nsp);
+                     if (socket != 0) application_->event(socket, event);
+                   },
+                   [&](socketio::AckReceived& ack) {
+                     const Key socket = find_socket(session, ack.nsp);
+                     if (socket != 0) application_->ack(socket, ack);
+                   },
+                   [&](const socketio::Left& from) { left(session, from.nsp); },
+                   [&](socketio::Withdrawn& withdrawn) {
+                     application_->withdrawn({session, std::move(withdrawn.nsp)});
+                   },
+                   [&](const socketio::Violation& violation) {
+                     worker_.log(LogLevel::debug, "protocol violation",
+                                 {{"detail", std::string(violation.detail)}});
+                     sessions_->close(session, engineio::CloseReason::forced_close, true);
+                   },
+                   [&](socketio::Send& message) {
+                     sessions_->send(session, {message.binary, std::move(message.data), {}, false});
+                   }},
+             output);
+}
+
+void Sockets::left(Key session, std::string_view nsp) {
+  const Key socket = find_socket(session, nsp);
+  if (socket == 0) return;
+  std::erase(find_client(session)->sockets, socket);
+  remove(socket, "client namespace disconnect");
 }
 
 // Answers.

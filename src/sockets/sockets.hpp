@@ -121,6 +121,7 @@ class Sockets final : public MessageLayer {
   void run_one(Key session, socketio::ClientOutput& output);
   [[nodiscard]] Client* find_client(Key session) const;
   [[nodiscard]] Key find_socket(Key session, std::string_view nsp) const;
+  void left(Key session, std::string_view nsp);
   void remove(Key socket, std::string_view reason);
   [[nodiscard]] socketio::Route route_of(Key socket, Key session, int descriptor) const;
   void set_route(Key socket, Key session, socketio::Rooms& rooms, int descriptor);
