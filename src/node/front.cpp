@@ -16,10 +16,10 @@ Front::Front(const GatewayOptions& options, const gateway::FeedOptions& feed, Pa
       memberships_(std::move(parts.memberships)),
       delivery_({parts.worker, sessions_, sockets_, parts.history}, feed,
                 options.history_replay_bytes_max / parts.worker.workers().size()),
-      programs_({parts.worker, sessions_, sockets_, *memberships_, parts.history, delivery_,
-                 parts.verifier, parts.seal, parts.owed, std::move(parts.wall_clock)},
-                admission_options(options)) {
-  sockets_.attach(sessions_, programs_);
+      admissions_({parts.worker, sessions_, sockets_, *memberships_, parts.history, delivery_,
+                   parts.verifier, parts.seal, parts.owed, std::move(parts.wall_clock)},
+                  admission_options(options)) {
+  sockets_.attach(sessions_, admissions_);
   delivery_.gather_for(options.flush_window);
   if (options.websocket_deflate) sessions_.enable_deflate(options.websocket_deflate_bytes_min);
   parts.worker.route(options.path, sessions_);

@@ -5,9 +5,9 @@
 #include "crier/gateway.hpp"
 #include "gateway/feed.hpp"
 #include "gateway/pid.hpp"
+#include "node/admissions.hpp"
 #include "node/delivery.hpp"
 #include "node/owed.hpp"
-#include "node/programs.hpp"
 #include "sockets/sessions.hpp"
 #include "sockets/sockets.hpp"
 #include "web/worker.hpp"
@@ -40,7 +40,7 @@ class Front {
   [[nodiscard]] const sockets::Sockets& sockets() const { return sockets_; }
   [[nodiscard]] Delivery& delivery() { return delivery_; }
   [[nodiscard]] const Delivery& delivery() const { return delivery_; }
-  [[nodiscard]] const Programs& programs() const { return programs_; }
+  [[nodiscard]] const Admissions& admissions() const { return admissions_; }
   [[nodiscard]] access::MembershipSource& memberships() { return *memberships_; }
 
  private:
@@ -50,7 +50,7 @@ class Front {
   sockets::Sessions sessions_;
   std::unique_ptr<access::MembershipSource> memberships_;
   Delivery delivery_;
-  Programs programs_;
+  Admissions admissions_;
 };
 
 }  // namespace crier::node

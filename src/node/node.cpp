@@ -148,7 +148,7 @@ struct Node::Lane {
     metrics.connections += worker.counters();
     metrics.sessions += front.sessions().counters();
     metrics.gateway += front.delivery().counters();
-    metrics.gateway += front.programs().counters();
+    metrics.gateway += front.admissions().counters();
     metrics.gateway += api.counters();
   }
 

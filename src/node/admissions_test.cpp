@@ -1,4 +1,4 @@
-#include "node/programs_fixture.hpp"
+#include "tests/support/admissions_fixture.hpp"
 
 namespace crier::node {
 namespace {
@@ -8,7 +8,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-TEST_F(ProgramsTest, AStormOfClientsCostsOneReadOfTheHistoryAndOneLookUpAUser) {
+TEST_F(AdmissionsTest, AStormOfClientsCostsOneReadOfTheHistoryAndOneLookUpAUser) {
   std::vector<std::unique_ptr<LoopbackClient>> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(asking());
   // The first look-up began before the others came, so it does not answer them.
@@ -23,7 +23,7 @@ TEST_F(ProgramsTest, AStormOfClientsCostsOneReadOfTheHistoryAndOneLookUpAUser) {
   }
 }
 
-TEST_F(ProgramsTest, OneThatHasGoneWhileItWaitedIsNotMissed) {
+TEST_F(AdmissionsTest, OneThatHasGoneWhileItWaitedIsNotMissed) {
   const auto first = asking();
   const auto second = asking();
   look_up();
@@ -35,7 +35,7 @@ TEST_F(ProgramsTest, OneThatHasGoneWhileItWaitedIsNotMissed) {
   EXPECT_THAT(second->read_frame(), StartsWith("40{\"sid\":"));
 }
 
-TEST_F(ProgramsTest, SendsConnectThenTheReplayThenCatchupThenWhatIsNew) {
+TEST_F(AdmissionsTest, SendsConnectThenTheReplayThenCatchupThenWhatIsNew) {
   std::string pid;
   {
     const auto away = member(pid);
@@ -57,7 +57,7 @@ TEST_F(ProgramsTest, SendsConnectThenTheReplayThenCatchupThenWhatIsNew) {
   EXPECT_THAT(back->read_frame(), StartsWith(R"(42["new:one",)"));
 }
 
-TEST_F(ProgramsTest, AProgramThatIsOwedAGapMarkerIsNotWhole) {
+TEST_F(AdmissionsTest, AProgramThatIsOwedAGapMarkerIsNotWhole) {
   std::string pid;
   {
     const auto away = member(pid);
@@ -81,7 +81,7 @@ TEST_F(ProgramsTest, AProgramThatIsOwedAGapMarkerIsNotWhole) {
   EXPECT_THAT(back->read_frame(), HasSubstr(R"("p1":"gap")"));
 }
 
-TEST_F(ProgramsTest, AClaimTakesThePidOver) {
+TEST_F(AdmissionsTest, AClaimTakesThePidOver) {
   std::string pid;
   const auto first = member(pid);
   const auto second = asking(cursor(pid));
@@ -92,7 +92,7 @@ TEST_F(ProgramsTest, AClaimTakesThePidOver) {
   EXPECT_THAT(second->read_frame(), HasSubstr(pid));
 }
 
-TEST_F(ProgramsTest, OfTwoThatClaimAtOnceTheLaterStays) {
+TEST_F(AdmissionsTest, OfTwoThatClaimAtOnceTheLaterStays) {
   std::string pid;
   {
     const auto away = member(pid);
@@ -107,7 +107,7 @@ TEST_F(ProgramsTest, OfTwoThatClaimAtOnceTheLaterStays) {
   EXPECT_THAT(second->read_frame(), HasSubstr(pid));
 }
 
-TEST_F(ProgramsTest, ClaimsThatWereMissedAreAskedForUntilTheStoreAnswers) {
+TEST_F(AdmissionsTest, ClaimsThatWereMissedAreAskedForUntilTheStoreAnswers) {
   std::string pid;
   const auto client = member(pid);
   const auto asked_fences = [this] { return on_loop([this] { return history.fences_asked; }); };
@@ -120,18 +120,18 @@ TEST_F(ProgramsTest, ClaimsThatWereMissedAreAskedForUntilTheStoreAnswers) {
   EXPECT_EQ(asked_fences(), before + 1);
   on_loop([this] {
     history.up = true;
-    programs.tick(programs.deadline());
+    admissions.tick(admissions.deadline());
     return true;
   });
   EXPECT_EQ(asked_fences(), before + 2);
   on_loop([this] {
-    programs.tick(TimePoint::max() - std::chrono::seconds(1));
+    admissions.tick(TimePoint::max() - std::chrono::seconds(1));
     return true;
   });
   EXPECT_EQ(asked_fences(), before + 2);
 }
 
-TEST_F(ProgramsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
+TEST_F(AdmissionsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
   on_loop([this] { return history.up = false; });
   const auto client = asking("");
   look_up();
@@ -140,7 +140,7 @@ TEST_F(ProgramsTest, WithoutTheHistoryMembersAreAdmittedWithoutAPid) {
             R"(42["catchup",{"recovered":false,"replayed":0,"programs":{"p1":"joined"}}])");
 }
 
-TEST_F(ProgramsTest, AUserWithoutProgramsGetsNoPosition) {
+TEST_F(AdmissionsTest, AUserWithoutProgramsGetsNoPosition) {
   std::string pid;
   member(pid);  // so that the epoch is known
   programs_of_user.clear();
@@ -151,7 +151,7 @@ TEST_F(ProgramsTest, AUserWithoutProgramsGetsNoPosition) {
       << "or its cursor could go back";
 }
 
-TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
+TEST_F(AdmissionsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
   std::string pid;
   const auto other = member(pid);
   const auto blind = admitted_blindly();
@@ -167,7 +167,7 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyAmongOthersIsClosedToo) {
   EXPECT_THAT(other->read_frame(), StartsWith(R"(42["new:one",)"));
 }
 
-TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLacks) {
+TEST_F(AdmissionsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLacks) {
   std::string pid;
   const auto other = member(pid);
   const auto blind = admitted_blindly();
@@ -183,7 +183,7 @@ TEST_F(ProgramsTest, OneThatWasAdmittedBlindlyGetsNoNumberThatIsBeyondWhatItLack
 }
 
 // Else its time would be a cursor beyond what was published elsewhere and did not come.
-TEST_F(ProgramsTest, AnEventWithoutANumberHasATimeJustBeforeTheLatestThatHasOne) {
+TEST_F(AdmissionsTest, AnEventWithoutANumberHasATimeJustBeforeTheLatestThatHasOne) {
   std::string pid;
   const auto client = member(pid);
   for (const char* name : {"one:first", "one:second"}) {
@@ -200,7 +200,7 @@ TEST_F(ProgramsTest, AnEventWithoutANumberHasATimeJustBeforeTheLatestThatHasOne)
   }
 }
 
-TEST_F(ProgramsTest, AnEventWithoutANumberPassesNothingThatOneAdmittedBlindlyDidNotGet) {
+TEST_F(AdmissionsTest, AnEventWithoutANumberPassesNothingThatOneAdmittedBlindlyDidNotGet) {
   std::string pid;
   const auto other = member(pid);
   publish("early:one");
@@ -217,7 +217,7 @@ TEST_F(ProgramsTest, AnEventWithoutANumberPassesNothingThatOneAdmittedBlindlyDid
   EXPECT_EQ(time_of(other->read_frame()), early - 1'000);
 }
 
-TEST_F(ProgramsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {
+TEST_F(AdmissionsTest, OnesThatWereAdmittedBlindlyAreClosedWhenTheHistoryIsThere) {
   const auto blind = admitted_blindly();
   on_loop([this] { return history.up = true; });
   std::string pid;

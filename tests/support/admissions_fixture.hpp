@@ -6,8 +6,8 @@
 #include "base/json_text.hpp"
 #include "base/time.hpp"
 #include "history/memory_store.hpp"
+#include "node/admissions.hpp"
 #include "node/delivery.hpp"
-#include "node/programs.hpp"
 #include "tests/support/loopback_client.hpp"
 
 #include <deque>
@@ -106,15 +106,15 @@ class SlowHistory final : public history::HistoryStore {
   std::deque<std::pair<std::vector<history::ReadRequest>, Read>> open;
 };
 
-class ProgramsTest : public testing::Test {
+class AdmissionsTest : public testing::Test {
  protected:
-  ProgramsTest() {
-    sockets.attach(sessions, programs);
+  AdmissionsTest() {
+    sockets.attach(sessions, admissions);
     worker.route("/socket.io/", sessions);
     EXPECT_TRUE(worker.listen());
     thread = std::thread([this] { worker.run(); });
   }
-  ~ProgramsTest() override {
+  ~AdmissionsTest() override {
     worker.stop();
     thread.join();
   }
@@ -203,8 +203,8 @@ class ProgramsTest : public testing::Test {
   void ping_all() {
     on_loop([this] {
       for (const Key socket : sockets.all(sockets::main_namespace)) {
-        programs.pinged(socket);
-        programs.ponged(socket);
+        admissions.pinged(socket);
+        admissions.ponged(socket);
       }
       return true;
     });
@@ -212,7 +212,7 @@ class ProgramsTest : public testing::Test {
   /// The time of the next batch of positions comes.
   void save_positions() {
     on_loop([this] {
-      programs.tick(programs.deadline());
+      admissions.tick(admissions.deadline());
       return true;
     });
   }
@@ -247,9 +247,9 @@ class ProgramsTest : public testing::Test {
   gateway::PidSeal seal{"secret"};
   Delivery delivery{{worker, sessions, sockets, history}, {}};
   Owed owed;
-  Programs programs{{worker, sessions, sockets, memberships, history, delivery, verifier, seal,
-                     owed, [] { return WallTime{0}; }},
-                    {}};
+  Admissions admissions{{worker, sessions, sockets, memberships, history, delivery, verifier, seal,
+                         owed, [] { return WallTime{0}; }},
+                        {}};
   std::string offset;  ///< Of the latest member().
   std::vector<std::string> programs_of_user{"p1"};
   std::thread thread;

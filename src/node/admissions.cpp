@@ -1,4 +1,4 @@
-#include "node/programs.hpp"
+#include "node/admissions.hpp"
 
 #include "base/cases.hpp"
 #include "base/json_text.hpp"
@@ -19,7 +19,7 @@ std::size_t hash_of(std::string_view sid) { return std::hash<std::string_view>()
 
 }  // namespace
 
-struct Programs::Pending {
+struct Admissions::Pending {
   Pending(sockets::Ticket t, std::uint64_t s, const gateway::AdmissionOptions& options,
           const access::Verifier& verifier, const gateway::PidSeal& seal)
       : ticket(std::move(t)), serial(s), machine(options, verifier, seal) {}
@@ -31,17 +31,17 @@ struct Programs::Pending {
   bool claiming = false;       ///< In claiming_.
 };
 
-Programs::Programs(const Parts& parts, const gateway::AdmissionOptions& options)
+Admissions::Admissions(const Parts& parts, const gateway::AdmissionOptions& options)
     : parts_(parts), options_(options), receipts_(parts.seal, options.session_ttl) {
   parts.worker.add_turn_user(*this);
   parts.delivery.set_claim_user(*this);
 }
 
-Programs::~Programs() = default;
+Admissions::~Admissions() = default;
 
 // Admission.
 
-void Programs::connect_requested(const sockets::Ticket& ticket, std::string auth) {
+void Admissions::connect_requested(const sockets::Ticket& ticket, std::string auth) {
   if (ticket.nsp != sockets::main_namespace) {
     counters_.refusals.add("invalid_namespace");
     parts_.sockets.refuse(ticket, "Invalid namespace", {});
@@ -54,7 +54,7 @@ void Programs::connect_requested(const sockets::Ticket& ticket, std::string auth
   perform(ticket.session, entry.machine.start(auth, parts_.wall_clock(), parts_.worker.now()));
 }
 
-void Programs::withdrawn(const sockets::Ticket& ticket) {
+void Admissions::withdrawn(const sockets::Ticket& ticket) {
   const bool whole_session = ticket.nsp.empty();
   if (!whole_session && ticket.nsp != sockets::main_namespace) return;
   if (!pending_.contains(ticket.session)) return;
@@ -65,13 +65,13 @@ void Programs::withdrawn(const sockets::Ticket& ticket) {
   parts_.sessions.close(ticket.session, engineio::CloseReason::forced_close, true);
 }
 
-Programs::Pending* Programs::find(Waiting waiting) const {
+Admissions::Pending* Admissions::find(Waiting waiting) const {
   const auto found = pending_.find(waiting.session);
   if (found == pending_.end() || found->second->serial != waiting.serial) return nullptr;
   return found->second.get();
 }
 
-void Programs::drop(Key session) {
+void Admissions::drop(Key session) {
   const auto found = pending_.find(session);
   const Pending& pending = *found->second;
   if (pending.question != 0) parts_.delivery.withdraw(pending.question);
@@ -83,7 +83,7 @@ void Programs::drop(Key session) {
   pending_.erase(found);
 }
 
-void Programs::perform(Key session, gateway::Command command) {
+void Admissions::perform(Key session, gateway::Command command) {
   const auto found = pending_.find(session);
   if (found == pending_.end()) return;
   Pending& pending = *found->second;
@@ -104,20 +104,20 @@ void Programs::perform(Key session, gateway::Command command) {
              command);
 }
 
-void Programs::want(const std::string& user, const Waiting& asker) {
+void Admissions::want(const std::string& user, const Waiting& asker) {
   LookUps& look_ups = look_ups_[user];
   if (look_ups.waiting.empty() && !look_ups.under_way) wanted_.push_back(user);
   look_ups.waiting.push_back(asker);
 }
 
-void Programs::give_up(Key session, std::string_view reason) {
+void Admissions::give_up(Key session, std::string_view reason) {
   parts_.worker.log(LogLevel::warning, "admission gave up", {{"reason", std::string(reason)}});
   drop(session);
   parts_.sessions.close(session, engineio::CloseReason::forced_close, false);
 }
 
 // A look-up answers those who asked before it began: what it says was true after they came.
-void Programs::look_up_wanted() {
+void Admissions::look_up_wanted() {
   while (!wanted_.empty()) {
     const auto users = std::exchange(wanted_, {});
     parts_.memberships.together([&] {
@@ -126,7 +126,7 @@ void Programs::look_up_wanted() {
   }
 }
 
-void Programs::look_up(const std::string& user) {
+void Admissions::look_up(const std::string& user) {
   LookUps& look_ups = look_ups_[user];
   look_ups.under_way = true;
   ++counters_.membership_reads;
@@ -143,7 +143,7 @@ void Programs::look_up(const std::string& user) {
       });
 }
 
-void Programs::looked_up(const std::vector<Waiting>& askers, const UserAnswer& answer) {
+void Admissions::looked_up(const std::vector<Waiting>& askers, const UserAnswer& answer) {
   for (const Waiting& asker : askers) {
     if (Pending* pending = find(asker)) {
       perform(asker.session, pending->machine.looked_up(answer, parts_.worker.now()));
@@ -151,7 +151,7 @@ void Programs::looked_up(const std::vector<Waiting>& askers, const UserAnswer& a
   }
 }
 
-void Programs::claim(Pending& pending, const std::string& sid) {
+void Admissions::claim(Pending& pending, const std::string& sid) {
   const Waiting self{pending.ticket.session, pending.serial};
   if (!std::exchange(pending.claiming, true)) claiming_.emplace(hash_of(sid), self);
   parts_.history.claim(sid, [this, self](const Result<history::Fence, history::StoreError>& fence) {
@@ -162,7 +162,7 @@ void Programs::claim(Pending& pending, const std::string& sid) {
   });
 }
 
-void Programs::load_position(Pending& pending, const gateway::LoadPosition& load) {
+void Admissions::load_position(Pending& pending, const gateway::LoadPosition& load) {
   save_positions();  // of the same session, whose earlier connection may seem to be open
   const Waiting self{pending.ticket.session, pending.serial};
   parts_.history.load_position(
@@ -175,7 +175,7 @@ void Programs::load_position(Pending& pending, const gateway::LoadPosition& load
       });
 }
 
-void Programs::take_over(Pending& pending, gateway::TakeOver session) {
+void Admissions::take_over(Pending& pending, gateway::TakeOver session) {
   if (pending.holder.empty()) pending.holder = parts_.sockets.make_id();
   const Waiting self{pending.ticket.session, pending.serial};
   parts_.history.take_over(
@@ -189,7 +189,7 @@ void Programs::take_over(Pending& pending, gateway::TakeOver session) {
       });
 }
 
-void Programs::ask(Pending& pending, gateway::Question question) {
+void Admissions::ask(Pending& pending, gateway::Question question) {
   const Waiting self{pending.ticket.session, pending.serial};
   const auto answer = [this, self](const Result<history::ReadReply, history::StoreError>& reply) {
     read(self, reply);
@@ -202,7 +202,7 @@ void Programs::ask(Pending& pending, gateway::Question question) {
 }
 
 /// What the history has of a program that is owed a gap marker is not all that went out.
-void Programs::read(Waiting asker, const Result<history::ReadReply, history::StoreError>& reply) {
+void Admissions::read(Waiting asker, const Result<history::ReadReply, history::StoreError>& reply) {
   Pending* pending = find(asker);
   if (pending == nullptr) return;
   pending->question = 0;
@@ -216,7 +216,7 @@ void Programs::read(Waiting asker, const Result<history::ReadReply, history::Sto
   perform(asker.session, pending->machine.history_read(std::move(told), parts_.worker.now()));
 }
 
-void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
+void Admissions::refuse(Pending& pending, const gateway::Refuse& refused) {
   counters_.refusals.add(refused.code);
   const std::string data =
       "{\"code\":" + json::quote(refused.code) + ",\"detail\":" + json::quote(refused.detail) + "}";
@@ -228,7 +228,7 @@ void Programs::refuse(Pending& pending, const gateway::Refuse& refused) {
 
 // All that has been delivered here is in the replay, and all that has not is delivered to this
 // socket too.
-void Programs::admit(Pending& pending, gateway::Admit& admitted) {
+void Admissions::admit(Pending& pending, gateway::Admit& admitted) {
   const sockets::Ticket ticket = pending.ticket;
   std::string holder = pending.holder;
   parts_.delivery.deliver();
@@ -254,8 +254,8 @@ void Programs::admit(Pending& pending, gateway::Admit& admitted) {
 }
 
 /// A session's holder is its socket's id, unless that is recovered.
-Key Programs::accept(const sockets::Ticket& ticket, gateway::Admit& admitted, std::string holder,
-                     const std::string& nonce) {
+Key Admissions::accept(const sockets::Ticket& ticket, gateway::Admit& admitted, std::string holder,
+                       const std::string& nonce) {
   const bool recovered = admitted.recovery.recovered;
   std::string id = recovered ? admitted.claimed : holder;
   if (id.empty()) id = parts_.sockets.make_id();
@@ -273,7 +273,7 @@ Key Programs::accept(const sockets::Ticket& ticket, gateway::Admit& admitted, st
 
 /// Saves what differs from what is kept. To lose that costs a repeat: memberships and verdicts do
 /// not.
-void Programs::keep(Key socket, gateway::Admit& admitted, std::string holder) {
+void Admissions::keep(Key socket, gateway::Admit& admitted, std::string holder) {
   receipts_.add(
       socket,
       {admitted.user.id, admitted.session, std::move(holder), std::move(admitted.recovery.next)},
@@ -281,7 +281,7 @@ void Programs::keep(Key socket, gateway::Admit& admitted, std::string holder) {
   save_positions_soon();
 }
 
-void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce) {
+void Admissions::catch_up(Key socket, const gateway::Admit& admitted, std::string_view nonce) {
   const gateway::Recovery& recovery = admitted.recovery;
   for (const auto& [program, verdict] : recovery.verdicts) {
     counters_.verdicts.add(to_string(verdict));
@@ -301,25 +301,25 @@ void Programs::catch_up(Key socket, const gateway::Admit& admitted, std::string_
 
 // Sessions whose clients cannot say where they stand.
 
-void Programs::pinged(Key socket) {
+void Admissions::pinged(Key socket) {
   if (receipts_.empty()) return;
   // One that is still sent what it missed has not been told how it stands.
   if (parts_.delivery.replays().find(socket) != nullptr) return;
   receipts_.pinged(socket, parts_.delivery.handed());
 }
 
-void Programs::ponged(Key socket) {
+void Admissions::ponged(Key socket) {
   if (receipts_.empty()) return;
   receipts_.ponged(socket, parts_.worker.now());
   save_positions_soon();
 }
 
-void Programs::save_positions_soon() {
+void Admissions::save_positions_soon() {
   if (!receipts_.has_changed() || save_positions_at_ != never) return;
   save_positions_at_ = parts_.worker.now() + save_interval;
 }
 
-void Programs::save_positions() {
+void Admissions::save_positions() {
   save_positions_at_ = never;
   if (!receipts_.has_changed()) return;
   parts_.history.save_positions(receipts_.take_changed());
@@ -328,7 +328,7 @@ void Programs::save_positions() {
 // Claims. The highest fence owns a socket id; whoever has it with a lower one loses its transport,
 // and comes back if it lives.
 
-void Programs::claimed(const std::string& sid, history::Fence fence) {
+void Admissions::claimed(const std::string& sid, history::Fence fence) {
   const auto [first, last] = owners_.equal_range(hash_of(sid));
   std::vector<Key> lower;
   for (auto at = first; at != last; ++at) {
@@ -351,7 +351,7 @@ void Programs::claimed(const std::string& sid, history::Fence fence) {
 }
 
 /// What was claimed while nothing was heard has to be asked for.
-void Programs::claims_heard() {
+void Admissions::claims_heard() {
   std::vector<std::string> sids;
   const auto ask_for = [this, &sids] {
     if (sids.empty()) return;
@@ -379,14 +379,14 @@ void Programs::claims_heard() {
   ask_for();
 }
 
-void Programs::close(Key socket) {
+void Admissions::close(Key socket) {
   const Key session = parts_.sockets.session_of(socket);
   if (session != 0) parts_.sessions.close(session, engineio::CloseReason::forced_close, true);
 }
 
 // Time.
 
-void Programs::tick(TimePoint now) {
+void Admissions::tick(TimePoint now) {
   while (!waits_.empty() && waits_.begin()->first <= now) {
     const Waiting waiting = waits_.begin()->second;
     waits_.erase(waits_.begin());
@@ -400,14 +400,14 @@ void Programs::tick(TimePoint now) {
   claims_heard();
 }
 
-TimePoint Programs::deadline() const {
+TimePoint Admissions::deadline() const {
   const TimePoint next = std::min(ask_fences_at_, save_positions_at_);
   return waits_.empty() ? next : std::min(next, waits_.begin()->first);
 }
 
 // Sockets.
 
-void Programs::event(Key socket, socketio::EventReceived& event) {
+void Admissions::event(Key socket, socketio::EventReceived& event) {
   ++counters_.client_events_dropped;
   if (!event.id) return;
   parts_.sockets.send(
@@ -415,9 +415,9 @@ void Programs::event(Key socket, socketio::EventReceived& event) {
                                         event.id, R"([{"error":{"code":"not_allowed"}}])", {}));
 }
 
-void Programs::ack(Key /*socket*/, socketio::AckReceived& /*ack*/) {}
+void Admissions::ack(Key /*socket*/, socketio::AckReceived& /*ack*/) {}
 
-void Programs::left(Key socket, std::string_view id, std::string_view /*reason*/) {
+void Admissions::left(Key socket, std::string_view id, std::string_view /*reason*/) {
   parts_.delivery.forget(socket);
   receipts_.remove(socket);
   save_positions();  // before its client comes back

@@ -21,9 +21,9 @@ namespace crier::node {
 
 /// Admits members of programs and catches them up: carries out the commands of gateway::Admission.
 /// On the loop's thread only.
-class Programs final : public sockets::Application,
-                       public web::TurnUser,
-                       private Delivery::ClaimUser {
+class Admissions final : public sockets::Application,
+                         public web::TurnUser,
+                         private Delivery::ClaimUser {
  public:
   struct Parts {
     web::Worker& worker;
@@ -38,8 +38,8 @@ class Programs final : public sockets::Application,
     std::function<WallTime()> wall_clock;
   };
   /// The parts outlive it.
-  Programs(const Parts& parts, const gateway::AdmissionOptions& options);
-  ~Programs() override;
+  Admissions(const Parts& parts, const gateway::AdmissionOptions& options);
+  ~Admissions() override;
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
 

@@ -1,6 +1,6 @@
 // Sessions of clients that cannot say where they stand.
 
-#include "node/programs_fixture.hpp"
+#include "tests/support/admissions_fixture.hpp"
 
 namespace crier::node {
 namespace {
@@ -8,7 +8,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-TEST_F(ProgramsTest, ASessionIsCaughtUpFromItsLastAnsweredPing) {
+TEST_F(AdmissionsTest, ASessionIsCaughtUpFromItsLastAnsweredPing) {
   const auto frames_of = [this](std::size_t count) {
     const auto client = asking(R"(,"session":"device")");
     look_up();
@@ -39,7 +39,7 @@ TEST_F(ProgramsTest, ASessionIsCaughtUpFromItsLastAnsweredPing) {
   EXPECT_THAT(frames[2], HasSubstr(R"("replayed":1,"programs":{"p1":"recovered"})"));
 }
 
-TEST_F(ProgramsTest, ASessionIsNotAdmittedBeforeItsPositionIsKept) {
+TEST_F(AdmissionsTest, ASessionIsNotAdmittedBeforeItsPositionIsKept) {
   on_loop([this] { return history.hold_take_overs = true; });
   const auto client = asking(R"(,"session":"device")");
   look_up();
@@ -65,7 +65,7 @@ TEST_F(ProgramsTest, ASessionIsNotAdmittedBeforeItsPositionIsKept) {
   EXPECT_EQ(on_loop([this] { return history.saved; }), taken_over);
 }
 
-TEST_F(ProgramsTest, ASessionWhosePositionIsRefusedIsAdmittedOnceItIsNot) {
+TEST_F(AdmissionsTest, ASessionWhosePositionIsRefusedIsAdmittedOnceItIsNot) {
   on_loop([this] { return history.takes_writes = false; });
   const auto client = asking(R"(,"session":"device")");
   for (std::size_t tries = 1; tries <= 2; ++tries) {
@@ -77,7 +77,7 @@ TEST_F(ProgramsTest, ASessionWhosePositionIsRefusedIsAdmittedOnceItIsNot) {
     EXPECT_EQ(kept().at("u1/device"), "");
     on_loop([this, tries] {
       history.takes_writes = tries == 2;
-      programs.tick(programs.deadline());
+      admissions.tick(admissions.deadline());
       return true;
     });
   }
@@ -88,7 +88,7 @@ TEST_F(ProgramsTest, ASessionWhosePositionIsRefusedIsAdmittedOnceItIsNot) {
   EXPECT_NE(kept().at("u1/device"), "");
 }
 
-TEST_F(ProgramsTest, ARecoveredSocketMovesItsSessionToo) {
+TEST_F(AdmissionsTest, ARecoveredSocketMovesItsSessionToo) {
   std::string pid;
   {
     const auto away = member(pid);
@@ -110,7 +110,7 @@ TEST_F(ProgramsTest, ARecoveredSocketMovesItsSessionToo) {
   EXPECT_EQ(on_loop([this] { return history.saved; }), taken_over);
 }
 
-TEST_F(ProgramsTest, ASessionThatComesBackAtOnceKeepsWhatItsPongMoved) {
+TEST_F(AdmissionsTest, ASessionThatComesBackAtOnceKeepsWhatItsPongMoved) {
   for (const bool seems_open : {false, true}) {
     const std::string auth = R"(,"session":")" + std::to_string(seems_open) + R"(")";
     const auto come = [&] {
@@ -145,7 +145,7 @@ TEST_F(ProgramsTest, ASessionThatComesBackAtOnceKeepsWhatItsPongMoved) {
   }
 }
 
-TEST_F(ProgramsTest, PositionsAreSavedInBatches) {
+TEST_F(AdmissionsTest, PositionsAreSavedInBatches) {
   const auto client = asking(R"(,"session":"device")");
   look_up();
   while (answer()) {
@@ -160,7 +160,7 @@ TEST_F(ProgramsTest, PositionsAreSavedInBatches) {
   EXPECT_NE(kept(), before);
 }
 
-TEST_F(ProgramsTest, ASessionStaysWhereItIsWhileItIsSentWhatItMissed) {
+TEST_F(AdmissionsTest, ASessionStaysWhereItIsWhileItIsSentWhatItMissed) {
   const auto back = [this] {
     auto client = asking(R"(,"session":"device")");
     look_up();
