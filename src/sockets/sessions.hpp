@@ -130,7 +130,6 @@ class Sessions final : public web::Endpoint, public web::TurnUser {
   void polling_request(web::Connection& connection, Entry& entry, http::Request& request);
   void upgrade(web::Connection& connection, Entry& entry, const http::Request& request);
   bool open_websocket(web::Connection& connection, const http::Request& request);
-  void preflight(web::Connection& connection, const http::Request& request);
   void answer(const engineio::Reply& reply);
   void close_websocket(web::Connection& connection, bool after_next);
   void run(Entry& entry, engineio::Outputs& outputs);
