@@ -177,7 +177,7 @@ async function large(names) {
   const members = Array.from({ length: CLIENTS }, (_, i) => ({ user: `u${i}`, programs: [`p${i % PROGRAMS}`] }));
   const rows = [];
   for (const name of names.filter((each) => each.startsWith("crier"))) {
-    const system = await SYSTEMS[name].start({ people: peopleOf(members), env: { ...KEEP, CRIER_HISTORY_BYTES_MAX: "4MiB" } });
+    const system = await SYSTEMS[name].start({ people: peopleOf(members), env: { ...KEEP, CRIER_HISTORY_BYTES_MAX: 4 * 1024 * 1024 } });
     const clients = new Load(system, members);
     await clients.ask("connect 0 1000");
     await clients.fill(PROGRAMS, PROGRAMS);
