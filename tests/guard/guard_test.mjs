@@ -227,6 +227,21 @@ for (const [what, files, expected] of bad) {
   });
 }
 
+test("reports permissions that no product code uses", async () => {
+  const found = await breaches_of({
+    ...good,
+    ...header("src/websocket/frame.hpp", "#include <zlib.h>\n"),
+    "tests/guard/includes.mjs": "",
+  });
+  const of_websocket = found.filter((breach) => breach.includes(": websocket may include"));
+  assert.deepEqual(
+    of_websocket,
+    ["base", "openssl.crypto"].map(
+      (name) => `tests/guard/includes.mjs:1: websocket may include ${name} and does not`,
+    ),
+  );
+});
+
 test("reports a header that does not compile alone", async () => {
   const files = header("src/base/x.hpp", `${one_line}inline std::vector<int> f() { return {}; }\n`);
   const [found, ...more] = await breaches_of({ ...good, ...files }, true);

@@ -2,22 +2,19 @@
 import { posix } from "node:path";
 
 const protocol = ["base"];
-const all_below_node = [
+const below_node = [
   "base",
   "net",
   "http",
-  "websocket",
-  "engineio",
-  "socketio",
   "history",
   "access",
   "catalog",
   "gateway",
+  "socketio",
   "backends/redis/client",
   "backends/redis/store",
   "backends/sqlite",
 ];
-const in_daemon = ["boost.json", "toml++", "cli11", "spdlog"];
 
 // modules: what it may include besides itself and include/crier. libraries: third parties, in any of
 // its files; in_sources: third parties in .cpp files only. platform: system headers (<sys/…>).
@@ -34,34 +31,26 @@ const table = {
   engineio: { modules: protocol },
   socketio: { modules: protocol },
   history: { modules: protocol },
-  access: { modules: protocol, libraries: ["openssl.crypto", "boost.json"] },
+  access: { modules: protocol, libraries: ["openssl.crypto"] },
   catalog: { modules: protocol },
-  gateway: { modules: ["base", "history", "access", "catalog"] },
+  gateway: { modules: ["base", "history", "access"] },
   "backends/redis/client": { modules: ["base", "net"], libraries: ["hiredis"] },
   "backends/redis/store": {
     modules: ["base", "net", "history", "backends/redis/client"],
     libraries: ["hiredis"],
-    platform: true,
   },
-  "backends/sqlite": {
-    modules: ["base", "net", "http", "access"],
-    libraries: ["sqlite", "boost.json"],
-    platform: true,
-  },
+  "backends/sqlite": { modules: ["base", "access"], libraries: ["sqlite"], platform: true },
   web: { modules: ["base", "net", "http", "websocket"], platform: true },
-  sockets: {
-    modules: ["base", "net", "http", "websocket", "engineio", "socketio", "web"],
-    platform: true,
-  },
-  app: { modules: ["base", "net", "http", "websocket", "engineio", "socketio", "web", "sockets"] },
-  node: { modules: [...all_below_node, "web", "sockets"], platform: true },
-  "daemon/serve": { libraries: in_daemon, platform: true },
+  sockets: { modules: ["base", "http", "websocket", "engineio", "socketio", "web"] },
+  app: { modules: ["base", "net", "web", "sockets"] },
+  node: { modules: [...below_node, "web", "sockets"], platform: true },
+  "daemon/serve": { libraries: ["boost.json", "toml++", "spdlog"], platform: true },
   "daemon/cli": {
-    modules: ["base", "net", "http", "access", "catalog", "backends/sqlite"],
-    libraries: in_daemon,
+    modules: ["base", "access", "backends/sqlite"],
+    libraries: ["boost.json", "cli11"],
     platform: true,
   },
-  daemon: { modules: ["daemon/serve", "daemon/cli"], libraries: in_daemon, platform: true },
+  daemon: { modules: ["daemon/serve", "daemon/cli"], libraries: ["cli11"] },
 };
 
 // Outside the rule: each adapts one foreign library, for those who have it.
@@ -128,27 +117,49 @@ function is_for_tests(tree, path) {
   return includes_of(tree, path).some((include) => /^(gtest|gmock)\//.test(include.path));
 }
 
-/// Calls `report(path, line, message)` for every include that the table does not allow.
+const the_table = "tests/guard/includes.mjs";
+
+/// Calls `report(path, line, message)` for every include that the table does not allow, and for what it allows and no
+/// product code includes.
 export function check_includes(tree, report) {
-  const edges = new Map();
+  const used = new Map(Object.keys(table).map((module) => [module, new Set()]));
   for (const path of tree.cpp()) {
     const module = module_of(path);
     if (module === undefined || optional_headers.includes(path)) continue;
     if (!(module in table)) {
-      report(path, 1, `module ${module} is not in the include table (tests/guard/includes.mjs)`);
+      report(path, 1, `module ${module} is not in the include table (${the_table})`);
       continue;
     }
     for (const include of includes_of(tree, path)) {
       const target = resolve(tree, path, include.path);
-      if (target === undefined) check_library(tree, path, module, include, report);
-      else check_module(tree, path, module, target, include, edges, report);
+      if (target === undefined) check_library(tree, path, module, include, used, report);
+      else check_module(tree, path, module, target, include, used, report);
     }
   }
-  for (const cycle of cycles(edges))
+  for (const cycle of cycles(used))
     report("src", 1, `modules include each other: ${cycle.join(" → ")}`);
+  if (tree.known.has(the_table)) check_unused(used, report);
 }
 
-function check_module(tree, path, module, target_path, include, edges, report) {
+// Tests look at what they test through all that is below it; those of a backend use the others too.
+function reached_from(module, seen = new Set()) {
+  for (const next of table[module].modules ?? []) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    reached_from(next, seen);
+  }
+  return module.startsWith("backends/") ? new Set([...seen, ...below_node]) : seen;
+}
+
+function check_unused(used, report) {
+  for (const [module, { modules = [], libraries = [], in_sources = [], platform }] of Object.entries(table)) {
+    const allowed = [...modules, ...libraries, ...in_sources, ...(platform ? ["platform"] : [])];
+    for (const name of allowed.filter((each) => !used.get(module).has(each)))
+      report(the_table, 1, `${module} may include ${name} and does not`);
+  }
+}
+
+function check_module(tree, path, module, target_path, include, used, report) {
   const target = module_of(target_path);
   const is_test = is_for_tests(tree, path);
   if (target === undefined) {
@@ -160,15 +171,13 @@ function check_module(tree, path, module, target_path, include, edges, report) {
     report(path, include.line, `product code includes ${include.path}, which is for tests`);
   }
   if (target === module || target === "include/crier") return;
-  if (!is_test) edges.set(module, (edges.get(module) ?? new Set()).add(target));
-  const allowed = new Set(table[module].modules);
-  if (is_test && module.startsWith("backends/"))
-    all_below_node.forEach((name) => allowed.add(name));
+  if (!is_test) used.get(module).add(target);
+  const allowed = is_test ? reached_from(module) : new Set(table[module].modules);
   if (!allowed.has(target))
     report(path, include.line, `${module} may not include ${target} (${include.path})`);
 }
 
-function check_library(tree, path, module, include, report) {
+function check_library(tree, path, module, include, used, report) {
   if (!include.angled) {
     report(path, include.line, `includes "${include.path}", which is not in the repository`);
     return;
@@ -184,6 +193,7 @@ function check_library(tree, path, module, include, report) {
     return;
   }
   const is_test = is_for_tests(tree, path);
+  if (!is_test) used.get(module).add(library);
   const row = table[module];
   const allowed = new Set(row.libraries);
   if (path.endsWith(".cpp")) row.in_sources?.forEach((name) => allowed.add(name));
