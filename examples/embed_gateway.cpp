@@ -60,9 +60,9 @@ int run(const crier::GatewayOptions& options) {
 int main(int argc, char** argv) {
   const char* const secret = std::getenv("JWT_ACCESS_SECRET");
   crier::GatewayOptions options;
-  options.jwt_secret = secret == nullptr ? "" : secret;
-  options.store = "crier.db";
-  if (argc > 1) options.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
+  options.auth.secret = secret == nullptr ? "" : secret;
+  options.store.path = "crier.db";
+  if (argc > 1) options.http.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   try {
     return run(options);
   } catch (const std::exception& error) {  // options that make no sense

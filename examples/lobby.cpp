@@ -12,8 +12,8 @@
 
 int main(int argc, char** argv) {
   crier::ServerOptions options;
-  if (argc > 1) options.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
-  options.origins = {"*"};  // any page may connect
+  if (argc > 1) options.http.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
+  options.http.origins = {"*"};  // any page may connect
   crier::Server server(options, {});
 
   crier::Namespace lobby = server.of("/");

@@ -8,8 +8,8 @@
 
 int main(int argc, char** argv) {
   crier::ServerOptions options;
-  options.address = "127.0.0.1";
-  if (argc > 1) options.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
+  options.http.address = "127.0.0.1";
+  if (argc > 1) options.http.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   crier::Server server(options, {});
   server.of("/").on_connect([](crier::Socket socket) {
     socket.on("echo", [](const crier::Arguments& arguments, const crier::Ack& ack) {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "crier/log.hpp"
+#include "crier/options.hpp"
 #include "crier/result.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,24 +23,6 @@ struct Arguments {
 /// Answers an event whose sender asked for it. Call it once, on the loop; a second call and one
 /// after the socket has gone do nothing. Empty when no answer was asked for.
 using Ack = std::function<void(const Arguments&)>;
-
-struct ServerOptions {
-  std::string address = "0.0.0.0";
-  std::uint16_t port = 3000;  ///< 0: any free port.
-  std::string path = "/socket.io/";
-  std::vector<std::string> origins = {};  ///< As in GatewayOptions.
-  std::string tls_certificate_file = {};  ///< As in GatewayOptions; the constructor throws
-  std::string tls_key_file = {};          ///< std::invalid_argument if they cannot be used.
-  std::chrono::milliseconds ping_interval{25'000};
-  std::chrono::milliseconds ping_timeout{20'000};
-  std::chrono::milliseconds upgrade_timeout{10'000};
-  std::chrono::milliseconds connect_timeout{45'000};
-  std::size_t payload_bytes_max = 1'000'000;
-  std::size_t backlog_bytes_max = 16 * 1024 * 1024;       ///< As in GatewayOptions.
-  std::chrono::milliseconds slow_reader_timeout{20'000};  ///< As in GatewayOptions.
-  bool websocket_deflate = false;                         ///< As in GatewayOptions.
-  std::size_t websocket_deflate_bytes_min = 1'024;
-};
 
 /// One client in one namespace. A value that names it: copy and keep it; calls on a socket that has
 /// gone do nothing. On the loop's thread only.

@@ -18,21 +18,32 @@ web::WorkerOptions worker_options(const ServerOptions& options,
                                   const web::Certificate& certificate) {
   web::WorkerOptions worker;
   worker.tls = certificate.tls();
-  worker.endpoint = {options.address, options.port};
-  worker.cors.origins = options.origins;
-  worker.slow_reader_timeout = options.slow_reader_timeout;
+  worker.endpoint = {options.http.address, options.http.port};
+  worker.cors.origins = options.http.origins;
+  worker.http.header_bytes_max = options.http.header_bytes_max;
+  worker.http.headers_max = options.http.headers_max;
+  worker.request_timeout = options.http.request_timeout;
+  worker.keep_alive_timeout = options.http.keep_alive_timeout;
+  worker.connections_max = options.http.connections_max;
+  worker.slow_reader_timeout = options.engine.slow_reader_timeout;
   return worker;
 }
 
 socketio::ClientOptions client_options(const ServerOptions& options) {
   socketio::ClientOptions client;
-  client.connect_timeout = options.connect_timeout;
-  client.reassembly_bytes_max = options.payload_bytes_max;
+  client.connect_timeout = options.engine.connect_timeout;
+  client.reassembly_bytes_max = options.engine.payload_bytes_max;
   return client;
 }
 
+sockets::Shutdown::Steps shutdown_steps(const ServerOptions& options) {
+  sockets::Shutdown::Steps steps;
+  steps.timeout = options.http.shutdown_timeout;
+  return steps;
+}
+
 ServerOptions checked(ServerOptions options) {
-  const auto problem = web::problem_with_tls(options.tls_certificate_file, options.tls_key_file);
+  const auto problem = web::problem_with_tls(options.tls.certificate_file, options.tls.key_file);
   if (problem) throw std::invalid_argument(*problem);
   return options;
 }
@@ -42,19 +53,19 @@ ServerOptions checked(ServerOptions options) {
 class Server::Impl {
  public:
   Impl(const ServerOptions& options, const LogSink& log)
-      : certificate_(options.tls_certificate_file, options.tls_key_file, log),
+      : certificate_(options.tls.certificate_file, options.tls.key_file, log),
         worker_(worker_options(options, certificate_), log),
         certificate_watch_(certificate_, worker_.loop()),
         door_(std::make_shared<net::Door>(worker_.loop())),
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
-        sessions_(worker_, sockets::session_options(options), sockets::session_limits(options),
-                  sockets_, random_),
+        sessions_(worker_, sockets::session_options(options.engine),
+                  sockets::session_limits(options.engine), sockets_, random_),
         owner_(worker_, sockets_),
-        shutdown_(worker_, {&sessions_}, [] { return true; }, {}) {
+        shutdown_(worker_, {&sessions_}, [] { return true; }, shutdown_steps(options)) {
     sockets_.attach(sessions_, owner_);
-    if (options.websocket_deflate) sessions_.enable_deflate(options.websocket_deflate_bytes_min);
-    worker_.route(options.path, sessions_);
+    if (options.websocket.deflate) sessions_.enable_deflate(options.websocket.deflate_bytes_min);
+    worker_.route(options.engine.path, sessions_);
   }
   ~Impl() { door_->close(); }
 

@@ -31,9 +31,9 @@ class ServerTest : public testing::Test {
   }
   static ServerOptions options() {
     ServerOptions options;
-    options.address = "127.0.0.1";
-    options.port = 0;
-    options.backlog_bytes_max = 64 * 1024 * 1024;  // for readers that lag
+    options.http.address = "127.0.0.1";
+    options.http.port = 0;
+    options.engine.backlog_bytes_max = 64 * 1024 * 1024;  // for readers that lag
     return options;
   }
   void run() {
@@ -277,8 +277,8 @@ class SlowReaderTest : public ServerTest {
   }
   static ServerOptions impatient() {
     ServerOptions chosen = options();
-    chosen.backlog_bytes_max = bound;
-    chosen.slow_reader_timeout = std::chrono::milliseconds(200);
+    chosen.engine.backlog_bytes_max = bound;
+    chosen.engine.slow_reader_timeout = std::chrono::milliseconds(200);
     return chosen;
   }
   /// Has the server tell everybody something of 10 KB, and reads it.
@@ -334,7 +334,7 @@ TEST_F(ServerTest, StoppingClosesClientsCleanly) {
 TEST_F(ServerTest, APortThatIsTakenIsNamed) {
   run();
   ServerOptions other = options();
-  other.port = server.port();
+  other.http.port = server.port();
   Server second(other, {});
   const auto listening = second.listen();
   ASSERT_FALSE(listening);
@@ -365,13 +365,36 @@ TEST_F(ServerTest, AMalformedRequestIsAnsweredAndClosed) {
   EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 400"));
 }
 
+class NarrowServerTest : public ServerTest {
+ protected:
+  NarrowServerTest() : ServerTest(narrow()) {}
+  static ServerOptions narrow() {
+    ServerOptions chosen = options();
+    chosen.http.headers_max = 2;
+    chosen.http.header_bytes_max = 1'024;
+    return chosen;
+  }
+  std::string answer_to(const std::string& headers) {
+    LoopbackClient client(server.port());
+    client.write("GET /nothing HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n");
+    return client.read_all();
+  }
+};
+
+TEST_F(NarrowServerTest, TheLimitsOfTheOptionsHold) {
+  run();
+  EXPECT_THAT(answer_to("Connection: close\r\n"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(answer_to("Connection: close\r\nX: y\r\n"), StartsWith("HTTP/1.1 431"));
+  EXPECT_THAT(answer_to("X: " + std::string(1'024, 'y') + "\r\n"), StartsWith("HTTP/1.1 431"));
+}
+
 class DeflatingServerTest : public ServerTest {
  protected:
   DeflatingServerTest() : ServerTest(deflating()) {}
   static ServerOptions deflating() {
     ServerOptions chosen = options();
-    chosen.websocket_deflate = true;
-    chosen.websocket_deflate_bytes_min = 100;
+    chosen.websocket.deflate = true;
+    chosen.websocket.deflate_bytes_min = 100;
     return chosen;
   }
   /// The next message, which is to be compressed.

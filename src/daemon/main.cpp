@@ -20,8 +20,8 @@ std::optional<std::string> environment(const std::string& name) {
 }
 
 DemoSources demo_sources(const Settings& settings) {
-  return {[store = settings.gateway.store] { return users_json(store); },
-          [secret = settings.gateway.jwt_secret](const std::string& user) {
+  return {[store = settings.gateway.store.path] { return users_json(store); },
+          [secret = settings.gateway.auth.secret](const std::string& user) {
             return token_for(secret, user);
           }};
 }
@@ -38,7 +38,7 @@ int run_serve(const ServeArguments& arguments) {
     std::fprintf(stderr, "crier: %s\n", settings.error().c_str());
     return 1;
   }
-  if (!arguments.store.empty()) settings->gateway.store = arguments.store;
+  if (!arguments.store.empty()) settings->gateway.store.path = arguments.store;
   settings->dev = arguments.dev;
   return serve(std::move(settings).value(), demo_sources);
 }
@@ -50,7 +50,7 @@ int run_check(const std::string& config) {
     return 1;
   }
   GatewayOptions options = settings->gateway;
-  if (options.jwt_secret.empty()) options.jwt_secret = "set elsewhere";
+  if (options.auth.secret.empty()) options.auth.secret = "set elsewhere";
   if (const auto fit = Gateway::check(options); !fit) {
     std::fprintf(stderr, "%s: %s\n", config.c_str(), fit.error().message.c_str());
     return 1;

@@ -19,10 +19,10 @@ class DeflateTest : public GatewayFixture {
  protected:
   void run_with(std::size_t bytes_min = 1'024) {
     GatewayOptions chosen = options();
-    chosen.websocket_deflate = true;
-    chosen.websocket_deflate_bytes_min = bytes_min;
-    chosen.payload_bytes_max = 20'000;
-    chosen.backlog_bytes_max = 64 * 1024 * 1024;  // for readers that lag
+    chosen.websocket.deflate = true;
+    chosen.websocket.deflate_bytes_min = bytes_min;
+    chosen.engine.payload_bytes_max = 20'000;
+    chosen.engine.backlog_bytes_max = 64 * 1024 * 1024;  // for readers that lag
     GatewayFixture::run(chosen);
   }
   std::unique_ptr<LoopbackClient> deflating() {

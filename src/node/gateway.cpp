@@ -32,53 +32,56 @@ bool fits_a_header(std::string_view key) {
 std::optional<std::string> problem_with(const GatewayOptions& options) {
   using std::chrono::microseconds;
   using std::chrono::milliseconds;
-  if (options.jwt_secret.empty()) return "jwt_secret must not be empty.";
-  if (options.jwt_algorithms.empty()) return "jwt_algorithms must not be empty.";
-  for (const auto& name : options.jwt_algorithms) {
+  if (options.auth.secret.empty()) return "jwt_secret must not be empty.";
+  if (options.auth.algorithms.empty()) return "jwt_algorithms must not be empty.";
+  for (const auto& name : options.auth.algorithms) {
     if (!node::algorithm(name))
       return "jwt_algorithms may hold HS256, HS384 and HS512, not " + name + ".";
   }
-  if (!fits_a_header(options.api_key)) {
+  if (!fits_a_header(options.api.key)) {
     return "api_key must have no blank at its ends and no control character such as a newline: no "
            "header could carry it.";
   }
-  if (!options.path.starts_with('/') || !options.path.ends_with('/')) {
+  if (!options.engine.path.starts_with('/') || !options.engine.path.ends_with('/')) {
     return "path must begin and end with a slash.";
   }
-  if (options.workers > 64) return "workers must be at most 64.";
-  if (options.worker_backlog_bytes_max < 65'536) {
+  if (options.server.workers > 64) return "workers must be at most 64.";
+  if (options.server.worker_backlog_bytes_max < 65'536) {
     return "worker_backlog_bytes_max must be at least 65536.";
   }
-  if (options.ping_interval < milliseconds(100)) return "ping_interval must be at least 100 ms.";
-  if (options.ping_timeout < milliseconds(100)) return "ping_timeout must be at least 100 ms.";
-  if (options.history_ttl < milliseconds(1000) || options.history_ttl > std::chrono::hours(24)) {
+  if (options.engine.ping_interval < milliseconds(100))
+    return "ping_interval must be at least 100 ms.";
+  if (options.engine.ping_timeout < milliseconds(100))
+    return "ping_timeout must be at least 100 ms.";
+  if (options.history.ttl < milliseconds(1000) || options.history.ttl > std::chrono::hours(24)) {
     return "history_ttl must be between 1 s and 24 h.";
   }
-  if (options.history_events_max == 0) return "history_events_max must be at least 1.";
-  if (options.history_bytes_max < 1024) return "history_bytes_max must be at least 1024.";
-  if (options.history_unknown_outcomes_max == 0) {
+  if (options.history.events_max == 0) return "history_events_max must be at least 1.";
+  if (options.history.bytes_max < 1024) return "history_bytes_max must be at least 1024.";
+  if (options.history.unknown_outcomes_max == 0) {
     return "history_unknown_outcomes_max must be at least 1.";
   }
-  if (options.history_replay_bytes_max < 1'048'576) {
+  if (options.history.replay_bytes_max < 1'048'576) {
     return "history_replay_bytes_max must be at least 1048576.";
   }
-  if (options.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
-  if (options.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
-  if (options.slow_reader_timeout < milliseconds(1000)) {
+  if (options.engine.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
+  if (options.engine.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
+  if (options.engine.slow_reader_timeout < milliseconds(1000)) {
     return "slow_reader_timeout must be at least 1 s.";
   }
-  if (options.flush_window < microseconds(0) || options.flush_window > milliseconds(1)) {
+  if (options.engine.flush_window < microseconds(0) ||
+      options.engine.flush_window > milliseconds(1)) {
     return "flush_window must be between 0 and 1 ms.";
   }
-  if (options.handshakes_burst == 0) return "handshakes_burst must be at least 1.";
-  if (options.origins.size() > 1 &&
-      std::ranges::find(options.origins, "*") != options.origins.end()) {
+  if (options.engine.handshakes_burst == 0) return "handshakes_burst must be at least 1.";
+  if (options.http.origins.size() > 1 &&
+      std::ranges::find(options.http.origins, "*") != options.http.origins.end()) {
     return "origins must be either `*` alone or a list without it.";
   }
-  if (auto problem = web::problem_with_tls(options.tls_certificate_file, options.tls_key_file)) {
+  if (auto problem = web::problem_with_tls(options.tls.certificate_file, options.tls.key_file)) {
     return problem;
   }
-  if (!options.redis_url.empty()) {
+  if (!options.redis.url.empty()) {
     const auto url = redis::checked_url(node::redis_options(options).connection);
     if (!url) return "redis_url: " + url.error();
   }
@@ -111,7 +114,7 @@ WallTime wall_now() {
 std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& options, net::Loop& loop,
                                                     const LogSink& log) {
   const auto retention = node::retention_options(options);
-  if (options.redis_url.empty()) {
+  if (options.redis.url.empty()) {
     return std::make_unique<history::MemoryStore>(retention, wall_now, Random::secure());
   }
   auto store =
@@ -122,14 +125,15 @@ std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& option
 
 /// Null with the history in memory, which never owes anything to the next process.
 std::unique_ptr<node::OwedRecord> owed_record(const GatewayOptions& options, const LogSink& log) {
-  if (options.redis_url.empty()) return nullptr;
-  const std::string& chosen = options.history_owed_file;
-  return std::make_unique<node::OwedFile>(chosen.empty() ? options.store + ".owed" : chosen, log);
+  if (options.redis.url.empty()) return nullptr;
+  const std::string& chosen = options.history.owed_file;
+  return std::make_unique<node::OwedFile>(chosen.empty() ? options.store.path + ".owed" : chosen,
+                                          log);
 }
 
 node::Node::Parts parts(const GatewayOptions& options, const web::Certificate& certificate,
                         const LogSink& log) {
-  return {[path = options.store](net::Loop&) { return sqlite::open_memberships(path); },
+  return {[path = options.store.path](net::Loop&) { return sqlite::open_memberships(path); },
           [options, log](net::Loop& loop) { return open_history(options, loop, log); },
           wall_now,
           Random::secure,
@@ -144,7 +148,7 @@ class Gateway::Impl {
  public:
   Impl(const GatewayOptions& options, LogSink log)
       : log_(std::move(log)),
-        certificate_(checked(options).tls_certificate_file, options.tls_key_file, log_),
+        certificate_(checked(options).tls.certificate_file, options.tls.key_file, log_),
         node_(options, parts(options, certificate_, log_), log_),
         certificate_watch_(certificate_, node_.loop()) {}
 

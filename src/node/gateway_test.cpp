@@ -131,8 +131,8 @@ TEST_F(GatewayTest, ReplaysToOneThatDoesNotReadDoNotAddUp) {
 
 TEST_F(GatewayTest, OneThatLeavesBeforeItIsAnsweredIsClosed) {
   GatewayOptions chosen = options();
-  chosen.redis_url = "redis://127.0.0.1:1";  // nobody listens there
-  chosen.history_start_deadline = std::chrono::milliseconds(0);
+  chosen.redis.url = "redis://127.0.0.1:1";  // nobody listens there
+  chosen.history.start_deadline = std::chrono::milliseconds(0);
   run(chosen);
   auto client = opened();
   client->write_text("40{\"token\":\"" + token("u1") + "\",\"lastEventTimestamp\":1}");
@@ -142,8 +142,8 @@ TEST_F(GatewayTest, OneThatLeavesBeforeItIsAnsweredIsClosed) {
 
 TEST_F(GatewayTest, ThePortOpensAtTheDeadlineWhenTheHistoryDoesNotAnswer) {
   GatewayOptions chosen = options();
-  chosen.redis_url = "redis://127.0.0.1:1";  // nobody listens there
-  chosen.history_start_deadline = std::chrono::milliseconds(200);
+  chosen.redis.url = "redis://127.0.0.1:1";  // nobody listens there
+  chosen.history.start_deadline = std::chrono::milliseconds(200);
   gateway = std::make_unique<Gateway>(chosen, LogSink());
   ASSERT_TRUE(gateway->listen());
   EXPECT_NE(gateway->port(), 0);
@@ -163,8 +163,8 @@ TEST_F(GatewayTest, ThePortOpensAtTheDeadlineWhenTheHistoryDoesNotAnswer) {
 
 TEST_F(GatewayTest, AProgramThatIsOwedAMarkerIsNamedUntilTheNextProcess) {
   GatewayOptions chosen = options();
-  chosen.redis_url = "redis://127.0.0.1:1";  // nobody listens there
-  chosen.history_start_deadline = std::chrono::milliseconds(0);
+  chosen.redis.url = "redis://127.0.0.1:1";  // nobody listens there
+  chosen.history.start_deadline = std::chrono::milliseconds(0);
   run(chosen);
   EXPECT_THAT(get("/readyz"), HasSubstr(R"("owed":{"count":0,"programs":[]})"));
   EXPECT_THAT(post("p1", publish_body), HasSubstr("\"recoverable\":false"));
@@ -179,7 +179,7 @@ TEST_F(GatewayTest, AProgramThatIsOwedAMarkerIsNamedUntilTheNextProcess) {
 
 TEST_F(GatewayTest, SessionsOverPollingCountAgainstTheBoundOfConnections) {
   GatewayOptions chosen = options();
-  chosen.connections_max = 5;
+  chosen.http.connections_max = 5;
   run(chosen);
   for (int i = 0; i < 5; ++i) {
     EXPECT_THAT(get("/socket.io/?EIO=4&transport=polling"), StartsWith("HTTP/1.1 200"));
@@ -190,11 +190,11 @@ TEST_F(GatewayTest, SessionsOverPollingCountAgainstTheBoundOfConnections) {
 
 TEST_F(GatewayTest, ConnectionsBeyondTheBoundAreClosedAtOnce) {
   GatewayOptions chosen = options();
-  chosen.connections_max = 3;
+  chosen.http.connections_max = 3;
   run(chosen);
   constexpr std::string_view request = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
   std::vector<std::unique_ptr<LoopbackClient>> open;
-  while (open.size() < chosen.connections_max) {  // what run() opened may still be there
+  while (open.size() < chosen.http.connections_max) {  // what run() opened may still be there
     auto client = std::make_unique<LoopbackClient>(gateway->port());
     client->write(request);
     if (client->read_until("ok\n").ends_with("ok\n")) open.push_back(std::move(client));
@@ -208,7 +208,7 @@ TEST_F(GatewayTest, ConnectionsBeyondTheBoundAreClosedAtOnce) {
 
 TEST_F(GatewayTest, APayloadOfAClientIsBounded) {
   GatewayOptions chosen = options();
-  chosen.payload_bytes_max = 1024;
+  chosen.engine.payload_bytes_max = 1024;
   run(chosen);
   const std::string handshake = get("/socket.io/?EIO=4&transport=polling");
   const std::string sid = handshake.substr(handshake.find("\"sid\":\"") + 7, 20);
@@ -226,7 +226,7 @@ TEST_F(GatewayTest, APayloadOfAClientIsBounded) {
 
 TEST_F(GatewayTest, ARequestThatDoesNotArriveInTimeIsRefused) {
   GatewayOptions chosen = options();
-  chosen.request_timeout = std::chrono::milliseconds(50);
+  chosen.http.request_timeout = std::chrono::milliseconds(50);
   run(chosen);
   LoopbackClient slow(gateway->port());
   slow.write("GET /healthz HTTP/1.1\r\nHost:");
@@ -277,7 +277,7 @@ TEST_F(GatewayTest, APeerThatHasEndedItsHalfStillGetsAllOfALargeAnswer) {
 
 TEST_F(GatewayTest, TheLargestEventFitsIntoABacklog) {
   GatewayOptions chosen = options();
-  chosen.backlog_bytes_max = 65'536;
+  chosen.engine.backlog_bytes_max = 65'536;
   run(chosen);
   auto client = member("u1");
   std::string event = R"({"event":"request:status_changed","requestId":"r1","data":{"text":"")"
@@ -381,10 +381,10 @@ TEST_F(GatewayTest, ABodyOfOneMebibyteIsTheLargest) {
 
 TEST_F(GatewayTest, TheLimitsOfTheOptionsHold) {
   GatewayOptions chosen = options();
-  chosen.body_bytes_max = 200;
-  chosen.headers_max = 5;
-  chosen.header_bytes_max = 1024;
-  chosen.namespaces_max = 1;
+  chosen.api.body_bytes_max = 200;
+  chosen.http.headers_max = 5;
+  chosen.http.header_bytes_max = 1024;
+  chosen.engine.namespaces_max = 1;
   run(chosen);
   EXPECT_THAT(post("p1", std::string(200, ' ')), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(post("p1", std::string(201, ' ')), StartsWith("HTTP/1.1 413"));
@@ -424,7 +424,7 @@ TEST_F(GatewayTest, TellsItsHealth) {
 
 TEST_F(GatewayTest, AStoreThatIsGoneClosesTheTransportAndRefusesNobody) {
   GatewayOptions chosen = options();
-  chosen.admission_deadline = std::chrono::milliseconds(300);
+  chosen.store.deadline = std::chrono::milliseconds(300);
   run(chosen);
   std::filesystem::remove(path);
   auto client = opened();
@@ -472,7 +472,7 @@ TEST_F(GatewayTest, WhatIsPublishedBetweenListenAndRunWaitsForRun) {
 
 TEST_F(GatewayTest, EventsArriveInOrderAlsoWhenTheyWaitForOthers) {
   GatewayOptions chosen = options();
-  chosen.flush_window = std::chrono::milliseconds(1);
+  chosen.engine.flush_window = std::chrono::milliseconds(1);
   run(chosen);
   auto client = member("u1");
   const Payload payload{"a", Json::parse("{}").value(), "u1", "Ursula"};
@@ -490,8 +490,8 @@ TEST_F(GatewayTest, EventsOfSeveralProgramsThatLeaveTogetherKeepTheirOrder) {
     ASSERT_TRUE((*store)->put_membership({"p2", "u1", true}));
   }
   GatewayOptions chosen = options();
-  chosen.flush_window = std::chrono::milliseconds(1);
-  chosen.backlog_bytes_max = 64 * 1024 * 1024;
+  chosen.engine.flush_window = std::chrono::milliseconds(1);
+  chosen.engine.backlog_bytes_max = 64 * 1024 * 1024;
   run(chosen);
   auto both = member("u1");
   auto second = member("u2");
@@ -512,43 +512,43 @@ TEST_F(GatewayTest, EventsOfSeveralProgramsThatLeaveTogetherKeepTheirOrder) {
 
 TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   GatewayOptions bad_path = options();
-  bad_path.path = "socket.io";
+  bad_path.engine.path = "socket.io";
   const auto fit = Gateway::check(bad_path);
   ASSERT_FALSE(fit);
   EXPECT_THAT(fit.error().message, StartsWith("path must"));
   EXPECT_TRUE(Gateway::check(options()));
   GatewayOptions no_secret = options();
-  no_secret.jwt_secret.clear();
+  no_secret.auth.secret.clear();
   EXPECT_THROW(Gateway(no_secret, LogSink()), std::invalid_argument);
   GatewayOptions no_algorithm = options();
-  no_algorithm.jwt_algorithms = {"HS256", "none"};
+  no_algorithm.auth.algorithms = {"HS256", "none"};
   EXPECT_THROW(Gateway(no_algorithm, LogSink()), std::invalid_argument);
   GatewayOptions short_ttl = options();
-  short_ttl.history_ttl = std::chrono::milliseconds(999);
+  short_ttl.history.ttl = std::chrono::milliseconds(999);
   EXPECT_THROW(Gateway(short_ttl, LogSink()), std::invalid_argument);
   GatewayOptions window = options();
-  window.flush_window = std::chrono::milliseconds(1);
+  window.engine.flush_window = std::chrono::milliseconds(1);
   EXPECT_TRUE(Gateway::check(window));
-  window.flush_window = std::chrono::microseconds(1001);
+  window.engine.flush_window = std::chrono::microseconds(1001);
   EXPECT_EQ(Gateway::check(window).error().message, "flush_window must be between 0 and 1 ms.");
   GatewayOptions narrow = options();
-  narrow.history_replay_bytes_max = 1'048'576;
+  narrow.history.replay_bytes_max = 1'048'576;
   EXPECT_TRUE(Gateway::check(narrow));
-  narrow.history_replay_bytes_max = 1'048'575;
+  narrow.history.replay_bytes_max = 1'048'575;
   EXPECT_EQ(Gateway::check(narrow).error().message,
             "history_replay_bytes_max must be at least 1048576.");
   GatewayOptions impatient = options();
-  impatient.slow_reader_timeout = std::chrono::milliseconds(1000);
+  impatient.engine.slow_reader_timeout = std::chrono::milliseconds(1000);
   EXPECT_TRUE(Gateway::check(impatient));
-  impatient.slow_reader_timeout = std::chrono::milliseconds(999);
+  impatient.engine.slow_reader_timeout = std::chrono::milliseconds(999);
   EXPECT_EQ(Gateway::check(impatient).error().message, "slow_reader_timeout must be at least 1 s.");
-  window.flush_window = std::chrono::microseconds(-1);
+  window.engine.flush_window = std::chrono::microseconds(-1);
   EXPECT_FALSE(Gateway::check(window));
   GatewayOptions bad_redis = options();
-  bad_redis.redis_url = "http://x";
+  bad_redis.redis.url = "http://x";
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
-  bad_redis.redis_url = "rediss://:hunter2@x";
-  bad_redis.redis_ca_file = "/none";
+  bad_redis.redis.url = "rediss://:hunter2@x";
+  bad_redis.redis.ca_file = "/none";
   const auto no_file = Gateway::check(bad_redis);
   ASSERT_FALSE(no_file);
   EXPECT_THAT(no_file.error().message,
@@ -556,10 +556,10 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
                              testing::Not(HasSubstr("hunter"))));
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
   GatewayOptions no_key = options();
-  no_key.tls_certificate_file = "/none.crt";
+  no_key.tls.certificate_file = "/none.crt";
   EXPECT_EQ(Gateway::check(no_key).error().message,
             "tls_certificate_file and tls_key_file must be set both or not at all.");
-  no_key.tls_key_file = "/none.key";
+  no_key.tls.key_file = "/none.key";
   EXPECT_THAT(Gateway::check(no_key).error().message, HasSubstr("the certificate file /none.crt"));
 }
 

@@ -16,9 +16,9 @@ class HandshakesTest : public GatewayFixture {
  protected:
   void run_with(std::uint32_t per_second, std::uint32_t burst) {
     GatewayOptions chosen = options();
-    chosen.handshakes_per_second = per_second;
-    chosen.handshakes_burst = burst;
-    chosen.origins = {"https://app"};
+    chosen.engine.handshakes_per_second = per_second;
+    chosen.engine.handshakes_burst = burst;
+    chosen.http.origins = {"https://app"};
     GatewayFixture::run(chosen);
   }
   std::string handshake(std::string_view origin = "") {
@@ -75,11 +75,11 @@ TEST_F(HandshakesTest, AreNotBoundWithoutARate) {
 
 TEST_F(HandshakesTest, NeedABurstOfAtLeastOne) {
   GatewayOptions chosen = options();
-  chosen.handshakes_burst = 0;
+  chosen.engine.handshakes_burst = 0;
   const auto fit = Gateway::check(chosen);
   ASSERT_FALSE(fit);
   EXPECT_EQ(fit.error().message, "handshakes_burst must be at least 1.");
-  chosen.handshakes_burst = 1;
+  chosen.engine.handshakes_burst = 1;
   EXPECT_TRUE(Gateway::check(chosen));
 }
 

@@ -103,7 +103,7 @@ class QuietThread {
 }  // namespace
 
 std::size_t worker_count(const GatewayOptions& options) {
-  if (options.workers != 0) return options.workers;
+  if (options.server.workers != 0) return options.server.workers;
   cpu_set_t cores;
   if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
   return std::clamp<std::size_t>(static_cast<std::size_t>(CPU_COUNT(&cores)), 1, workers_max);
@@ -126,11 +126,11 @@ struct Node::Lane {
               node.publish_from(*this, std::move(program), std::move(body), std::move(token),
                                 std::move(done));
             },
-            node.options_.api_key, node.options_.body_bytes_max),
+            node.options_.api.key, node.options_.api.body_bytes_max),
         routes(on, door),
         shutdown(
             on, {&front.sessions()}, [this, &node] { return idle(node); },
-            {500 / count + 1, std::chrono::milliseconds(10), node.options_.shutdown_timeout},
+            {500 / count + 1, std::chrono::milliseconds(10), node.options_.http.shutdown_timeout},
             [&node] { return !node.owed_.any(); }) {}
 
   [[nodiscard]] history::HistoryStore& history(Node& node) {
@@ -166,7 +166,7 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
     : options_(options),
       parts_(std::move(parts)),
       verifier_(key_options(options), token_options(options)),
-      seal_(options.jwt_secret),
+      seal_(options.auth.secret),
       random_(parts_.random()),
       workers_(make_workers(options, parts_.tls, log)),
       home_of_its_own_(make_home(options, workers_.size(), log)),
@@ -190,8 +190,10 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
     home_.update_now();
     publisher_.settle();
   });
-  totals_.limit_handshakes(options.handshakes_per_second, options.handshakes_burst, home_.now());
-  if (has_home()) shared_history_.emplace(home_, *history_, options.worker_backlog_bytes_max);
+  totals_.limit_handshakes(options.engine.handshakes_per_second, options.engine.handshakes_burst,
+                           home_.now());
+  if (has_home())
+    shared_history_.emplace(home_, *history_, options.server.worker_backlog_bytes_max);
   home_.add_turn_user(opening_);  // after the shared history, by which workers know what is there
   for (const auto& worker : workers_) siblings_.push_back(worker.get());
   for (std::size_t index = 0; index < workers_.size(); ++index) {
@@ -353,7 +355,7 @@ void Node::survey(std::function<void(const Survey&)> done) {
 
 HttpResponse Node::ready(const Survey& survey, bool stopping) const {
   const Gauges& gauges = survey.gauges;
-  const bool redis = !options_.redis_url.empty();
+  const bool redis = !options_.redis.url.empty();
   const auto word = [](bool up) { return up ? "\"up\"" : "\"down\""; };
   const auto end =
       std::next(survey.broken.begin(),
@@ -394,7 +396,7 @@ void Node::add_operational_routes(Lane& lane) {
 // Running.
 
 Result<void, std::string> Node::listen() {
-  net::Endpoint endpoint{options_.address, options_.port};
+  net::Endpoint endpoint{options_.http.address, options_.http.port};
   if (has_home()) endpoint.sharing = net::Sharing::first;
   for (const auto& worker : workers_) {
     auto bound = worker->bind(endpoint);
@@ -402,8 +404,8 @@ Result<void, std::string> Node::listen() {
     endpoint.port = worker->port();
     endpoint.sharing = net::Sharing::joining;
   }
-  if (history_->available() || options_.history_start_deadline.count() == 0) return open_ports();
-  opening_.begin(options_.history_start_deadline);
+  if (history_->available() || options_.history.start_deadline.count() == 0) return open_ports();
+  opening_.begin(options_.history.start_deadline);
   return {};
 }
 
@@ -443,9 +445,9 @@ void Node::tell_what_is_missing() {
   Lane& lane = *lanes_.front();
   if (!lane.front.memberships().available()) {
     lane.worker.log(LogLevel::warning, "the membership store cannot be read: nobody can connect",
-                    {{"path", options_.store}});
+                    {{"path", options_.store.path}});
   }
-  if (options_.api_key.empty()) {
+  if (options_.api.key.empty()) {
     lane.worker.log(LogLevel::warning, "no API key is set: nobody can publish over HTTP");
   }
 }

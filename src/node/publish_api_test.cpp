@@ -107,13 +107,13 @@ TEST_F(PublishApiTest, NamesAPlaceOnlyWhereThereIsOne) {
 TEST_F(PublishApiTest, AKeyThatNoHeaderCanCarryIsRefusedAtOnce) {
   GatewayOptions chosen = options();
   for (const std::string key : {"key\n", "key\r\n", "k\ty", " key", "key ", "\x7F"}) {
-    chosen.api_key = key;
+    chosen.api.key = key;
     const auto fit = Gateway::check(chosen);
     ASSERT_FALSE(fit) << key;
     EXPECT_THAT(fit.error().message, StartsWith("api_key must have no blank at its ends"));
   }
   for (const std::string key : {"", "key", "a key", "k\xC3\xA9y"}) {
-    chosen.api_key = key;
+    chosen.api.key = key;
     EXPECT_TRUE(Gateway::check(chosen)) << key;
   }
 }

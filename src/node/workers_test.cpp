@@ -27,7 +27,7 @@ class WorkersTest : public GatewayFixture {
  protected:
   void run_with(std::uint32_t workers) {
     GatewayOptions chosen = options();
-    chosen.workers = workers;
+    chosen.server.workers = workers;
     GatewayFixture::run(chosen);
   }
 
@@ -176,8 +176,8 @@ TEST_F(WorkersTest, MembersOnAllWorkersGetEachEventOnceInOneOrder) {
 TEST_F(WorkersTest, TheBoundOfReplaysIsOneForAll) {
   constexpr std::size_t bound = 1'048'576;
   GatewayOptions chosen = options();
-  chosen.workers = 4;
-  chosen.history_replay_bytes_max = bound;
+  chosen.server.workers = 4;
+  chosen.history.replay_bytes_max = bound;
   GatewayFixture::run(chosen);
   const std::string event = R"({"event":"request:created","requestId":"r1","data":{"text":")" +
                             std::string(50'000, 'x') +
@@ -219,8 +219,8 @@ TEST_F(WorkersTest, AClaimTakesOverFromAnyWorker) {
 
 TEST_F(WorkersTest, TheBoundOfConnectionsIsOneForAll) {
   GatewayOptions chosen = options();
-  chosen.workers = 4;
-  chosen.connections_max = 20;
+  chosen.server.workers = 4;
+  chosen.http.connections_max = 20;
   GatewayFixture::run(chosen);
   std::vector<std::unique_ptr<LoopbackClient>> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(opened());
@@ -234,7 +234,7 @@ TEST_F(WorkersTest, TheBoundOfConnectionsIsOneForAll) {
 
 TEST_F(WorkersTest, AHandlerRunsOnTheThreadThatCalledRun) {
   GatewayOptions chosen = options();
-  chosen.workers = 4;
+  chosen.server.workers = 4;
   gateway = std::make_unique<Gateway>(chosen, LogSink());
   gateway->handle("GET", "/where", [this](const HttpRequest&, const HttpReply& reply) {
     const bool here = std::this_thread::get_id() == thread.get_id();
@@ -248,7 +248,7 @@ TEST_F(WorkersTest, AHandlerRunsOnTheThreadThatCalledRun) {
 
 TEST_F(WorkersTest, AHandlerIsTheSameOneForAll) {
   GatewayOptions chosen = options();
-  chosen.workers = 4;
+  chosen.server.workers = 4;
   gateway = std::make_unique<Gateway>(chosen, LogSink());
   gateway->handle("GET", "/count", [count = 0](const HttpRequest&, const HttpReply& reply) mutable {
     reply({200, "text/plain", std::to_string(++count), {}});
@@ -271,10 +271,10 @@ TEST_F(WorkersTest, MetricsAreOfAll) {
 
 TEST_F(WorkersTest, AnEventWithoutANumberReachesMembersOnAllWorkers) {
   GatewayOptions chosen = options();
-  chosen.workers = 4;
-  chosen.redis_url = "redis://127.0.0.1:1";
-  chosen.history_start_deadline = std::chrono::milliseconds(0);
-  chosen.admission_deadline = std::chrono::milliseconds(300);
+  chosen.server.workers = 4;
+  chosen.redis.url = "redis://127.0.0.1:1";
+  chosen.history.start_deadline = std::chrono::milliseconds(0);
+  chosen.store.deadline = std::chrono::milliseconds(300);
   GatewayFixture::run(chosen);
   std::vector<std::unique_ptr<LoopbackClient>> members;
   for (int i = 0; i < tries; ++i) members.push_back(member("u1"));
@@ -295,8 +295,8 @@ TEST_F(WorkersTest, StoppingClosesTheClientsOfAll) {
 
 TEST_F(WorkersTest, ThoseWithoutSessionsServeUntilNobodyHasAny) {
   GatewayOptions chosen = options();
-  chosen.workers = 4;
-  chosen.shutdown_timeout = std::chrono::minutes(1);
+  chosen.server.workers = 4;
+  chosen.http.shutdown_timeout = std::chrono::minutes(1);
   gateway = std::make_unique<Gateway>(chosen, LogSink());
   gateway->handle("GET", "/where", [](const HttpRequest&, const HttpReply& reply) {
     reply({200, "text/plain", "here", {}});
@@ -322,18 +322,18 @@ TEST_F(WorkersTest, ThoseWithoutSessionsServeUntilNobodyHasAny) {
 
 TEST_F(WorkersTest, AreAtMostSixtyFour) {
   GatewayOptions chosen = options();
-  chosen.workers = 64;
+  chosen.server.workers = 64;
   EXPECT_TRUE(Gateway::check(chosen));
   EXPECT_EQ(worker_count(chosen), 64U);
-  chosen.workers = 65;
+  chosen.server.workers = 65;
   EXPECT_EQ(Gateway::check(chosen).error().message, "workers must be at most 64.");
-  chosen.workers = 1;
-  chosen.worker_backlog_bytes_max = 65'536;
+  chosen.server.workers = 1;
+  chosen.server.worker_backlog_bytes_max = 65'536;
   EXPECT_TRUE(Gateway::check(chosen));
-  chosen.worker_backlog_bytes_max = 65'535;
+  chosen.server.worker_backlog_bytes_max = 65'535;
   EXPECT_EQ(Gateway::check(chosen).error().message,
             "worker_backlog_bytes_max must be at least 65536.");
-  chosen.workers = 0;
+  chosen.server.workers = 0;
   EXPECT_EQ(worker_count(chosen), std::min(64U, std::thread::hardware_concurrency()));
 }
 

@@ -1,28 +1,28 @@
 #pragma once
 
-// What GatewayOptions and ServerOptions, which have these names in common, say of sessions.
+// What EngineOptions and ServerEngineOptions, which have these names in common, say of sessions.
 
 #include "engineio/session.hpp"
 #include "sockets/sessions.hpp"
 
 namespace crier::sockets {
 
-template <class Options>
-engineio::SessionOptions session_options(const Options& options) {
+template <class Engine>
+engineio::SessionOptions session_options(const Engine& engine) {
   engineio::SessionOptions session;
-  session.ping_interval = options.ping_interval;
-  session.ping_timeout = options.ping_timeout;
-  session.upgrade_timeout = options.upgrade_timeout;
-  session.payload_bytes_max = options.payload_bytes_max;
-  session.slow_reader_timeout = options.slow_reader_timeout;
+  session.ping_interval = engine.ping_interval;
+  session.ping_timeout = engine.ping_timeout;
+  session.upgrade_timeout = engine.upgrade_timeout;
+  session.payload_bytes_max = engine.payload_bytes_max;
+  session.slow_reader_timeout = engine.slow_reader_timeout;
   return session;
 }
 
-template <class Options>
-Sessions::Limits session_limits(const Options& options) {
+template <class Engine>
+Sessions::Limits session_limits(const Engine& engine) {
   Sessions::Limits limits;
-  limits.backlog_bytes_max = options.backlog_bytes_max;
-  if constexpr (requires { options.fragments_max; }) limits.fragments_max = options.fragments_max;
+  limits.backlog_bytes_max = engine.backlog_bytes_max;
+  if constexpr (requires { engine.fragments_max; }) limits.fragments_max = engine.fragments_max;
   return limits;
 }
 

@@ -65,7 +65,7 @@ class IdleTest : public GatewayFixture {
 
   void run_counting() {
     GatewayOptions chosen = options();
-    chosen.workers = 1;  // on the thread that counts
+    chosen.server.workers = 1;  // on the thread that counts
     gateway = std::make_unique<Gateway>(chosen, LogSink());
     ASSERT_TRUE(gateway->listen());
     thread = std::thread([this] {

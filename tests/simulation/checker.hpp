@@ -21,7 +21,7 @@
 
 namespace crier::simulation {
 
-/// As GatewayOptions::replay_timestamp_max is set in every run.
+/// As ReplayOptions::timestamp_max is set in every run.
 constexpr std::uint32_t replay_timestamp_max = 20;
 /// In some seeds everybody is a member of it, and nothing is ever published to it.
 constexpr const char* quiet_program = "p8";

@@ -24,10 +24,10 @@ std::string name_of(std::string_view what, std::uint64_t number) {
 Cluster::Cluster(const Plan& plan, bool trace)
     : plan_(plan),
       world_(plan.seed),
-      books_(world_, plan.options.history_ttl, [this](const std::string& what) { fail(what); }),
+      books_(world_, plan.options.history.ttl, [this](const std::string& what) { fail(what); }),
       store_(world_,
-             {plan.options.history_ttl, plan.options.history_events_max,
-              plan.options.history_bytes_max},
+             {plan.options.history.ttl, plan.options.history.events_max,
+              plan.options.history.bytes_max},
              &books_),
       members_(world_, [this] { return since(); }),
       checker_({world_, books_, members_, counts_, [this](const std::string& what) { fail(what); },
@@ -217,7 +217,7 @@ void Cluster::publish(const std::string& program, std::size_t longer) {
   // While its token is remembered, however late an attempt is stored.
   const Duration late = std::chrono::seconds(6);
   publishing->give_up =
-      world_.now() + std::clamp(Duration(plan_.options.history_ttl) - late, Duration(0), late);
+      world_.now() + std::clamp(Duration(plan_.options.history.ttl) - late, Duration(0), late);
   if (plan_.event_bytes_max != 0 && dice_.one_in(2)) {
     publishing->data = "\"long\":\"" + std::string(dice_.below(plan_.event_bytes_max), 'x') + "\"";
   }
@@ -320,8 +320,9 @@ Outcome Cluster::run(const std::set<std::size_t>& faults) {
   }
   if (!violation_) check_end();
   // Some clients cannot keep pace with what comes late and then at once.
-  const bool slow = plan_.latency_us_max > 20'000 || plan_.event_bytes_max != 0 ||
-                    (plan_.bus_delay_us_max > 600 && plan_.options.backlog_bytes_max < 65'536);
+  const bool slow =
+      plan_.latency_us_max > 20'000 || plan_.event_bytes_max != 0 ||
+      (plan_.bus_delay_us_max > 600 && plan_.options.engine.backlog_bytes_max < 65'536);
   if (!violation_ && faults.empty() && !slow && counts_.of["recovered"] != 0) {
     fail("a client came back, though nothing happened");
   }

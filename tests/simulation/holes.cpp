@@ -77,7 +77,7 @@ void Cluster::evict_unheard(Running& running, const std::string& program) {
 /// More of one program than is kept where few bytes are.
 void Cluster::flood(const std::string& program) {
   if (world_.now() >= guests_until_) return;
-  const std::size_t bytes = std::min<std::size_t>(plan_.options.history_bytes_max, 9'000);
+  const std::size_t bytes = std::min<std::size_t>(plan_.options.history.bytes_max, 9'000);
   for (int i = 0; i < 12; ++i) {
     world_.after(milliseconds(dice_.between(0, 100)),
                  [this, program, bytes] { publish(program, bytes / 4); });

@@ -20,11 +20,11 @@ LogSink log_to(World& world, const Host& host) {
 }
 
 GatewayOptions simulated(GatewayOptions options) {
-  options.address = "127.0.0.1";
-  options.port = 0;
-  options.jwt_secret = jwt_secret;
-  options.handshakes_per_second = 0;
-  options.shutdown_timeout = std::chrono::seconds(5);
+  options.http.address = "127.0.0.1";
+  options.http.port = 0;
+  options.auth.secret = jwt_secret;
+  options.engine.handshakes_per_second = 0;
+  options.http.shutdown_timeout = std::chrono::seconds(5);
   return options;
 }
 

@@ -68,20 +68,21 @@ void leave_out(Plan& plan, std::int64_t from_ms, std::int64_t to_ms) {
 
 /// Of some runs with several workers: threads that stand still.
 void draw_threads(Dice dice, Plan& plan) {
-  if (plan.options.workers == 1 || dice.one_in(2)) return;
+  if (plan.options.server.workers == 1 || dice.one_in(2)) return;
   const FaultKind kind = dice.one_in(2) ? FaultKind::still_worker : FaultKind::still_home;
-  plan.options.worker_backlog_bytes_max = 1'000;
-  if (kind == FaultKind::still_worker && plan.options.ping_interval < std::chrono::seconds(5)) {
+  plan.options.server.worker_backlog_bytes_max = 1'000;
+  if (kind == FaultKind::still_worker &&
+      plan.options.engine.ping_interval < std::chrono::seconds(5)) {
     // Whose claim was not heard is there for long.
-    plan.options.ping_interval = plan.options.ping_timeout = std::chrono::seconds(12);
+    plan.options.engine.ping_interval = plan.options.engine.ping_timeout = std::chrono::seconds(12);
     plan.calm_ms += 40'000;
   }
   if (kind == FaultKind::still_home) {
     // Soon let go of, and looked at often.
-    plan.options.history_ttl = std::chrono::seconds(6);
+    plan.options.history.ttl = std::chrono::seconds(6);
     plan.check_interval = std::chrono::milliseconds(500);
     plan.nodes = std::max<std::size_t>(plan.nodes, 2);
-    plan.options.workers = 2;  // who comes again gets to the same one often
+    plan.options.server.workers = 2;  // who comes again gets to the same one often
     plan.users = std::max<std::size_t>(plan.users, 2);
     plan.programs = std::max<std::size_t>(plan.programs, 2);
     plan.latency_us_max = 20'000;
@@ -114,7 +115,7 @@ void draw_holes(Dice dice, Plan& plan) {
   const auto first = static_cast<std::uint64_t>(FaultKind::late_bus);
   const auto end = static_cast<std::uint64_t>(FaultKind::late_node) + 1;
   if (plan.event_bytes_max == 0 && dice.one_in(2)) {
-    plan.options.history_bytes_max = static_cast<std::size_t>(dice.between(3'000, 9'000));
+    plan.options.history.bytes_max = static_cast<std::size_t>(dice.between(3'000, 9'000));
   }
   for (std::uint64_t left = 1 + dice.below(4); left > 0; --left) {
     const auto kind = static_cast<FaultKind>(first + dice.below(end - first));
@@ -125,20 +126,20 @@ void draw_holes(Dice dice, Plan& plan) {
 GatewayOptions draw_options(Dice& dice) {
   using std::chrono::milliseconds;
   GatewayOptions options;
-  options.ping_interval = milliseconds(dice.between(1'000, 4'000));
-  options.ping_timeout = milliseconds(dice.between(1'000, 4'000));
+  options.engine.ping_interval = milliseconds(dice.between(1'000, 4'000));
+  options.engine.ping_timeout = milliseconds(dice.between(1'000, 4'000));
   if (dice.one_in(4)) {  // what has gone silent stays long
-    options.ping_interval = options.ping_timeout = milliseconds(12'000);
+    options.engine.ping_interval = options.engine.ping_timeout = milliseconds(12'000);
   }
-  options.upgrade_timeout = milliseconds(3'000);
-  options.keep_alive_timeout = milliseconds(dice.one_in(2) ? 4'000 : 75'000);
-  options.admission_deadline = milliseconds(dice.between(2'000, 5'000));
-  options.history_ttl = milliseconds(dice.one_in(3) ? 12'000 : 120'000);
-  options.history_events_max =
+  options.engine.upgrade_timeout = milliseconds(3'000);
+  options.http.keep_alive_timeout = milliseconds(dice.one_in(2) ? 4'000 : 75'000);
+  options.store.deadline = milliseconds(dice.between(2'000, 5'000));
+  options.history.ttl = milliseconds(dice.one_in(3) ? 12'000 : 120'000);
+  options.history.events_max =
       static_cast<std::uint32_t>(dice.one_in(3) ? dice.between(3, 20) : 1'000);
-  options.replay_timestamp_max = replay_timestamp_max;
-  options.backlog_bytes_max = static_cast<std::size_t>(dice.one_in(3) ? 4'096 : 65'536);
-  options.outage_policy = dice.one_in(2) ? OutagePolicy::deliver : OutagePolicy::refuse;
+  options.replay.timestamp_max = replay_timestamp_max;
+  options.engine.backlog_bytes_max = static_cast<std::size_t>(dice.one_in(3) ? 4'096 : 65'536);
+  options.history.outage_policy = dice.one_in(2) ? OutagePolicy::deliver : OutagePolicy::refuse;
   return options;
 }
 
@@ -159,24 +160,24 @@ Plan plan(std::uint64_t seed) {
   plan.bus_delay_us_max = dice.one_in(3) ? 400'000 : 600;
   plan.options = draw_options(dice);
   // Silence may be noticed twice in a row: by the heartbeat, and when it comes back.
-  if (plan.options.ping_interval > std::chrono::seconds(5)) plan.calm_ms = 90'000;
+  if (plan.options.engine.ping_interval > std::chrono::seconds(5)) plan.calm_ms = 90'000;
   // A window at a time takes that long a way: it is not to be published faster than it is read.
-  if (plan.options.backlog_bytes_max < 65'536 && plan.latency_us_max > 20'000) {
+  if (plan.options.engine.backlog_bytes_max < 65'536 && plan.latency_us_max > 20'000) {
     plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 400);
   }
   Dice workers = Dice(seed).fork("workers");
-  plan.options.workers = workers.one_in(3) ? 3 : 1;
-  if (workers.one_in(2)) plan.options.worker_backlog_bytes_max = 1'000;  // soon behind
+  plan.options.server.workers = workers.one_in(3) ? 3 : 1;
+  if (workers.one_in(2)) plan.options.server.worker_backlog_bytes_max = 1'000;  // soon behind
   Dice sizes = Dice(seed).fork("sizes");
   if (sizes.one_in(4)) {
     // A replay is soon longer than a backlog, and a window holds few events.
-    plan.event_bytes_max = std::min<std::size_t>(plan.options.backlog_bytes_max / 4, 6'000);
+    plan.event_bytes_max = std::min<std::size_t>(plan.options.engine.backlog_bytes_max / 4, 6'000);
     // No more than the narrowest way to a client can take, and time to take what has waited.
     plan.publish_every_ms = std::max<std::int64_t>(plan.publish_every_ms, 500);
     plan.latency_us_max = 20'000;
     plan.calm_ms += 120'000;
     plan.quiet_ms = 60'000;
-    if (sizes.one_in(2)) plan.options.history_bytes_max = 20 * plan.event_bytes_max;
+    if (sizes.one_in(2)) plan.options.history.bytes_max = 20 * plan.event_bytes_max;
   }
   plan.exact_since = Dice(seed).fork("since").one_in(2);
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));

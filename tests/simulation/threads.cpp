@@ -20,7 +20,7 @@ constexpr Duration gathers_for = milliseconds(2'500);
 
 void Cluster::hit_threads(FaultKind kind, Dice& dice) {
   Running* running = pick(dice);
-  if (running == nullptr || plan_.options.workers == 1) return;
+  if (running == nullptr || plan_.options.server.workers == 1) return;
   if (kind == FaultKind::still_worker) return claim_unheard(*running, dice);
   want_again(*running, dice);
 }
@@ -54,10 +54,10 @@ void Cluster::cut_all(Cut how, const Host* host) {
 void Cluster::claim_unheard(Running& running, Dice& dice) {
   const Duration time = milliseconds(dice.between(1'700, 3'500));
   if (const Running* other = other_than(running)) {
-    for (std::size_t w = 0; w < plan_.options.workers; ++w) stand_still(running, w, time);
+    for (std::size_t w = 0; w < plan_.options.server.workers; ++w) stand_still(running, w, time);
     send_guests(other->node->port(), time);
   } else {
-    stand_still(running, dice.below(plan_.options.workers), time);
+    stand_still(running, dice.below(plan_.options.server.workers), time);
   }
   cut_half(dice);
   for (std::size_t p = 0; p < plan_.programs; ++p) {
@@ -91,7 +91,7 @@ void Cluster::want_again(Running& running, Dice& dice) {
   if (other == nullptr || guest == nullptr) return;
   const Running* still = &running;
   const std::string program = "p" + std::to_string(dice.below(plan_.programs));
-  const auto wanted_at = gathers_for + plan_.options.history_ttl + milliseconds(600);
+  const auto wanted_at = gathers_for + plan_.options.history.ttl + milliseconds(600);
   for (std::size_t u = 0; u < plan_.users; ++u) members_.grant("u" + std::to_string(u), program);
   send_guests(running.node->port(), gathers_for);
   cut_all(Cut::reset, nullptr);
@@ -113,7 +113,7 @@ void Cluster::want_again(Running& running, Dice& dice) {
 /// The user alone has the program now, and goes to the other node; everybody else stays.
 void Cluster::part(const Running& running, const Running& other, const std::string& user,
                    const std::string& program) {
-  send_guests(other.node->port(), plan_.options.history_ttl + milliseconds(600));
+  send_guests(other.node->port(), plan_.options.history.ttl + milliseconds(600));
   for (std::size_t u = 0; u < plan_.users; ++u) {
     const std::string without = "u" + std::to_string(u);
     if (without == user) continue;
@@ -132,7 +132,7 @@ void Cluster::part(const Running& running, const Running& other, const std::stri
 /// on, at once with all that they want since.
 void Cluster::stand_behind(const Running& running) {
   if (running.host->dead) return;
-  for (std::size_t w = 0; w < plan_.options.workers; ++w) {
+  for (std::size_t w = 0; w < plan_.options.server.workers; ++w) {
     stand_still(running, w, plan_.check_interval + milliseconds(60));
   }
   const std::int64_t late = plan_.check_interval.count();
@@ -140,7 +140,7 @@ void Cluster::stand_behind(const Running& running) {
     for (int i = 0; i < 4; ++i) publish_after("p" + std::to_string(p), late + dice_.between(1, 45));
   }
   world_.after(plan_.check_interval + milliseconds(55), [this, still = &running] {
-    stand_still(*still, plan_.options.workers, home_still);
+    stand_still(*still, plan_.options.server.workers, home_still);
   });
 }
 

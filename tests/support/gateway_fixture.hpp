@@ -47,14 +47,16 @@ class GatewayFixture : public testing::Test {
   }
   GatewayOptions options() const {
     GatewayOptions options;
-    options.address = "127.0.0.1";
-    options.port = 0;
-    options.jwt_secret = secret;
-    options.store = path;
-    options.api_key = "key";
+    options.http.address = "127.0.0.1";
+    options.http.port = 0;
+    options.auth.secret = secret;
+    options.store.path = path;
+    options.api.key = "key";
     const char* workers = std::getenv("CRIER_TEST_WORKERS");  // CTest runs these tests with both
-    options.workers = workers == nullptr ? 1 : static_cast<std::uint32_t>(std::atoi(workers));
-    options.shutdown_timeout = std::chrono::milliseconds(500);  // sessions whose client never polls
+    options.server.workers =
+        workers == nullptr ? 1 : static_cast<std::uint32_t>(std::atoi(workers));
+    options.http.shutdown_timeout =
+        std::chrono::milliseconds(500);  // sessions whose client never polls
     return options;
   }
   void run() { run(options()); }

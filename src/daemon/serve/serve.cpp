@@ -72,9 +72,9 @@ class SignalThread {
 };
 
 void prepare_dev(Settings& settings, const LogSink& log) {
-  settings.gateway.address = "127.0.0.1";
-  if (!settings.gateway.jwt_secret.empty()) return;
-  settings.gateway.jwt_secret = random_secret();
+  settings.gateway.http.address = "127.0.0.1";
+  if (!settings.gateway.auth.secret.empty()) return;
+  settings.gateway.auth.secret = random_secret();
   log(LogLevel::warning, "no JWT secret is set: made one for this run (--dev)", {});
 }
 
@@ -103,18 +103,18 @@ void warn_of_newline(const std::string& secret, const LogSink& log) {
 
 int run(Settings& settings, const LogSink& log,
         const std::function<DemoSources(const Settings&)>& demo_sources) {
-  const OpenFiles files = prepare_open_files(settings.gateway.connections_max, log);
+  const OpenFiles files = prepare_open_files(settings.gateway.http.connections_max, log);
   Gateway gateway(settings.gateway, log);
   if (settings.dev) add_demo(gateway, demo_sources(settings));
   const auto listening = gateway.listen();
   if (!listening) return fail(listening.error().message);
-  const bool tls = !settings.gateway.tls_certificate_file.empty();
+  const bool tls = !settings.gateway.tls.certificate_file.empty();
   const SignalThread signals(gateway, tls, log);
   log(LogLevel::info, "serving",
-      {{"address", settings.gateway.address},
+      {{"address", settings.gateway.http.address},
        {"port", std::to_string(gateway.port())},
        {"tls", tls ? "yes" : "no"},
-       {"history", settings.gateway.redis_url.empty() ? "memory" : "redis"},
+       {"history", settings.gateway.redis.url.empty() ? "memory" : "redis"},
        {"files", std::to_string(files.limit)},
        {"files_before", std::to_string(files.before)}});
   if (settings.dev) {
@@ -134,12 +134,12 @@ int serve(Settings settings, const std::function<DemoSources(const Settings&)>& 
   std::signal(SIGPIPE, SIG_IGN);
   const LogSink log = stderr_log(settings.log_level);
   if (settings.dev) prepare_dev(settings, log);
-  if (settings.gateway.jwt_secret.empty()) {
+  if (settings.gateway.auth.secret.empty()) {
     return fail(
         "no JWT secret: set JWT_ACCESS_SECRET, or [auth] secret in the configuration "
         "(or use --dev to try things out).");
   }
-  warn_of_newline(settings.gateway.jwt_secret, log);
+  warn_of_newline(settings.gateway.auth.secret, log);
   try {
     return run(settings, log, demo_sources);
   } catch (const std::exception& error) {

@@ -116,191 +116,206 @@ constexpr std::uint32_t count_most = 10'000'000;
 
 const Setting all_settings[] = {
     {"http", "address", "", "\"0.0.0.0\"", "Where to listen: an IPv4 or IPv6 address.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.address, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.http.address, t); }},
     {"http", "port", "PORT", "3000", "TCP port.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint16_t>(s.gateway.port, t, 0, 65535);
+       return set_number<std::uint16_t>(s.gateway.http.port, t, 0, 65535);
      }},
     {"http", "origins", "CLIENT_URL", "[]",
      "Origins that browsers may connect from, such as \"https://app.example.com\".",
-     [](Settings& s, const std::string& t) { return set_list(s.gateway.origins, t); }},
+     [](Settings& s, const std::string& t) { return set_list(s.gateway.http.origins, t); }},
     {"http", "header_bytes_max", "", "16384", "Request line and headers of a request.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.header_bytes_max, t, 1024, bytes_most);
+       return set_number<std::size_t>(s.gateway.http.header_bytes_max, t, 1024, bytes_most);
      }},
     {"http", "headers_max", "", "100", "Header fields of a request.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.headers_max, t, 1, count_most);
+       return set_number<std::uint32_t>(s.gateway.http.headers_max, t, 1, count_most);
      }},
     {"http", "request_timeout", "", "\"10s\"", "For a request to arrive whole.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.request_timeout, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.http.request_timeout, t);
+     }},
     {"http", "keep_alive_timeout", "", "\"75s\"", "Between requests of a connection.",
      [](Settings& s, const std::string& t) {
-       return set_duration(s.gateway.keep_alive_timeout, t);
+       return set_duration(s.gateway.http.keep_alive_timeout, t);
      }},
     {"http", "connections_max", "", "100000", "Open connections; further ones are closed.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.connections_max, t, 1, count_most);
+       return set_number<std::uint32_t>(s.gateway.http.connections_max, t, 1, count_most);
      }},
     {"http", "shutdown_timeout", "", "\"10s\"", "For open connections to end at shutdown.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.shutdown_timeout, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.http.shutdown_timeout, t);
+     }},
     {"server", "workers", "", "1", "Threads that serve clients, 64 at most; 0: one a core.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.workers, t, 0, 64);
+       return set_number<std::uint32_t>(s.gateway.server.workers, t, 0, 64);
      }},
     {"server", "worker_backlog_bytes_max", "", "67108864",
      "Of events on their way to one worker; one that is further behind reads them again.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.worker_backlog_bytes_max, t, 65536, bytes_most);
+       return set_number<std::size_t>(s.gateway.server.worker_backlog_bytes_max, t, 65536,
+                                      bytes_most);
      }},
     {"tls", "certificate_file", "", "\"\"",
      "PEM file with the certificate to show and its chain; empty: no TLS.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.tls_certificate_file, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.tls.certificate_file, t); }},
     {"tls", "key_file", "", "\"\"", "PEM file with its key, without a passphrase.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.tls_key_file, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.tls.key_file, t); }},
     {"auth", "secret", "JWT_ACCESS_SECRET", "\"\"", "Shared secret of the tokens. Required.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_secret, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.auth.secret, t); }},
     {"auth", "algorithms", "", "[\"HS256\"]", "Of HS256, HS384 and HS512.",
-     [](Settings& s, const std::string& t) { return set_list(s.gateway.jwt_algorithms, t); }},
+     [](Settings& s, const std::string& t) { return set_list(s.gateway.auth.algorithms, t); }},
     {"auth", "issuer", "", "\"\"", "Required `iss`; empty: any.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_issuer, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.auth.issuer, t); }},
     {"auth", "audience", "", "\"\"", "Required `aud`; empty: any.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.jwt_audience, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.auth.audience, t); }},
     {"auth", "leeway", "", "\"0s\"", "Clock difference that is forgiven, of `exp` and `nbf`.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.jwt_leeway, t); }},
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.auth.leeway, t); }},
     {"auth", "nbf_leeway", "", "\"60s\"", "How far ahead `nbf` may be, when more than `leeway`.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.jwt_nbf_leeway, t); }},
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.auth.nbf_leeway, t); }},
     {"auth", "iat_leeway", "", "\"off\"", "How far ahead `iat` may be; off: as far as it likes.",
      [](Settings& s, const std::string& t) {
-       return set_optional_duration(s.gateway.jwt_iat_leeway, t);
+       return set_optional_duration(s.gateway.auth.iat_leeway, t);
      }},
     {"auth", "token_bytes_max", "", "8192", "Of a token.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.token_bytes_max, t, 64, bytes_most);
+       return set_number<std::size_t>(s.gateway.auth.token_bytes_max, t, 64, bytes_most);
      }},
     {"store", "path", "CRIER_STORE", "\"crier.db\"", "SQLite file with users and memberships.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.store, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.store.path, t); }},
     {"store", "deadline", "", "\"5s\"", "How long a client waits for a store that is down.",
-     [](Settings& s, const std::string& t) {
-       return set_duration(s.gateway.admission_deadline, t);
-     }},
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.store.deadline, t); }},
     {"api", "key", "", "\"\"", "Bearer key of the publish API; empty: nobody may publish.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.api_key, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.api.key, t); }},
     {"api", "body_bytes_max", "", "1048576", "Of a publish.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.body_bytes_max, t, 1024, bytes_most);
+       return set_number<std::size_t>(s.gateway.api.body_bytes_max, t, 1024, bytes_most);
      }},
     {"redis", "url", "REDIS_URL", "\"\"",
      "redis://…, rediss://…, and either with +sentinel or +cluster; empty: history in memory.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_url, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis.url, t); }},
     {"redis", "ca_file", "", "\"\"", "PEM file of whom to trust with rediss; empty: the system's.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_ca_file, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis.ca_file, t); }},
     {"redis", "certificate_file", "", "\"\"", "PEM file with the client's certificate, for rediss.",
      [](Settings& s, const std::string& t) {
-       return set_text(s.gateway.redis_certificate_file, t);
+       return set_text(s.gateway.redis.certificate_file, t);
      }},
     {"redis", "key_file", "", "\"\"", "PEM file with its key; empty: in the same file.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_key_file, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis.key_file, t); }},
     {"redis", "sentinel_user", "", "\"\"", "User for the Sentinels themselves.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis_sentinel_user, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.redis.sentinel_user, t); }},
     {"redis", "sentinel_password", "", "\"\"", "Password for the Sentinels; empty: they want none.",
      [](Settings& s, const std::string& t) {
-       return set_text(s.gateway.redis_sentinel_password, t);
+       return set_text(s.gateway.redis.sentinel_password, t);
      }},
     {"history", "ttl", "", "\"5m\"", "How long events are kept.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.history_ttl, t); }},
+     [](Settings& s, const std::string& t) { return set_duration(s.gateway.history.ttl, t); }},
     {"history", "events_max", "", "1000", "Events kept a program.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.history_events_max, t, 1, count_most);
+       return set_number<std::uint32_t>(s.gateway.history.events_max, t, 1, count_most);
      }},
     {"history", "bytes_max", "", "16777216", "Bytes kept a program.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.history_bytes_max, t, 1024, bytes_most);
+       return set_number<std::size_t>(s.gateway.history.bytes_max, t, 1024, bytes_most);
      }},
     {"history", "replay_bytes_max", "", "67108864",
      "Unsent bytes of all clients together that are sent what they missed; more of them take "
      "turns.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.history_replay_bytes_max, t, 1048576, bytes_most);
+       return set_number<std::size_t>(s.gateway.history.replay_bytes_max, t, 1048576, bytes_most);
      }},
     {"history", "outage_policy", "", "\"deliver\"",
      "Publishes while Redis is down: deliver (to connected members, unnumbered) or refuse (503).",
-     [](Settings& s, const std::string& t) { return set_policy(s.gateway.outage_policy, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_policy(s.gateway.history.outage_policy, t);
+     }},
     {"history", "start_deadline", "", "\"5s\"",
      "How long the port stays closed at the start while Redis does not answer; \"0s\": not at all.",
      [](Settings& s, const std::string& t) {
-       return set_duration(s.gateway.history_start_deadline, t);
+       return set_duration(s.gateway.history.start_deadline, t);
      }},
     {"history", "owed_file", "", "\"\"",
      "Which programs are owed a gap marker, over a restart; empty: beside [store] path.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.history_owed_file, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.history.owed_file, t); }},
     {"history", "unknown_outcomes_max", "", "10000",
      "Publishes with a key whose outcome is open or unknown; more are answered 503.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.history_unknown_outcomes_max, t, 1, count_most);
+       return set_number<std::uint32_t>(s.gateway.history.unknown_outcomes_max, t, 1, count_most);
      }},
     {"replay", "timestamp_max", "", "50", "Events a program sent again by lastEventTimestamp.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.replay_timestamp_max, t, 1, count_most);
+       return set_number<std::uint32_t>(s.gateway.replay.timestamp_max, t, 1, count_most);
      }},
     {"engine", "path", "", "\"/socket.io/\"", "Where Socket.IO answers.",
-     [](Settings& s, const std::string& t) { return set_text(s.gateway.path, t); }},
+     [](Settings& s, const std::string& t) { return set_text(s.gateway.engine.path, t); }},
     {"engine", "ping_interval", "", "\"25s\"", "Between heartbeats.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.ping_interval, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.engine.ping_interval, t);
+     }},
     {"engine", "ping_timeout", "", "\"60s\"", "For the answer to a heartbeat.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.ping_timeout, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.engine.ping_timeout, t);
+     }},
     {"engine", "upgrade_timeout", "", "\"10s\"", "For an upgrade to WebSocket.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.upgrade_timeout, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.engine.upgrade_timeout, t);
+     }},
     {"engine", "connect_timeout", "", "\"45s\"", "For a client to join the namespace.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.connect_timeout, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.engine.connect_timeout, t);
+     }},
     {"engine", "payload_bytes_max", "", "1000000", "Of one message or POST from a client.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.payload_bytes_max, t, 1024, bytes_most);
+       return set_number<std::size_t>(s.gateway.engine.payload_bytes_max, t, 1024, bytes_most);
      }},
     {"engine", "backlog_bytes_max", "", "16777216",
      "Unsent bytes of a client, but for those just published, before it is closed as a slow "
      "reader.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.backlog_bytes_max, t, 65536, bytes_most);
+       return set_number<std::size_t>(s.gateway.engine.backlog_bytes_max, t, 65536, bytes_most);
      }},
     {"engine", "slow_reader_timeout", "", "\"20s\"",
      "The same for one that takes none of them for so long, at least 1s.",
      [](Settings& s, const std::string& t) {
-       return set_duration(s.gateway.slow_reader_timeout, t);
+       return set_duration(s.gateway.engine.slow_reader_timeout, t);
      }},
     {"engine", "flush_window", "", "\"0us\"",
      "How long an event waits for others that leave with it, 1ms at most.",
-     [](Settings& s, const std::string& t) { return set_duration(s.gateway.flush_window, t); }},
+     [](Settings& s, const std::string& t) {
+       return set_duration(s.gateway.engine.flush_window, t);
+     }},
     {"engine", "fragments_max", "", "4096", "Frames of one WebSocket message.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.fragments_max, t, 1, count_most);
+       return set_number<std::uint32_t>(s.gateway.engine.fragments_max, t, 1, count_most);
      }},
     {"engine", "attachments_max", "", "10", "Binary attachments of one packet.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.attachments_max, t, 0, 1000);
+       return set_number<std::uint32_t>(s.gateway.engine.attachments_max, t, 0, 1000);
      }},
     {"engine", "namespaces_max", "", "16", "Namespaces that a client may join or ask for.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.namespaces_max, t, 1, 1000);
+       return set_number<std::uint32_t>(s.gateway.engine.namespaces_max, t, 1, 1000);
      }},
     {"engine", "json_depth_max", "", "512", "Nesting of what a client sends, in levels.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.json_depth_max, t, 1, 10000);
+       return set_number<std::uint32_t>(s.gateway.engine.json_depth_max, t, 1, 10000);
      }},
     {"engine", "handshakes_per_second", "", "10000",
      "New sessions a second; more get 503 and come back. 0: no bound.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.handshakes_per_second, t, 0, count_most);
+       return set_number<std::uint32_t>(s.gateway.engine.handshakes_per_second, t, 0, count_most);
      }},
     {"engine", "handshakes_burst", "", "20000", "New sessions that may come at once.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::uint32_t>(s.gateway.handshakes_burst, t, 1, count_most);
+       return set_number<std::uint32_t>(s.gateway.engine.handshakes_burst, t, 1, count_most);
      }},
     {"websocket", "deflate", "", "false", "Compress messages for clients that offer it.",
-     [](Settings& s, const std::string& t) { return set_flag(s.gateway.websocket_deflate, t); }},
+     [](Settings& s, const std::string& t) { return set_flag(s.gateway.websocket.deflate, t); }},
     {"websocket", "deflate_bytes_min", "", "1024", "Shorter messages are not compressed.",
      [](Settings& s, const std::string& t) {
-       return set_number<std::size_t>(s.gateway.websocket_deflate_bytes_min, t, 0, bytes_most);
+       return set_number<std::size_t>(s.gateway.websocket.deflate_bytes_min, t, 0, bytes_most);
      }},
     {"log", "level", "", "\"info\"", "debug, info, warning or error.",
      [](Settings& s, const std::string& t) { return set_level(s.log_level, t); }},

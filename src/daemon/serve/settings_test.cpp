@@ -45,24 +45,24 @@ class SettingsTest : public testing::Test {
 TEST_F(SettingsTest, DefaultsAreTheLibrarys) {
   const auto settings = read("");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->gateway.port, 3000);
-  EXPECT_EQ(settings->gateway.address, "0.0.0.0");
-  EXPECT_EQ(settings->gateway.workers, 1U);
-  EXPECT_EQ(settings->gateway.ping_timeout, std::chrono::seconds(60));
+  EXPECT_EQ(settings->gateway.http.port, 3000);
+  EXPECT_EQ(settings->gateway.http.address, "0.0.0.0");
+  EXPECT_EQ(settings->gateway.server.workers, 1U);
+  EXPECT_EQ(settings->gateway.engine.ping_timeout, std::chrono::seconds(60));
   EXPECT_EQ(settings->log_level, "info");
 }
 
 TEST_F(SettingsTest, IssuedAtIsABoundOnlyWhenADurationSaysSo) {
   const auto unsaid = read("");
   ASSERT_TRUE(unsaid);
-  EXPECT_EQ(unsaid->gateway.jwt_iat_leeway, std::nullopt);
+  EXPECT_EQ(unsaid->gateway.auth.iat_leeway, std::nullopt);
   const auto off = read(file("[auth]\niat_leeway = \"off\"\n"));
   ASSERT_TRUE(off) << off.error();
-  EXPECT_EQ(off->gateway.jwt_iat_leeway, std::nullopt);
+  EXPECT_EQ(off->gateway.auth.iat_leeway, std::nullopt);
   const auto set = read(file("[auth]\niat_leeway = \"2m\"\nnbf_leeway = \"0s\"\n"));
   ASSERT_TRUE(set) << set.error();
-  EXPECT_EQ(set->gateway.jwt_iat_leeway, std::chrono::minutes(2));
-  EXPECT_EQ(set->gateway.jwt_nbf_leeway, std::chrono::seconds(0));
+  EXPECT_EQ(set->gateway.auth.iat_leeway, std::chrono::minutes(2));
+  EXPECT_EQ(set->gateway.auth.nbf_leeway, std::chrono::seconds(0));
   EXPECT_THAT(error_of("[auth]\niat_leeway = \"never\"\n"), HasSubstr("auth.iat_leeway: must be"));
 }
 
@@ -71,10 +71,10 @@ TEST_F(SettingsTest, TheFileSetsWhatItNames) {
       read(file("[http]\nport = 8080\norigins = [\"https://a\", \"https://b\"]\n"
                 "[history]\nttl = \"10m\"\nbytes_max = 2048\n"));
   ASSERT_TRUE(settings) << settings.error();
-  EXPECT_EQ(settings->gateway.port, 8080);
-  EXPECT_THAT(settings->gateway.origins, ElementsAre("https://a", "https://b"));
-  EXPECT_EQ(settings->gateway.history_ttl, std::chrono::minutes(10));
-  EXPECT_EQ(settings->gateway.history_bytes_max, 2048U);
+  EXPECT_EQ(settings->gateway.http.port, 8080);
+  EXPECT_THAT(settings->gateway.http.origins, ElementsAre("https://a", "https://b"));
+  EXPECT_EQ(settings->gateway.history.ttl, std::chrono::minutes(10));
+  EXPECT_EQ(settings->gateway.history.bytes_max, 2048U);
 }
 
 TEST_F(SettingsTest, TheNamesOfExistingDeploymentsWork) {
@@ -86,12 +86,12 @@ TEST_F(SettingsTest, TheNamesOfExistingDeploymentsWork) {
                  {"CRIER_STORE", "x.db"}};
   const auto settings = read("");
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->gateway.port, 4000);
-  EXPECT_EQ(settings->gateway.jwt_secret, "s");
-  EXPECT_THAT(settings->gateway.origins, ElementsAre("https://app", "https://other"));
-  EXPECT_EQ(settings->gateway.redis_url, "redis://r");
-  EXPECT_EQ(settings->gateway.api_key, "k");
-  EXPECT_EQ(settings->gateway.store, "x.db");
+  EXPECT_EQ(settings->gateway.http.port, 4000);
+  EXPECT_EQ(settings->gateway.auth.secret, "s");
+  EXPECT_THAT(settings->gateway.http.origins, ElementsAre("https://app", "https://other"));
+  EXPECT_EQ(settings->gateway.redis.url, "redis://r");
+  EXPECT_EQ(settings->gateway.api.key, "k");
+  EXPECT_EQ(settings->gateway.store.path, "x.db");
 }
 
 TEST_F(SettingsTest, RedisIsDescribedByTheFileOrTheEnvironment) {
@@ -102,20 +102,20 @@ TEST_F(SettingsTest, RedisIsDescribedByTheFileOrTheEnvironment) {
       read(file("[redis]\nurl = \"redis://r\"\nca_file = \"ca\"\ncertificate_file = "
                 "\"c\"\nkey_file = \"k\"\n"));
   ASSERT_TRUE(settings) << settings.error();
-  EXPECT_EQ(settings->gateway.redis_url, "rediss+sentinel://a,b/m");
-  EXPECT_EQ(settings->gateway.redis_ca_file, "ca");
-  EXPECT_EQ(settings->gateway.redis_certificate_file, "c");
-  EXPECT_EQ(settings->gateway.redis_key_file, "k");
-  EXPECT_EQ(settings->gateway.redis_sentinel_user, "guard");
-  EXPECT_EQ(settings->gateway.redis_sentinel_password, "p");
+  EXPECT_EQ(settings->gateway.redis.url, "rediss+sentinel://a,b/m");
+  EXPECT_EQ(settings->gateway.redis.ca_file, "ca");
+  EXPECT_EQ(settings->gateway.redis.certificate_file, "c");
+  EXPECT_EQ(settings->gateway.redis.key_file, "k");
+  EXPECT_EQ(settings->gateway.redis.sentinel_user, "guard");
+  EXPECT_EQ(settings->gateway.redis.sentinel_password, "p");
 }
 
 TEST_F(SettingsTest, TlsIsDescribedByTheFileOrTheEnvironment) {
   environment = {{"CRIER_TLS_KEY_FILE", "k"}};
   const auto settings = read(file("[tls]\ncertificate_file = \"c\"\nkey_file = \"other\"\n"));
   ASSERT_TRUE(settings) << settings.error();
-  EXPECT_EQ(settings->gateway.tls_certificate_file, "c");
-  EXPECT_EQ(settings->gateway.tls_key_file, "k");
+  EXPECT_EQ(settings->gateway.tls.certificate_file, "c");
+  EXPECT_EQ(settings->gateway.tls.key_file, "k");
 }
 
 TEST_F(SettingsTest, TheEnvironmentWinsOverTheFileAndTheLongNameOverTheShort) {
@@ -123,13 +123,13 @@ TEST_F(SettingsTest, TheEnvironmentWinsOverTheFileAndTheLongNameOverTheShort) {
       {"PORT", "4000"}, {"CRIER_HTTP_PORT", "5000"}, {"CRIER_ENGINE_PING_INTERVAL", "1s"}};
   const auto settings = read(file("[http]\nport = 8080\n[engine]\nping_interval = \"9s\"\n"));
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->gateway.port, 5000);
-  EXPECT_EQ(settings->gateway.ping_interval, std::chrono::seconds(1));
+  EXPECT_EQ(settings->gateway.http.port, 5000);
+  EXPECT_EQ(settings->gateway.engine.ping_interval, std::chrono::seconds(1));
 }
 
 TEST_F(SettingsTest, AnEmptyVariableIsNone) {
   environment = {{"PORT", ""}};
-  EXPECT_EQ(read("")->gateway.port, 3000);
+  EXPECT_EQ(read("")->gateway.http.port, 3000);
 }
 
 TEST_F(SettingsTest, ErrorsNameLineAndKey) {
@@ -179,12 +179,12 @@ TEST_F(SettingsTest, LimitsHoldAtTheirEdges) {
 }
 
 TEST_F(SettingsTest, CompressionIsOffUnlessItIsTurnedOn) {
-  EXPECT_FALSE(read("")->gateway.websocket_deflate);
+  EXPECT_FALSE(read("")->gateway.websocket.deflate);
   const auto settings = read(file("[websocket]\ndeflate = true\ndeflate_bytes_min = 0\n"));
   ASSERT_TRUE(settings) << settings.error();
-  EXPECT_TRUE(settings->gateway.websocket_deflate);
-  EXPECT_EQ(settings->gateway.websocket_deflate_bytes_min, 0U);
-  EXPECT_FALSE(read(file("[websocket]\ndeflate = false\n"))->gateway.websocket_deflate);
+  EXPECT_TRUE(settings->gateway.websocket.deflate);
+  EXPECT_EQ(settings->gateway.websocket.deflate_bytes_min, 0U);
+  EXPECT_FALSE(read(file("[websocket]\ndeflate = false\n"))->gateway.websocket.deflate);
   EXPECT_TRUE(read(file("[websocket]\ndeflate_bytes_min = 1073741824\n")));
   EXPECT_FALSE(read(file("[websocket]\ndeflate_bytes_min = 1073741825\n")));
   EXPECT_THAT(error_of("[websocket]\ndeflate = \"yes\"\n"),
@@ -192,24 +192,24 @@ TEST_F(SettingsTest, CompressionIsOffUnlessItIsTurnedOn) {
   EXPECT_THAT(error_of("[websocket]\ndeflate = 1\n"), HasSubstr("must be true or false"));
   EXPECT_THAT(error_of("[websocket]\ndeflate_bytes_min = true\n"), HasSubstr("whole number"));
   environment = {{"CRIER_WEBSOCKET_DEFLATE", "true"}};
-  EXPECT_TRUE(read("")->gateway.websocket_deflate);
+  EXPECT_TRUE(read("")->gateway.websocket.deflate);
 }
 
 TEST_F(SettingsTest, TheFlushWindowMayBeInMicroseconds) {
   using std::chrono::microseconds;
-  EXPECT_EQ(read("")->gateway.flush_window, microseconds(0));
-  EXPECT_EQ(read(file("[engine]\nflush_window = \"250us\"\n"))->gateway.flush_window,
+  EXPECT_EQ(read("")->gateway.engine.flush_window, microseconds(0));
+  EXPECT_EQ(read(file("[engine]\nflush_window = \"250us\"\n"))->gateway.engine.flush_window,
             microseconds(250));
-  EXPECT_EQ(read(file("[engine]\nflush_window = \"1ms\"\n"))->gateway.flush_window,
+  EXPECT_EQ(read(file("[engine]\nflush_window = \"1ms\"\n"))->gateway.engine.flush_window,
             microseconds(1000));
   EXPECT_THAT(error_of("[engine]\nping_interval = \"250us\"\n"),
               HasSubstr("engine.ping_interval: must be a duration"));
 }
 
 TEST_F(SettingsTest, TheOutagePolicyIsOneOfTwoWords) {
-  EXPECT_EQ(read(file("[history]\noutage_policy = \"refuse\"\n"))->gateway.outage_policy,
+  EXPECT_EQ(read(file("[history]\noutage_policy = \"refuse\"\n"))->gateway.history.outage_policy,
             OutagePolicy::refuse);
-  EXPECT_EQ(read(file("[history]\noutage_policy = \"deliver\"\n"))->gateway.outage_policy,
+  EXPECT_EQ(read(file("[history]\noutage_policy = \"deliver\"\n"))->gateway.history.outage_policy,
             OutagePolicy::deliver);
   EXPECT_THAT(error_of("[history]\noutage_policy = \"Refuse\"\n"),
               HasSubstr(":2: history.outage_policy: must be deliver or refuse"));
@@ -218,7 +218,7 @@ TEST_F(SettingsTest, TheOutagePolicyIsOneOfTwoWords) {
 TEST_F(SettingsTest, TheExampleIsAllComments) {
   const auto settings = read(file(example_settings()));
   ASSERT_TRUE(settings) << settings.error();
-  EXPECT_EQ(settings->gateway.port, 3000);
+  EXPECT_EQ(settings->gateway.http.port, 3000);
 }
 
 TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
@@ -233,28 +233,28 @@ TEST_F(SettingsTest, TheExamplesValuesAreTheDefaults) {
   const auto settings = read(file(text));
   ASSERT_TRUE(settings) << settings.error();
   const GatewayOptions defaults;
-  EXPECT_EQ(settings->gateway.ping_interval, defaults.ping_interval);
-  EXPECT_EQ(settings->gateway.ping_timeout, defaults.ping_timeout);
-  EXPECT_EQ(settings->gateway.history_ttl, defaults.history_ttl);
-  EXPECT_EQ(settings->gateway.history_events_max, defaults.history_events_max);
-  EXPECT_EQ(settings->gateway.history_bytes_max, defaults.history_bytes_max);
-  EXPECT_EQ(settings->gateway.history_replay_bytes_max, defaults.history_replay_bytes_max);
-  EXPECT_EQ(settings->gateway.replay_timestamp_max, defaults.replay_timestamp_max);
-  EXPECT_EQ(settings->gateway.connections_max, defaults.connections_max);
-  EXPECT_EQ(settings->gateway.backlog_bytes_max, defaults.backlog_bytes_max);
-  EXPECT_EQ(settings->gateway.slow_reader_timeout, defaults.slow_reader_timeout);
-  EXPECT_EQ(settings->gateway.payload_bytes_max, defaults.payload_bytes_max);
-  EXPECT_EQ(settings->gateway.request_timeout, defaults.request_timeout);
-  EXPECT_EQ(settings->gateway.shutdown_timeout, defaults.shutdown_timeout);
-  EXPECT_EQ(settings->gateway.outage_policy, defaults.outage_policy);
-  EXPECT_EQ(settings->gateway.history_start_deadline, defaults.history_start_deadline);
-  EXPECT_EQ(settings->gateway.history_owed_file, defaults.history_owed_file);
-  EXPECT_EQ(settings->gateway.history_unknown_outcomes_max, defaults.history_unknown_outcomes_max);
-  EXPECT_EQ(settings->gateway.handshakes_per_second, defaults.handshakes_per_second);
-  EXPECT_EQ(settings->gateway.handshakes_burst, defaults.handshakes_burst);
-  EXPECT_EQ(settings->gateway.flush_window, defaults.flush_window);
-  EXPECT_EQ(settings->gateway.websocket_deflate, defaults.websocket_deflate);
-  EXPECT_EQ(settings->gateway.websocket_deflate_bytes_min, defaults.websocket_deflate_bytes_min);
+  EXPECT_EQ(settings->gateway.engine.ping_interval, defaults.engine.ping_interval);
+  EXPECT_EQ(settings->gateway.engine.ping_timeout, defaults.engine.ping_timeout);
+  EXPECT_EQ(settings->gateway.history.ttl, defaults.history.ttl);
+  EXPECT_EQ(settings->gateway.history.events_max, defaults.history.events_max);
+  EXPECT_EQ(settings->gateway.history.bytes_max, defaults.history.bytes_max);
+  EXPECT_EQ(settings->gateway.history.replay_bytes_max, defaults.history.replay_bytes_max);
+  EXPECT_EQ(settings->gateway.replay.timestamp_max, defaults.replay.timestamp_max);
+  EXPECT_EQ(settings->gateway.http.connections_max, defaults.http.connections_max);
+  EXPECT_EQ(settings->gateway.engine.backlog_bytes_max, defaults.engine.backlog_bytes_max);
+  EXPECT_EQ(settings->gateway.engine.slow_reader_timeout, defaults.engine.slow_reader_timeout);
+  EXPECT_EQ(settings->gateway.engine.payload_bytes_max, defaults.engine.payload_bytes_max);
+  EXPECT_EQ(settings->gateway.http.request_timeout, defaults.http.request_timeout);
+  EXPECT_EQ(settings->gateway.http.shutdown_timeout, defaults.http.shutdown_timeout);
+  EXPECT_EQ(settings->gateway.history.outage_policy, defaults.history.outage_policy);
+  EXPECT_EQ(settings->gateway.history.start_deadline, defaults.history.start_deadline);
+  EXPECT_EQ(settings->gateway.history.owed_file, defaults.history.owed_file);
+  EXPECT_EQ(settings->gateway.history.unknown_outcomes_max, defaults.history.unknown_outcomes_max);
+  EXPECT_EQ(settings->gateway.engine.handshakes_per_second, defaults.engine.handshakes_per_second);
+  EXPECT_EQ(settings->gateway.engine.handshakes_burst, defaults.engine.handshakes_burst);
+  EXPECT_EQ(settings->gateway.engine.flush_window, defaults.engine.flush_window);
+  EXPECT_EQ(settings->gateway.websocket.deflate, defaults.websocket.deflate);
+  EXPECT_EQ(settings->gateway.websocket.deflate_bytes_min, defaults.websocket.deflate_bytes_min);
 }
 
 }  // namespace

@@ -4,4 +4,10 @@
 // Public headers need C++20; so does this.
 static_assert(__cplusplus >= 202002L);
 
-std::string_view name_of(const crier::GatewayOptions& options) { return options.path; }
+crier::GatewayOptions gateway_options(const std::string& secret) {
+  return {.auth = {.secret = secret}, .engine = {.path = "/events/"}};
+}
+
+crier::ServerOptions server_options() {
+  return {.http = {.port = 8080}, .tls = {.certificate_file = "c", .key_file = "k"}};
+}
