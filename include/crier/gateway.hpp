@@ -46,8 +46,9 @@ class Gateway {
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
-  /// Whether the constructor takes these options; else code `bad_option` and the sentence. Opens
-  /// nothing but the files for TLS. From any thread.
+  /// Whether the constructor takes these options; else code `bad_option`, the sentence, and the
+  /// option as a JSON Pointer (`/history/ttl`). Opens nothing but the files for TLS. From any
+  /// thread.
   static Result<void> check(const GatewayOptions& options);
 
   /// Adds a route for exactly this method and path; a path that ends in `*` matches what begins

@@ -77,7 +77,7 @@ void add_check(CLI::App& app, int& exit_code) {
   auto example = std::make_shared<bool>(false);
   CLI::App* check = app.add_subcommand("check", "Check a configuration without running it");
   auto* file = check->add_option("--config", *config, "TOML file");
-  check->add_flag("--example", *example, "Print every key with its default and meaning");
+  check->add_flag("--example", *example, "Print every key with its default, bounds and meaning");
   check->callback([config, example, file, &exit_code] {
     if (*example) {
       std::fputs(example_settings().c_str(), stdout);

@@ -4,16 +4,15 @@
 #include "backends/redis/store/history.hpp"
 #include "backends/sqlite/store.hpp"
 #include "base/json_text.hpp"
+#include "crier/settings.hpp"
 #include "history/memory_store.hpp"
 #include "node/node.hpp"
 #include "node/options.hpp"
 #include "node/owed_file.hpp"
 #include "web/certificate.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <future>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -21,75 +20,28 @@ namespace crier {
 
 namespace {
 
-/// Whether `Authorization: Bearer KEY` can be: a header holds no control character, and loses
-/// blanks at its end.
-bool fits_a_header(std::string_view key) {
-  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
-  return std::ranges::none_of(key, is_control) && !key.starts_with(' ') && !key.ends_with(' ');
+Error bad_option(std::string sentence, std::string pointer) {
+  return {422, "bad_option", std::move(sentence), std::move(pointer)};
 }
 
-/// What is wrong with the options, as a sentence that begins with the option's name.
-std::optional<std::string> problem_with(const GatewayOptions& options) {
-  using std::chrono::microseconds;
-  using std::chrono::milliseconds;
-  if (options.auth.secret.empty()) return "jwt_secret must not be empty.";
-  if (options.auth.algorithms.empty()) return "jwt_algorithms must not be empty.";
-  for (const auto& name : options.auth.algorithms) {
-    if (!node::algorithm(name))
-      return "jwt_algorithms may hold HS256, HS384 and HS512, not " + name + ".";
+/// Whether each option is within its bounds, and those fit together that must.
+Result<void> check(GatewayOptions options) {
+  if (auto within = check_settings(settings_of(options)); !within) return within;
+  if (options.auth.secret.empty()) {
+    return Unexpected{bad_option("auth.secret must not be empty.", "/auth/secret")};
   }
-  if (!fits_a_header(options.api.key)) {
-    return "api_key must have no blank at its ends and no control character such as a newline: no "
-           "header could carry it.";
+  const auto& tls = options.tls;
+  if (auto problem = web::problem_with_tls(tls.certificate_file, tls.key_file)) {
+    return Unexpected{bad_option(*std::move(problem), "/tls")};
   }
-  if (!options.engine.path.starts_with('/') || !options.engine.path.ends_with('/')) {
-    return "path must begin and end with a slash.";
-  }
-  if (options.server.workers > 64) return "workers must be at most 64.";
-  if (options.server.worker_backlog_bytes_max < 65'536) {
-    return "worker_backlog_bytes_max must be at least 65536.";
-  }
-  if (options.engine.ping_interval < milliseconds(100))
-    return "ping_interval must be at least 100 ms.";
-  if (options.engine.ping_timeout < milliseconds(100))
-    return "ping_timeout must be at least 100 ms.";
-  if (options.history.ttl < milliseconds(1000) || options.history.ttl > std::chrono::hours(24)) {
-    return "history_ttl must be between 1 s and 24 h.";
-  }
-  if (options.history.events_max == 0) return "history_events_max must be at least 1.";
-  if (options.history.bytes_max < 1024) return "history_bytes_max must be at least 1024.";
-  if (options.history.unknown_outcomes_max == 0) {
-    return "history_unknown_outcomes_max must be at least 1.";
-  }
-  if (options.history.replay_bytes_max < 1'048'576) {
-    return "history_replay_bytes_max must be at least 1048576.";
-  }
-  if (options.engine.payload_bytes_max < 1024) return "payload_bytes_max must be at least 1024.";
-  if (options.engine.backlog_bytes_max < 65'536) return "backlog_bytes_max must be at least 65536.";
-  if (options.engine.slow_reader_timeout < milliseconds(1000)) {
-    return "slow_reader_timeout must be at least 1 s.";
-  }
-  if (options.engine.flush_window < microseconds(0) ||
-      options.engine.flush_window > milliseconds(1)) {
-    return "flush_window must be between 0 and 1 ms.";
-  }
-  if (options.engine.handshakes_burst == 0) return "handshakes_burst must be at least 1.";
-  if (options.http.origins.size() > 1 &&
-      std::ranges::find(options.http.origins, "*") != options.http.origins.end()) {
-    return "origins must be either `*` alone or a list without it.";
-  }
-  if (auto problem = web::problem_with_tls(options.tls.certificate_file, options.tls.key_file)) {
-    return problem;
-  }
-  if (!options.redis.url.empty()) {
-    const auto url = redis::checked_url(node::redis_options(options).connection);
-    if (!url) return "redis_url: " + url.error();
-  }
-  return std::nullopt;
+  if (options.redis.url.empty()) return {};
+  const auto url = redis::checked_url(node::redis_options(options).connection);
+  if (!url) return Unexpected{bad_option("redis.url: " + url.error(), "/redis/url")};
+  return {};
 }
 
 GatewayOptions checked(GatewayOptions options) {
-  if (const auto problem = problem_with(options)) throw std::invalid_argument(*problem);
+  if (const auto fit = check(options); !fit) throw std::invalid_argument(fit.error().message);
   return options;
 }
 
@@ -119,7 +71,7 @@ std::unique_ptr<history::HistoryStore> open_history(const GatewayOptions& option
   }
   auto store =
       redis::open_history(loop, node::redis_options(options), retention, Random::secure(), log);
-  if (!store) throw std::invalid_argument("redis_url: " + store.error());
+  if (!store) throw std::invalid_argument("redis.url: " + store.error());
   return std::move(store).value();
 }
 
@@ -182,12 +134,7 @@ void Gateway::Impl::emitted(const std::string& program, const Result<Position>& 
        {{"code", result.error().code}, {"reason", result.error().message}});
 }
 
-Result<void> Gateway::check(const GatewayOptions& options) {
-  if (const auto problem = problem_with(options)) {
-    return Unexpected{Error{422, "bad_option", *problem, ""}};
-  }
-  return {};
-}
+Result<void> Gateway::check(const GatewayOptions& options) { return crier::check(options); }
 
 Gateway::Gateway(const GatewayOptions& options, LogSink log)
     : impl_(std::make_unique<Impl>(options, std::move(log))) {}

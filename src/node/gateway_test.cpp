@@ -381,13 +381,13 @@ TEST_F(GatewayTest, ABodyOfOneMebibyteIsTheLargest) {
 
 TEST_F(GatewayTest, TheLimitsOfTheOptionsHold) {
   GatewayOptions chosen = options();
-  chosen.api.body_bytes_max = 200;
+  chosen.api.body_bytes_max = 1024;
   chosen.http.headers_max = 5;
   chosen.http.header_bytes_max = 1024;
   chosen.engine.namespaces_max = 1;
   run(chosen);
-  EXPECT_THAT(post("p1", std::string(200, ' ')), StartsWith("HTTP/1.1 400"));
-  EXPECT_THAT(post("p1", std::string(201, ' ')), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(post("p1", std::string(1024, ' ')), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(post("p1", std::string(1025, ' ')), StartsWith("HTTP/1.1 413"));
   const auto with_headers = [&](int more, const std::string& value) {
     LoopbackClient client(gateway->port());
     std::string request = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
@@ -515,7 +515,8 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   bad_path.engine.path = "socket.io";
   const auto fit = Gateway::check(bad_path);
   ASSERT_FALSE(fit);
-  EXPECT_THAT(fit.error().message, StartsWith("path must"));
+  EXPECT_THAT(fit.error().message, StartsWith("engine.path must"));
+  EXPECT_EQ(fit.error().path, "/engine/path");
   EXPECT_TRUE(Gateway::check(options()));
   GatewayOptions no_secret = options();
   no_secret.auth.secret.clear();
@@ -530,18 +531,20 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   window.engine.flush_window = std::chrono::milliseconds(1);
   EXPECT_TRUE(Gateway::check(window));
   window.engine.flush_window = std::chrono::microseconds(1001);
-  EXPECT_EQ(Gateway::check(window).error().message, "flush_window must be between 0 and 1 ms.");
+  EXPECT_EQ(Gateway::check(window).error().message,
+            "engine.flush_window must be a duration from 0us to 1ms.");
   GatewayOptions narrow = options();
   narrow.history.replay_bytes_max = 1'048'576;
   EXPECT_TRUE(Gateway::check(narrow));
   narrow.history.replay_bytes_max = 1'048'575;
   EXPECT_EQ(Gateway::check(narrow).error().message,
-            "history_replay_bytes_max must be at least 1048576.");
+            "history.replay_bytes_max must be a whole number from 1048576 to 1073741824.");
   GatewayOptions impatient = options();
   impatient.engine.slow_reader_timeout = std::chrono::milliseconds(1000);
   EXPECT_TRUE(Gateway::check(impatient));
   impatient.engine.slow_reader_timeout = std::chrono::milliseconds(999);
-  EXPECT_EQ(Gateway::check(impatient).error().message, "slow_reader_timeout must be at least 1 s.");
+  EXPECT_EQ(Gateway::check(impatient).error().message,
+            "engine.slow_reader_timeout must be a duration of at least 1s.");
   window.engine.flush_window = std::chrono::microseconds(-1);
   EXPECT_FALSE(Gateway::check(window));
   GatewayOptions bad_redis = options();
@@ -552,13 +555,13 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
   const auto no_file = Gateway::check(bad_redis);
   ASSERT_FALSE(no_file);
   EXPECT_THAT(no_file.error().message,
-              testing::AllOf(StartsWith("redis_url: For Redis the CA file /none"),
+              testing::AllOf(StartsWith("redis.url: For Redis the CA file /none"),
                              testing::Not(HasSubstr("hunter"))));
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
   GatewayOptions no_key = options();
   no_key.tls.certificate_file = "/none.crt";
   EXPECT_EQ(Gateway::check(no_key).error().message,
-            "tls_certificate_file and tls_key_file must be set both or not at all.");
+            "tls.certificate_file and tls.key_file must be set both or not at all.");
   no_key.tls.key_file = "/none.key";
   EXPECT_THAT(Gateway::check(no_key).error().message, HasSubstr("the certificate file /none.crt"));
 }

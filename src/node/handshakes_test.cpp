@@ -78,7 +78,8 @@ TEST_F(HandshakesTest, NeedABurstOfAtLeastOne) {
   chosen.engine.handshakes_burst = 0;
   const auto fit = Gateway::check(chosen);
   ASSERT_FALSE(fit);
-  EXPECT_EQ(fit.error().message, "handshakes_burst must be at least 1.");
+  EXPECT_EQ(fit.error().message,
+            "engine.handshakes_burst must be a whole number from 1 to 10000000.");
   chosen.engine.handshakes_burst = 1;
   EXPECT_TRUE(Gateway::check(chosen));
 }

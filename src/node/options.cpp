@@ -1,8 +1,20 @@
 #include "node/options.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace crier::node {
+
+namespace {
+
+std::optional<access::Algorithm> algorithm(std::string_view name) {
+  if (name == "HS256") return access::Algorithm::hs256;
+  if (name == "HS384") return access::Algorithm::hs384;
+  if (name == "HS512") return access::Algorithm::hs512;
+  return std::nullopt;
+}
+
+}  // namespace
 
 web::WorkerOptions worker_options(const GatewayOptions& options) {
   web::WorkerOptions worker;
@@ -55,13 +67,6 @@ redis::Options redis_options(const GatewayOptions& options) {
   redis.connection.sentinel_user = options.redis.sentinel_user;
   redis.connection.sentinel_password = options.redis.sentinel_password;
   return redis;
-}
-
-std::optional<access::Algorithm> algorithm(std::string_view name) {
-  if (name == "HS256") return access::Algorithm::hs256;
-  if (name == "HS384") return access::Algorithm::hs384;
-  if (name == "HS512") return access::Algorithm::hs512;
-  return std::nullopt;
 }
 
 std::vector<access::Key> key_options(const GatewayOptions& options) {

@@ -12,8 +12,6 @@
 #include "socketio/client.hpp"
 #include "web/worker.hpp"
 
-#include <optional>
-#include <string_view>
 #include <vector>
 
 namespace crier::node {
@@ -24,7 +22,6 @@ gateway::AdmissionOptions admission_options(const GatewayOptions& options);
 history::Retention retention_options(const GatewayOptions& options);
 Publisher::Options publisher_options(const GatewayOptions& options);
 redis::Options redis_options(const GatewayOptions& options);
-std::optional<access::Algorithm> algorithm(std::string_view name);
 /// Throws std::bad_optional_access if an algorithm is unknown.
 std::vector<access::Key> key_options(const GatewayOptions& options);
 access::TokenPolicy token_options(const GatewayOptions& options);

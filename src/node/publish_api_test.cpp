@@ -110,7 +110,7 @@ TEST_F(PublishApiTest, AKeyThatNoHeaderCanCarryIsRefusedAtOnce) {
     chosen.api.key = key;
     const auto fit = Gateway::check(chosen);
     ASSERT_FALSE(fit) << key;
-    EXPECT_THAT(fit.error().message, StartsWith("api_key must have no blank at its ends"));
+    EXPECT_THAT(fit.error().message, StartsWith("api.key must have no blank at its ends"));
   }
   for (const std::string key : {"", "key", "a key", "k\xC3\xA9y"}) {
     chosen.api.key = key;

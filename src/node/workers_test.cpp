@@ -326,13 +326,14 @@ TEST_F(WorkersTest, AreAtMostSixtyFour) {
   EXPECT_TRUE(Gateway::check(chosen));
   EXPECT_EQ(worker_count(chosen), 64U);
   chosen.server.workers = 65;
-  EXPECT_EQ(Gateway::check(chosen).error().message, "workers must be at most 64.");
+  EXPECT_EQ(Gateway::check(chosen).error().message,
+            "server.workers must be a whole number from 0 to 64.");
   chosen.server.workers = 1;
   chosen.server.worker_backlog_bytes_max = 65'536;
   EXPECT_TRUE(Gateway::check(chosen));
   chosen.server.worker_backlog_bytes_max = 65'535;
   EXPECT_EQ(Gateway::check(chosen).error().message,
-            "worker_backlog_bytes_max must be at least 65536.");
+            "server.worker_backlog_bytes_max must be a whole number from 65536 to 1073741824.");
   chosen.server.workers = 0;
   EXPECT_EQ(worker_count(chosen), std::min(64U, std::thread::hardware_concurrency()));
 }

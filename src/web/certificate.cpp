@@ -8,7 +8,7 @@ namespace crier::web {
 namespace {
 
 std::string sentence(const std::string& problem) {
-  return "tls_certificate_file and tls_key_file: " + problem + ".";
+  return "tls.certificate_file and tls.key_file: " + problem + ".";
 }
 
 }  // namespace
@@ -17,7 +17,7 @@ std::optional<std::string> problem_with_tls(const std::string& certificate_file,
                                             const std::string& key_file) {
   if (certificate_file.empty() && key_file.empty()) return std::nullopt;
   if (certificate_file.empty() || key_file.empty()) {
-    return "tls_certificate_file and tls_key_file must be set both or not at all.";
+    return "tls.certificate_file and tls.key_file must be set both or not at all.";
   }
   const auto loaded = net::TlsServer::load(certificate_file, key_file);
   if (!loaded) return sentence(loaded.error());

@@ -51,10 +51,10 @@ TEST_F(CertificateTest, NamesWhatIsWrongWithTheOptions) {
   EXPECT_FALSE(problem_with_tls(path("good.crt"), path("good.key")));
   for (const auto& [certificate, key] : {std::pair("c", ""), std::pair("", "k")}) {
     EXPECT_EQ(problem_with_tls(certificate, key),
-              "tls_certificate_file and tls_key_file must be set both or not at all.");
+              "tls.certificate_file and tls.key_file must be set both or not at all.");
   }
   EXPECT_EQ(problem_with_tls(path("none.crt"), path("good.key")),
-            "tls_certificate_file and tls_key_file: the certificate file " + path("none.crt") +
+            "tls.certificate_file and tls.key_file: the certificate file " + path("none.crt") +
                 " cannot be used: no such file or directory.");
   EXPECT_THAT(*problem_with_tls(path("good.crt"), path("ca.key")),
               HasSubstr("the key file " + path("ca.key") + " cannot be used: "));

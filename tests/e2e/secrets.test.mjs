@@ -20,7 +20,7 @@ describe("a newline at the end", { skip: crierOnly }, () => {
     const env = { JWT_ACCESS_SECRET: SECRET, CRIER_API_KEY: `${API_KEY}\n`, PORT: "0" };
     const { status, stderr } = spawnSync(crierBinary, ["serve"], { env, encoding: "utf8", timeout: 10_000 });
     assert.equal(status, 1);
-    assert.match(stderr, /crier: api_key must have no blank at its ends and no control character such as a newline/);
+    assert.match(stderr, /crier: CRIER_API_KEY: must have no blank at its ends and no control character such as a newline/);
     assert.ok(!stderr.includes(API_KEY));
   });
 });

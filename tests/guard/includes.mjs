@@ -21,6 +21,7 @@ const below_node = [
 const table = {
   "include/crier": {},
   base: { platform: true },
+  settings: {},
   net: {
     modules: protocol,
     in_sources: ["boost.asio", "openssl.crypto", "openssl.ssl"],

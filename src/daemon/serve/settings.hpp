@@ -1,13 +1,9 @@
 #pragma once
 
 #include "crier/gateway.hpp"
+#include "crier/settings.hpp"
 
-#include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace crier::daemon {
 
@@ -18,9 +14,6 @@ struct Settings {
   bool dev = false;
 };
 
-/// Reads a variable of the environment; a parameter so that tests need none.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-
 /// Merges, later ones win: defaults, the TOML file (unless `path` is empty), the names that
 /// existing deployments set (PORT, JWT_ACCESS_SECRET, CLIENT_URL, REDIS_URL, CRIER_API_KEY,
 /// CRIER_STORE), and CRIER_<SECTION>_<KEY>. The error is one or more lines `file:line: section.key:
@@ -28,7 +21,8 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 Result<Settings, std::string> read_settings(const std::string& path,
                                             const Environment& environment);
 
-/// Every key with its default and meaning, as a TOML file of comments: `crier check --example`.
+/// Every key with its default, bounds and meaning, as a TOML file of comments: `crier check
+/// --example`.
 std::string example_settings();
 
 }  // namespace crier::daemon
