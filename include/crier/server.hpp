@@ -72,6 +72,8 @@ class Namespace {
 /// A general Socket.IO server with untyped events. A resource; neither copied nor moved.
 class Server {
  public:
+  /// Throws std::invalid_argument, with a sentence that names the option, when options make no
+  /// sense.
   Server(ServerOptions options, LogSink log);
   ~Server();
   Server(const Server&) = delete;

@@ -1,6 +1,7 @@
 #include "crier/server.hpp"
 
 #include "app/library.hpp"
+#include "crier/settings.hpp"
 #include "net/door.hpp"
 #include "sockets/session_options.hpp"
 #include "sockets/shutdown.hpp"
@@ -43,6 +44,8 @@ sockets::Shutdown::Steps shutdown_steps(const ServerOptions& options) {
 }
 
 ServerOptions checked(ServerOptions options) {
+  const auto within = check_settings(settings_of(options));
+  if (!within) throw std::invalid_argument(within.error().message);
   const auto problem = web::problem_with_tls(options.tls.certificate_file, options.tls.key_file);
   if (problem) throw std::invalid_argument(*problem);
   return options;

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 namespace crier {
@@ -278,7 +279,7 @@ class SlowReaderTest : public ServerTest {
   static ServerOptions impatient() {
     ServerOptions chosen = options();
     chosen.engine.backlog_bytes_max = bound;
-    chosen.engine.slow_reader_timeout = std::chrono::milliseconds(200);
+    chosen.engine.slow_reader_timeout = std::chrono::seconds(1);
     return chosen;
   }
   /// Has the server tell everybody something of 10 KB, and reads it.
@@ -329,6 +330,19 @@ TEST_F(ServerTest, StoppingClosesClientsCleanly) {
   EXPECT_EQ(client->read(2), std::string("\x88\x00", 2));
   client->close();
   thread.join();
+}
+
+TEST_F(ServerTest, OptionsOutOfTheirBoundsAreNamed) {
+  ServerOptions hasty = options();
+  hasty.engine.ping_interval = std::chrono::milliseconds(100);
+  EXPECT_NO_THROW(Server(hasty, {}));
+  hasty.engine.ping_interval = std::chrono::milliseconds(99);
+  try {
+    const Server refused(hasty, {});
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_STREQ(error.what(), "engine.ping_interval must be a duration of at least 100ms.");
+  }
 }
 
 TEST_F(ServerTest, APortThatIsTakenIsNamed) {
