@@ -1,32 +1,16 @@
-// The documents name no setting that does not exist, and the list in docs/operations.md is complete.
+// The documents name no setting that does not exist; the table in docs/operations.md and the members of the options are
+// what `crier check --example` prints.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { crier, crierOnly, repository } from "./support/server.mjs";
+import { settingsOf, tableOf } from "./support/settings.mjs";
 
 const documents = ["README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "client/README.md", "bench/README.md"].concat(
   readdirSync(join(repository, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
 );
-
-/** Section → keys, and the names of all variables, from what `crier check --example` prints. */
-function settingsOf(example) {
-  const sections = new Map();
-  const variables = new Set(["CRIER_SECTION_KEY"]);
-  let section;
-  for (const line of example.split("\n")) {
-    const [, heading] = /^\[(\w+)\]$/.exec(line) ?? [];
-    if (heading) sections.set((section = heading), new Set());
-    const [, key] = /^# (\w+) = /.exec(line) ?? [];
-    if (key) {
-      sections.get(section).add(key);
-      variables.add(`CRIER_${section}_${key}`.toUpperCase());
-    }
-    for (const [, alias] of line.matchAll(/ Also (\w+)\./g)) variables.add(alias);
-  }
-  return { sections, variables };
-}
 
 /** Variables that are not the daemon's. */
 const OTHERS = new Set([
@@ -45,20 +29,27 @@ function mistakesOf(text, { sections, variables }) {
     if (!sections.has(section) && section !== "section") mistakes.push(`[${section}]`);
     else if (key && section !== "section" && !sections.get(section).has(key)) mistakes.push(`[${section}] ${key}`);
   }
-  for (const [, section, row] of text.matchAll(/^\| `\[(\w+)\]` \| ((?:`\w+` ?)+)\|$/gm)) {
-    const named = [...row.matchAll(/`(\w+)`/g)].map((match) => match[1]);
-    const known = [...(sections.get(section) ?? [])];
-    mistakes.push(...known.filter((key) => !named.includes(key)).map((key) => `[${section}] lacks ${key}`));
-    mistakes.push(...named.filter((key) => !known.includes(key)).map((key) => `[${section}] ${key}`));
-  }
   for (const [variable] of text.matchAll(/\bCRIER_[A-Z_]+\b/g)) {
     if (!variables.has(variable) && !OTHERS.has(variable)) mistakes.push(variable);
   }
   return mistakes;
 }
 
+/** The rows of the table of settings in docs/operations.md. */
+const rowsOf = (text) => /^\| setting \| default \| bounds \| meaning \|\n.*\n((?:\|.*\n)*)/m.exec(text)[1].trimEnd().split("\n");
+
+/** Group → members, as C++ has them in `struct GatewayOptions`. */
+function membersOf(header) {
+  const struct = (name) => {
+    const [, body] = new RegExp(`^struct ${name} \\{\n(.*?)^\\};`, "ms").exec(header);
+    return [...body.matchAll(/^  ([\w:<>]+) (\w+)(?: =|\{|;)/gm)].map((match) => [match[2], match[1]]);
+  };
+  return new Map(struct("GatewayOptions").map(([group, type]) => [group, struct(type).map(([member]) => member)]));
+}
+
 describe("the documents", { skip: crierOnly }, () => {
-  const settings = settingsOf(crier("check", "--example"));
+  const example = crier("check", "--example");
+  const settings = settingsOf(example);
 
   test("name only settings that there are", () => {
     for (const path of documents) {
@@ -66,14 +57,28 @@ describe("the documents", { skip: crierOnly }, () => {
     }
   });
 
-  test("list every setting in docs/operations.md", () => {
+  test("have every setting with its default, bounds and meaning in docs/operations.md", () => {
     const text = readFileSync(join(repository, "docs/operations.md"), "utf8");
-    const listed = [...text.matchAll(/^\| `\[(\w+)\]` \| /gm)].map((match) => match[1]);
-    assert.deepEqual(listed, [...settings.sections.keys()]);
+    assert.deepEqual(rowsOf(text), tableOf(example), "crier check --example | node tests/e2e/support/settings.mjs");
   });
 
   test("are found out when they name another", () => {
-    const wrong = "set `[http]\nports` or `[hist] ttl`\n| `[log]` | `levels` |\nCRIER_HTTP_PORTS, CRIER_HTTP_PORT";
-    assert.deepEqual(mistakesOf(wrong, settings), ["[http] ports", "[hist]", "[log] lacks level", "[log] levels", "CRIER_HTTP_PORTS"]);
+    const wrong = "set `[http]\nports` or `[hist] ttl`\nCRIER_HTTP_PORTS, CRIER_HTTP_PORT";
+    assert.deepEqual(mistakesOf(wrong, settings), ["[http] ports", "[hist]", "CRIER_HTTP_PORTS"]);
+  });
+
+  test("are rows of name, default, bounds and meaning", () => {
+    const [, port, origins] = tableOf(example);
+    assert.match(port, /^\| `\[http\] port` \| `3000` \| from 0 to 65535 \| TCP port\. Also `PORT`\. \|$/);
+    assert.match(origins, /^\| `\[http\] origins` \| `\[\]` \| \| /);
+  });
+});
+
+describe("the options of the library", { skip: crierOnly }, () => {
+  test("have the groups and members that the file has sections and keys", () => {
+    const { sections } = settingsOf(crier("check", "--example"));
+    sections.delete("log"); // the daemon's own
+    const members = membersOf(readFileSync(join(repository, "include/crier/options.hpp"), "utf8"));
+    assert.deepEqual(members, new Map([...sections].map(([section, keys]) => [section, [...keys]])));
   });
 });
