@@ -1,5 +1,5 @@
-# cmake -DOUT=x.cpp "-DFILES=a;b" -P Embed.cmake: writes the files that exist into one C++ source
-# that defines crier::daemon::demo_asset().
+# cmake -DOUT=x.cpp -DHEADER=x.hpp -DFUNCTION=crier::x "-DFILES=a;b" -P Embed.cmake: writes the files that exist into one C++
+# source that defines `std::optional<std::string_view> FUNCTION(std::string_view name)`, which HEADER declares.
 set(arrays "")
 set(cases "")
 set(index 0)
@@ -14,9 +14,8 @@ foreach(file ${FILES})
   string(APPEND cases "  if (name == \"${name}\") return text(file_${index}, sizeof(file_${index}));\n")
   math(EXPR index "${index} + 1")
 endforeach()
-file(WRITE ${OUT}.new "#include \"daemon/serve/demo.hpp\"
+file(WRITE ${OUT}.new "#include \"${HEADER}\"
 
-namespace crier::daemon {
 namespace {
 ${arrays}
 [[maybe_unused]] std::string_view text(const unsigned char* bytes, std::size_t size) {
@@ -24,9 +23,8 @@ ${arrays}
 }
 }  // namespace
 
-std::optional<std::string_view> demo_asset([[maybe_unused]] std::string_view name) {
+std::optional<std::string_view> ${FUNCTION}([[maybe_unused]] std::string_view name) {
 ${cases}  return std::nullopt;
 }
-}  // namespace crier::daemon
 ")
 file(COPY_FILE ${OUT}.new ${OUT} ONLY_IF_DIFFERENT)
