@@ -1,7 +1,5 @@
--- KEYS: 1 meta, 2 the batch, the programs, tokens.
--- ARGV: from 7 on how many programs, the field of each, 7 that follow below, for each program its
--- name in JSON and its channel, and for each event the number of its program, the place of its
--- token in KEYS or 0, and its body.
+-- Appends the events of a batch, in their order. The answer has a line for each: `epoch gid seq prev batch`,
+-- and the digest of its body if a token was bound to it before; `taken`; or `failed`.
 --
 -- Any command may be refused: rights are withdrawn while a gateway runs. What has happened is what
 -- meta says: a member that no field counts is passed over, and HSET makes the events exist. None of
@@ -13,20 +11,36 @@
 -- Trimming by age and renewing a key's expiry are left to the first event of a program in each
 -- second of numbers: reads leave out what is too old. A second's numbers are given out within two
 -- seconds of the clock, or it is done each time; so a key is kept for three seconds more.
-local before = call('GET', KEYS[2])
+
+-- KEYS[1] and ARGV[1] to ARGV[7]: see epoch.lua. The fields are those of the batch's programs.
+local batch_key = KEYS[2] -- string: the answer to this batch, if it was carried out before
+local programs_before = 2 -- keys before those of the programs: sorted sets, of records by number
+local count = tonumber(field_count) -- of the programs: 1 to 64
+local tokens_before = programs_before + count -- keys before those of the tokens: strings, the line of an event
+local at = fields_before + 1 + count -- the place in ARGV of what is read next
+local events_max, -- of a program that are kept: 1 or more
+  bytes_max, -- of the bodies of a program's events that are kept: 1 or more
+  batch_ttl, -- how long the answer is kept: milliseconds
+  token_ttl, -- how long a token is bound: milliseconds
+  remembered, -- how long meta has a program without events: milliseconds
+  publish, -- PUBLISH or SPUBLISH
+  batch -- the id of this batch, the same when it is repeated
+  = unpack(ARGV, at, at + 6)
+events_max, bytes_max = tonumber(events_max), tonumber(bytes_max)
+at = at + 7
+-- Then come, for each program, its name in JSON and its channel; and for each event, up to 64, the number of its
+-- program from 1, the place of its token in KEYS or 0, and its body in JSON.
+
+local before = call('GET', batch_key)
 if before and before ~= '' then return before end
 -- Without the right to delete it becomes empty for a moment, which counts as not there.
 local function unset(key)
   if type(try('DEL', key)) == 'table' then try('SET', key, '', 'PX', 1) end
 end
-local count, at = tonumber(ARGV[7]), 8 + ARGV[7]
-local events_max, bytes_max, batch_ttl, token_ttl, remembered, publish, batch = unpack(ARGV, at, at + 6)
-events_max, bytes_max = tonumber(events_max), tonumber(bytes_max)
-at = at + 7
 
 local programs, last_before = {}, last
 for i = 1, count do
-  local key, state = KEYS[2 + i], known[5 + i]
+  local key, state = KEYS[programs_before + i], known[5 + i]
   local program = {key = key, channel = ARGV[at + 1], added = {}, seq = 0, top = '0', bytes = 0,
     head = '{"epoch":"' .. epoch .. '","program":' .. ARGV[at] .. ','}
   at = at + 2
@@ -47,9 +61,9 @@ for i = 1, count do
   programs[i] = program
 end
 local tokens = {}
-if #KEYS > 2 + count then
-  local results = call('MGET', unpack(KEYS, 3 + count))
-  for i = 1, #results do tokens[KEYS[2 + count + i]] = results[i] end
+if #KEYS > tokens_before then
+  local results = call('MGET', unpack(KEYS, tokens_before + 1))
+  for i = 1, #results do tokens[KEYS[tokens_before + i]] = results[i] end
 end
 
 local results, messages, news, events_at = {}, {}, {}, at
@@ -123,15 +137,15 @@ for i = 1, count do
       end
     end
     local trimmed = gone > 0 and not why and try('ZREMRANGEBYRANK', key, 0, gone - 1)
-    local expires = is_same_second or try('PEXPIRE', key, ARGV[6] + ahead + 3000)
+    local expires = is_same_second or try('PEXPIRE', key, ttl + ahead + 3000)
     why = why or type(trimmed) == 'table' and trimmed or type(expires) == 'table' and expires or nil
-    fields[#fields + 1] = ARGV[7 + i]
+    fields[#fields + 1] = ARGV[fields_before + i]
     fields[#fields + 1] = text(program.seq) .. ' ' .. program.prev .. ' ' .. text(bytes)
     program.bytes = bytes
   end
 end
 if not why then
-  local set = try('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
+  local set = try('SET', batch_key, result, 'PX', batch_ttl + ahead)
   for i = 1, #news do
     if not set.err then
       set = try('SET', news[i], tokens[news[i]], 'PX', token_ttl + ahead)
@@ -141,7 +155,7 @@ if not why then
   why = set.err and set or type(counted) == 'table' and counted or nil
 end
 if why then
-  unset(KEYS[2])
+  unset(batch_key)
   for i = 1, #news do unset(news[i]) end
   for i = 1, count do
     local program = programs[i]
@@ -161,25 +175,25 @@ if refusal then
   for i = 1, count do
     local program = programs[i]
     if program.refused then
-      holes[#holes + 1] = ARGV[7 + i]
+      holes[#holes + 1] = ARGV[fields_before + i]
       holes[#holes + 1] = text(program.seq + 1) .. ' ' .. hole .. ' ' .. text(program.bytes)
     end
   end
   try('HSET', meta, 'last', hole, unpack(holes))
   for i = 1, #results do
-    local place = events_at + 3 * (i - 1)
-    local token = KEYS[tonumber(ARGV[place + 1])]
-    if programs[tonumber(ARGV[place])].refused and string.find(results[i], batch, 1, true) then
+    local event_at = events_at + 3 * (i - 1)
+    local token = KEYS[tonumber(ARGV[event_at + 1])]
+    if programs[tonumber(ARGV[event_at])].refused and string.find(results[i], batch, 1, true) then
       results[i] = 'failed'
       if token then unset(token) end
     end
   end
   if not told then
-    unset(KEYS[2])
+    unset(batch_key)
     return refusal
   end
   result = table.concat(results, '\n')
-  try('SET', KEYS[2], result, 'PX', batch_ttl + ahead)
+  try('SET', batch_key, result, 'PX', batch_ttl + ahead)
 end
 
 if math.floor(gid / 1000000) ~= math.floor(last_before / 1000000) then
