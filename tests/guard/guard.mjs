@@ -104,7 +104,7 @@ function check_built(tree, report) {
     return words.get(path);
   };
   const lists = tree.files.filter((path) => /(^|\/)(CMakeLists\.txt|[^/]+\.cmake)$/.test(path));
-  for (const path of tree.files.filter((name) => /^src\/.*\.cpp$/.test(name))) {
+  for (const path of tree.files.filter((name) => /^src\/.*\.(cpp|lua)$/.test(name))) {
     const named = lists.some((list) => {
       const folder = dirname(list) === "." ? "" : `${dirname(list)}/`;
       return path.startsWith(folder) && words_of(list).has(path.slice(folder.length));

@@ -159,6 +159,11 @@ const bad = [
     "src/base/x.cpp:1: is built by nothing: no CMake file names it",
   ],
   [
+    "a script that nothing embeds",
+    { "src/base/x.lua": "", "src/base/CMakeLists.txt": "set(scripts y.lua)" },
+    "src/base/x.lua:1: is built by nothing: no CMake file names it",
+  ],
+  [
     "too many public headers",
     Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`include/crier/h${n}.hpp`, ""])),
     "include/crier:1: has 13 headers; at most 12",
