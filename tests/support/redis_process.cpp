@@ -58,14 +58,26 @@ TestProcess::~TestProcess() {
 
 bool TestProcess::wait_for(std::string_view word) const {
   std::string printed;
-  char piece[512];
   while (printed.find(word) == std::string::npos) {
-    pollfd waiting{output_, POLLIN, 0};
-    if (::poll(&waiting, 1, 20'000) <= 0) return false;
-    const ssize_t count = ::read(output_, piece, sizeof piece);
-    if (count <= 0) return false;
-    printed.append(piece, static_cast<std::size_t>(count));
+    if (!read_more(printed)) return false;
   }
+  return true;
+}
+
+std::string TestProcess::output() const {
+  std::string printed;
+  while (read_more(printed)) {
+  }
+  return printed;
+}
+
+bool TestProcess::read_more(std::string& printed) const {
+  pollfd waiting{output_, POLLIN, 0};
+  if (::poll(&waiting, 1, 20'000) <= 0) return false;
+  char piece[512];
+  const ssize_t count = ::read(output_, piece, sizeof piece);
+  if (count <= 0) return false;
+  printed.append(piece, static_cast<std::size_t>(count));
   return true;
 }
 

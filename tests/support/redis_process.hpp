@@ -21,9 +21,14 @@ class TestProcess {
   /// a word.
   [[nodiscard]] bool wait_for(std::string_view word) const;
 
+  /// What it prints until it ends, or has been silent for 20 s.
+  [[nodiscard]] std::string output() const;
+
   void signal(int number) const;
 
  private:
+  [[nodiscard]] bool read_more(std::string& printed) const;
+
   pid_t pid_ = -1;
   int output_ = -1;
 };
