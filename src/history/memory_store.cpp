@@ -318,8 +318,7 @@ MemoryStore::MemoryStore(const Retention& retention, std::function<WallTime()> c
 
 MemoryStore::~MemoryStore() { state_->destroyed = true; }
 
-void MemoryStore::append(AppendRequest request,
-                         std::function<void(Result<Appended, StoreError>)> done) {
+void MemoryStore::append(AppendRequest request, Done<Appended> done) {
   State& state = *state_;
   const Gid oldest = state.ago(state.retention.ttl);
   state.expire(oldest);
@@ -337,8 +336,7 @@ void MemoryStore::append(AppendRequest request,
   state.tell();
 }
 
-void MemoryStore::read(std::vector<ReadRequest> requests,
-                       std::function<void(Result<ReadReply, StoreError>)> done) {
+void MemoryStore::read(std::vector<ReadRequest> requests, Done<ReadReply> done) {
   State& state = *state_;
   state.expire(state.ago(state.retention.ttl));
   state.forget();
@@ -349,8 +347,7 @@ void MemoryStore::read(std::vector<ReadRequest> requests,
   state.tell();
 }
 
-void MemoryStore::take_over(SessionPosition position,
-                            std::function<void(Result<void, StoreError>)> done) {
+void MemoryStore::take_over(SessionPosition position, Done<void> done) {
   state_->expire_sessions();
   state_->save(std::move(position), true);
   state_->add_news([done = std::move(done)] { done({}); });
@@ -363,7 +360,7 @@ void MemoryStore::save_positions(std::vector<SessionPosition> positions) {
 }
 
 void MemoryStore::load_position(const std::string& user, const std::string& session,
-                                std::function<void(Result<std::string, StoreError>)> done) {
+                                Done<std::string> done) {
   state_->expire_sessions();
   state_->add_news([done = std::move(done), value = state_->load(user, session)] { done(value); });
   state_->tell();
@@ -408,8 +405,7 @@ void MemoryStore::listen_again() {
 
 bool MemoryStore::hears() const { return state_->listener != nullptr; }
 
-void MemoryStore::claim(const std::string& sid,
-                        std::function<void(Result<Fence, StoreError>)> done) {
+void MemoryStore::claim(const std::string& sid, Done<Fence> done) {
   State& state = *state_;
   const Fence fence = state.claim(sid);
   if (state.listener != nullptr) {
@@ -419,8 +415,7 @@ void MemoryStore::claim(const std::string& sid,
   state.tell();
 }
 
-void MemoryStore::fences(std::vector<std::string> sids,
-                         std::function<void(Result<std::vector<Fence>, StoreError>)> done) {
+void MemoryStore::fences(std::vector<std::string> sids, Done<std::vector<Fence>> done) {
   State& state = *state_;
   state.expire_claims();
   std::vector<Fence> fences;

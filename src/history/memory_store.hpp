@@ -19,10 +19,8 @@ class MemoryStore final : public HistoryStore {
   MemoryStore(const Retention& retention, std::function<WallTime()> clock, Random random);
   ~MemoryStore() override;
 
-  void append(AppendRequest request,
-              std::function<void(Result<Appended, StoreError>)> done) override;
-  void read(std::vector<ReadRequest> requests,
-            std::function<void(Result<ReadReply, StoreError>)> done) override;
+  void append(AppendRequest request, Done<Appended> done) override;
+  void read(std::vector<ReadRequest> requests, Done<ReadReply> done) override;
   [[nodiscard]] bool available() const override { return true; }
   [[nodiscard]] StoreHealth health() const override { return {}; }
   /// At once, and never again.
@@ -30,11 +28,10 @@ class MemoryStore final : public HistoryStore {
   /// It loses nothing that it has numbered but with itself.
   void witnessed(const Epoch& /*epoch*/, Gid /*gid*/) override {}
 
-  void take_over(SessionPosition position,
-                 std::function<void(Result<void, StoreError>)> done) override;
+  void take_over(SessionPosition position, Done<void> done) override;
   void save_positions(std::vector<SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
-                     std::function<void(Result<std::string, StoreError>)> done) override;
+                     Done<std::string> done) override;
 
   void listen(Listener& listener) override;
   void subscribe(const std::string& program) override;
@@ -43,9 +40,8 @@ class MemoryStore final : public HistoryStore {
   void listen_again() override;
   [[nodiscard]] bool hears() const override;
 
-  void claim(const std::string& sid, std::function<void(Result<Fence, StoreError>)> done) override;
-  void fences(std::vector<std::string> sids,
-              std::function<void(Result<std::vector<Fence>, StoreError>)> done) override;
+  void claim(const std::string& sid, Done<Fence> done) override;
+  void fences(std::vector<std::string> sids, Done<std::vector<Fence>> done) override;
 
   /// Bytes of bodies held, over all programs.
   [[nodiscard]] std::size_t held_bytes() const;

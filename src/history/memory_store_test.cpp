@@ -25,6 +25,7 @@ struct MemorySubject {
   }
   void close() { memory.reset(); }
   HistoryStore& store() { return *memory; }
+  EventLog& log() { return *memory; }
   template <class Predicate>
   void wait(Predicate holds) {
     ASSERT_TRUE(holds()) << "the memory store answers at once";

@@ -93,7 +93,7 @@ void Admissions::perform(Key session, gateway::Command command) {
                    [&](const gateway::LoadPosition& load) { load_position(pending, load); },
                    [&](gateway::TakeOver& held) { take_over(pending, std::move(held)); },
                    [&](const gateway::Witness& witness) {
-                     parts_.history.witnessed(witness.id.epoch, witness.id.gid);
+                     parts_.claims.witnessed(witness.id.epoch, witness.id.gid);
                      perform(session, pending.machine.witnessed());
                    },
                    [&](gateway::ReadHistory& read) { ask(pending, std::move(read.question)); },
@@ -154,7 +154,7 @@ void Admissions::looked_up(const std::vector<Waiting>& askers, const UserAnswer&
 void Admissions::claim(Pending& pending, const std::string& sid) {
   const Waiting self{pending.ticket.session, pending.serial};
   if (!std::exchange(pending.claiming, true)) claiming_.emplace(hash_of(sid), self);
-  parts_.history.claim(sid, [this, self](const Result<history::Fence, history::StoreError>& fence) {
+  parts_.claims.claim(sid, [this, self](const Result<history::Fence, history::StoreError>& fence) {
     Pending* claimer = find(self);
     if (claimer == nullptr) return;
     parts_.worker.update_now();
@@ -165,7 +165,7 @@ void Admissions::claim(Pending& pending, const std::string& sid) {
 void Admissions::load_position(Pending& pending, const gateway::LoadPosition& load) {
   save_positions();  // of the same session, whose earlier connection may seem to be open
   const Waiting self{pending.ticket.session, pending.serial};
-  parts_.history.load_position(
+  parts_.claims.load_position(
       load.user, load.session,
       [this, self](const Result<std::string, history::StoreError>& position) {
         Pending* asker = find(self);
@@ -178,7 +178,7 @@ void Admissions::load_position(Pending& pending, const gateway::LoadPosition& lo
 void Admissions::take_over(Pending& pending, gateway::TakeOver session) {
   if (pending.holder.empty()) pending.holder = parts_.sockets.make_id();
   const Waiting self{pending.ticket.session, pending.serial};
-  parts_.history.take_over(
+  parts_.claims.take_over(
       receipts_.position_of(
           {session.user, session.session, pending.holder, std::move(session.position)}),
       [this, self](const Result<void, history::StoreError>& result) {
@@ -194,7 +194,7 @@ void Admissions::ask(Pending& pending, gateway::Question question) {
   const auto answer = [this, self](const Result<history::ReadReply, history::StoreError>& reply) {
     read(self, reply);
   };
-  if (!parts_.history.available()) return answer(Unexpected{history::StoreError::unavailable});
+  if (!parts_.claims.available()) return answer(Unexpected{history::StoreError::unavailable});
   const std::uint64_t number = parts_.delivery.ask(std::move(question), answer);
   Pending* asker = find(self);
   // It may have been answered already, and have led to the next.
@@ -322,7 +322,7 @@ void Admissions::save_positions_soon() {
 void Admissions::save_positions() {
   save_positions_at_ = never;
   if (!receipts_.has_changed()) return;
-  parts_.history.save_positions(receipts_.take_changed());
+  parts_.claims.save_positions(receipts_.take_changed());
 }
 
 // Claims. The highest fence owns a socket id; whoever has it with a lower one loses its transport,
@@ -355,7 +355,7 @@ void Admissions::claims_heard() {
   std::vector<std::string> sids;
   const auto ask_for = [this, &sids] {
     if (sids.empty()) return;
-    parts_.history.fences(
+    parts_.claims.fences(
         sids, [this, sids](const Result<std::vector<history::Fence>, history::StoreError>& fences) {
           if (!fences) {
             ask_fences_at_ = parts_.worker.now() + options_.retry;

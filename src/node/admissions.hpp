@@ -30,7 +30,7 @@ class Admissions final : public sockets::Application,
     sockets::Sessions& sessions;
     sockets::Sockets& sockets;
     access::MembershipSource& memberships;
-    history::HistoryStore& history;
+    history::Claims& claims;
     Delivery& delivery;
     const access::Verifier& verifier;
     const gateway::PidSeal& seal;

@@ -36,7 +36,7 @@ Delivery::Delivery(const Parts& parts, const gateway::FeedOptions& options,
                 }},
                replay_bytes_max) {
   parts.worker.add_turn_user(*this);
-  parts.history.listen(*this);
+  parts.bus.listen(*this);
 }
 
 Delivery::~Delivery() = default;
@@ -123,19 +123,18 @@ Counters Delivery::counters() const {
 }
 
 void Delivery::perform(gateway::FeedCommand& command) {
-  std::visit(
-      Cases{[&](const gateway::Deliver& event) { queue(event); },
-            [&](const gateway::Answered& answered) { answer(answered); },
-            [&](gateway::ReadStore& asked) { read(std::move(asked.reads)); },
-            [&](const gateway::ProbeStore&) { probe(); },
-            [&](const gateway::Subscribe& to) { parts_.history.subscribe(to.program); },
-            [&](const gateway::Unsubscribe& from) { parts_.history.unsubscribe(from.program); },
-            [&](const gateway::ListenAgain&) { parts_.history.listen_again(); },
-            [&](const gateway::MarkGap& gap) {
-              if (mark_gap_) mark_gap_(gap.program);
-            },
-            [&](const gateway::CloseMembers& members) { close(members); }},
-      command);
+  std::visit(Cases{[&](const gateway::Deliver& event) { queue(event); },
+                   [&](const gateway::Answered& answered) { answer(answered); },
+                   [&](gateway::ReadStore& asked) { read(std::move(asked.reads)); },
+                   [&](const gateway::ProbeStore&) { probe(); },
+                   [&](const gateway::Subscribe& to) { parts_.bus.subscribe(to.program); },
+                   [&](const gateway::Unsubscribe& from) { parts_.bus.unsubscribe(from.program); },
+                   [&](const gateway::ListenAgain&) { parts_.bus.listen_again(); },
+                   [&](const gateway::MarkGap& gap) {
+                     if (mark_gap_) mark_gap_(gap.program);
+                   },
+                   [&](const gateway::CloseMembers& members) { close(members); }},
+             command);
 }
 
 void Delivery::answer(const gateway::Answered& answered) {
@@ -147,7 +146,7 @@ void Delivery::answer(const gateway::Answered& answered) {
 }
 
 void Delivery::probe() {
-  parts_.history.probe([this](bool heard) {
+  parts_.bus.probe([this](bool heard) {
     if (heard) close_blind();
     feed_.probed(heard);
     run();
@@ -158,12 +157,11 @@ void Delivery::read(std::vector<history::ReadRequest> reads) {
   for (const auto& read : reads) {
     if (read.after != gateway::after_everything) ++counters_.history_reads;
   }
-  parts_.history.read(std::move(reads),
-                      [this](Result<history::ReadReply, history::StoreError> answer) {
-                        parts_.worker.update_now();
-                        feed_.store_read(std::move(answer), parts_.worker.now());
-                        run();
-                      });
+  parts_.bus.read(std::move(reads), [this](Result<history::ReadReply, history::StoreError> answer) {
+    parts_.worker.update_now();
+    feed_.store_read(std::move(answer), parts_.worker.now());
+    run();
+  });
 }
 
 void Delivery::close(const gateway::CloseMembers& members) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "gateway/feed.hpp"
-#include "history/store.hpp"
+#include "history/event_bus.hpp"
 #include "node/counters.hpp"
 #include "node/replays.hpp"
 #include "sockets/sockets.hpp"
@@ -29,7 +29,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
     web::Worker& worker;
     sockets::Sessions& sessions;
     sockets::Sockets& sockets;
-    history::HistoryStore& history;
+    history::EventBus& bus;
   };
   /// Who hears of claims to socket ids.
   class ClaimUser {

@@ -23,7 +23,7 @@ class Front {
  public:
   struct Parts {
     web::Worker& worker;
-    history::HistoryStore& history;
+    history::HistoryView& history;
     std::unique_ptr<access::MembershipSource> memberships;
     const access::Verifier& verifier;
     const gateway::PidSeal& seal;

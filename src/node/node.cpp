@@ -2,6 +2,7 @@
 
 #include "base/json_text.hpp"
 #include "node/front.hpp"
+#include "node/history_link.hpp"
 #include "node/metrics.hpp"
 #include "node/options.hpp"
 #include "node/publish_api.hpp"
@@ -114,8 +115,7 @@ struct Node::Lane {
   Lane(Node& node, web::Worker& on, std::size_t count)
       : worker(on),
         door(std::make_shared<net::Door>(on.loop())),
-        link(node.shared_history_ ? std::make_unique<HistoryLink>(*node.shared_history_, on)
-                                  : nullptr),
+        link(node.history_hub_ ? std::make_unique<HistoryLink>(*node.history_hub_, on) : nullptr),
         front(node.options_, node.parts_.feed,
               {on, history(node), node.parts_.memberships(on.loop()), node.verifier_, node.seal_,
                node.owed_, node.parts_.wall_clock, node.parts_.random()}),
@@ -133,7 +133,7 @@ struct Node::Lane {
             {500 / count + 1, std::chrono::milliseconds(10), node.options_.http.shutdown_timeout},
             [&node] { return !node.owed_.any(); }) {}
 
-  [[nodiscard]] history::HistoryStore& history(Node& node) {
+  [[nodiscard]] history::HistoryView& history(Node& node) {
     if (link) return *link;
     return *node.history_;
   }
@@ -192,9 +192,8 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
   });
   totals_.limit_handshakes(options.engine.handshakes_per_second, options.engine.handshakes_burst,
                            home_.now());
-  if (has_home())
-    shared_history_.emplace(home_, *history_, options.server.worker_backlog_bytes_max);
-  home_.add_turn_user(opening_);  // after the shared history, by which workers know what is there
+  if (has_home()) history_hub_.emplace(home_, *history_, options.server.worker_backlog_bytes_max);
+  home_.add_turn_user(opening_);  // after the hub, by which workers know what is there
   for (const auto& worker : workers_) siblings_.push_back(worker.get());
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     workers_[index]->join(index, siblings_, totals_);
@@ -327,7 +326,7 @@ void Node::survey(std::function<void(const Survey&)> done) {
   for (const auto& each : lanes_) {
     each->door->post([this, &lane = *each, all] {
       const std::lock_guard lock(all->mutex);
-      const history::HistoryStore& history = lane.history(*this);
+      const history::HistoryView& history = lane.history(*this);
       Delivery& delivery = lane.front.delivery();
       lane.count(all->metrics);
       all->hears = all->hears && history.hears();

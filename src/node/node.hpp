@@ -10,10 +10,10 @@
 #include "gateway/pid.hpp"
 #include "history/store.hpp"
 #include "net/door.hpp"
+#include "node/history_hub.hpp"
 #include "node/opening.hpp"
 #include "node/owed.hpp"
 #include "node/publisher.hpp"
-#include "node/shared_history.hpp"
 #include "web/worker.hpp"
 
 #include <atomic>
@@ -113,7 +113,7 @@ class Node {
   web::Worker& home_;
   std::shared_ptr<net::Door> home_door_;
   std::unique_ptr<history::HistoryStore> history_;
-  std::optional<SharedHistory> shared_history_;
+  std::optional<HistoryHub> history_hub_;
   Owed owed_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   Publisher publisher_;

@@ -92,7 +92,7 @@ void Publisher::append(Publish publish, std::string token) {
   send_markers(Owed::Which::fresh);
   ++in_flight_;
   history::AppendRequest request{publish.program, publish.body, std::move(token)};
-  parts_.history.append(
+  parts_.log.append(
       std::move(request),
       [this, publish = std::move(publish)](const Outcome& outcome) { appended(publish, outcome); });
 }
@@ -169,7 +169,7 @@ void Publisher::send_markers(Owed::Which which) {
   note_owed();
   // One that ends at once, and so wants to send more, leaves that to the loop that sent it.
   if (!parts_.owed.any() || std::exchange(sending_markers_, true)) return;
-  while (parts_.history.available() && markers_ < markers_max) {
+  while (parts_.log.available() && markers_ < markers_max) {
     auto markers = parts_.owed.take(markers_max - markers_, which);
     if (markers.empty()) break;
     for (auto& marker : markers) send_marker(std::move(marker));
@@ -182,10 +182,9 @@ void Publisher::send_marker(Owed::Marker marker) {
   ++markers_;
   history::AppendRequest request{marker.program, Bytes(std::string(history::gap_marker)),
                                  parts_.random.id20()};
-  parts_.history.append(std::move(request),
-                        [this, marker = std::move(marker)](const Outcome& outcome) {
-                          marker_ended(marker, outcome);
-                        });
+  parts_.log.append(std::move(request), [this, marker = std::move(marker)](const Outcome& outcome) {
+    marker_ended(marker, outcome);
+  });
 }
 
 void Publisher::marker_ended(const Owed::Marker& marker, const Outcome& outcome) {

@@ -3,7 +3,7 @@
 #include "base/random.hpp"
 #include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"
-#include "history/store.hpp"
+#include "history/event_log.hpp"
 #include "node/counters.hpp"
 #include "node/outcomes.hpp"
 #include "node/owed.hpp"
@@ -23,7 +23,7 @@ class Publisher final : public web::TurnUser {
  public:
   struct Parts {
     web::Worker& worker;
-    history::HistoryStore& history;
+    history::EventLog& log;
     Owed& owed;
     const catalog::Catalog& catalog;
     Random& random;

@@ -19,10 +19,9 @@ constexpr std::string_view event =
     R"({"event":"request:created","requestId":"r1","data":{},"performedBy":{"userId":"u","name":"U"}})";
 
 /// A store in memory that fails as the test says.
-class FailingHistory final : public history::HistoryStore {
+class FailingLog final : public history::EventLog {
  public:
-  void append(history::AppendRequest request,
-              std::function<void(Result<history::Appended, StoreError>)> done) override {
+  void append(history::AppendRequest request, history::Done<history::Appended> done) override {
     if (hold) return held.push_back(std::move(done));
     if (failure) return done(Unexpected{*failure});
     if (request.program == failing_program) {
@@ -34,41 +33,8 @@ class FailingHistory final : public history::HistoryStore {
     store.append(std::move(request), std::move(done));
     --depth;
   }
-  void read(std::vector<history::ReadRequest> requests,
-            std::function<void(Result<history::ReadReply, StoreError>)> done) override {
-    store.read(std::move(requests), std::move(done));
-  }
   [[nodiscard]] bool available() const override { return !failure; }
-  [[nodiscard]] history::StoreHealth health() const override { return store.health(); }
   void when_available(std::function<void()> call) override { store.when_available(call); }
-  void witnessed(const history::Epoch& epoch, history::Gid gid) override {
-    store.witnessed(epoch, gid);
-  }
-  void take_over(history::SessionPosition position,
-                 std::function<void(Result<void, StoreError>)> done) override {
-    store.take_over(std::move(position), std::move(done));
-  }
-  void save_positions(std::vector<history::SessionPosition> positions) override {
-    store.save_positions(std::move(positions));
-  }
-  void load_position(const std::string& user, const std::string& session,
-                     std::function<void(Result<std::string, StoreError>)> done) override {
-    store.load_position(user, session, std::move(done));
-  }
-  void listen(history::Listener& listener) override { store.listen(listener); }
-  void subscribe(const std::string& program) override { store.subscribe(program); }
-  void unsubscribe(const std::string& program) override { store.unsubscribe(program); }
-  void probe(std::function<void(bool)> done) override { store.probe(std::move(done)); }
-  void listen_again() override { store.listen_again(); }
-  [[nodiscard]] bool hears() const override { return true; }
-  void claim(const std::string& sid,
-             std::function<void(Result<history::Fence, StoreError>)> done) override {
-    store.claim(sid, std::move(done));
-  }
-  void fences(std::vector<std::string> sids,
-              std::function<void(Result<std::vector<history::Fence>, StoreError>)> done) override {
-    store.fences(std::move(sids), std::move(done));
-  }
 
   history::MemoryStore store{{}, [] { return WallTime{1'000'000}; }, Random::seeded(7)};
   /// Answers the appends that it held.
@@ -82,7 +48,7 @@ class FailingHistory final : public history::HistoryStore {
   int depth = 0;                ///< Of appends inside each other,
   int deepest = 0;
   bool hold = false;  ///< Appends are not answered yet.
-  std::vector<std::function<void(Result<history::Appended, StoreError>)>> held;
+  std::vector<history::Done<history::Appended>> held;
   std::vector<std::string> appended;
 };
 
@@ -119,7 +85,7 @@ class PublisherTest : public testing::Test {
 
   web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
-  FailingHistory history;
+  FailingLog history;
   Owed owed;
   catalog::Catalog catalog = catalog::Catalog::built_in();
   std::vector<std::string> delivered;
@@ -263,7 +229,7 @@ class Left final : public OwedRecord {
 TEST(PublisherOfSeveral, SettlesWhatAnotherProcessLeaves) {
   web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
-  FailingHistory history;
+  FailingLog history;
   const auto catalog = catalog::Catalog::built_in();
   std::vector<std::string> left;
   auto record = std::make_unique<Left>(left);
@@ -281,7 +247,7 @@ TEST(PublisherOfSeveral, SettlesWhatAnotherProcessLeaves) {
 TEST(PublisherOfSeveral, SettlesSoonWhatIsOwedBecauseItCouldNotBeRead) {
   web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
-  FailingHistory history;
+  FailingLog history;
   const auto catalog = catalog::Catalog::built_in();
   std::vector<std::string> none;
   auto record = std::make_unique<Left>(none);
@@ -297,7 +263,7 @@ TEST(PublisherOfSeveral, SettlesSoonWhatIsOwedBecauseItCouldNotBeRead) {
 TEST(PublisherOfSeveral, WhatCouldNotBeReadIsRememberedForAsLongAsACursorIsInUse) {
   web::Worker worker{{}, {}};
   Random random = Random::seeded(1);
-  FailingHistory history;
+  FailingLog history;
   const auto catalog = catalog::Catalog::built_in();
   std::vector<std::string> none;
   auto made = std::make_unique<Left>(none);

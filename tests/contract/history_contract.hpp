@@ -1,6 +1,6 @@
 #pragma once
 
-// What every HistoryStore must do with events and claims.
+// What every store must do with events and claims.
 //
 //   INSTANTIATE_TYPED_TEST_SUITE_P(Memory, HistoryContract, MemorySubject);
 
@@ -159,12 +159,12 @@ TYPED_TEST_P(HistoryContract, NumbersAStormOfOneTokenOnce) {
   std::vector<Appended> results;
   std::size_t taken = 0;
   for (int i = 0; i < 100; ++i) {
-    this->store().append(this->request("p", i % 10 == 9 ? R"({"n":2})" : R"({"n":1})", "token"),
-                         [&](const Result<Appended, StoreError>& outcome) {
-                           if (outcome) results.push_back(*outcome);
-                           if (!outcome)
-                             taken += outcome.error() == StoreError::token_taken ? 1 : 0;
-                         });
+    this->subject.log().append(
+        this->request("p", i % 10 == 9 ? R"({"n":2})" : R"({"n":1})", "token"),
+        [&](const Result<Appended, StoreError>& outcome) {
+          if (outcome) results.push_back(*outcome);
+          if (!outcome) taken += outcome.error() == StoreError::token_taken ? 1 : 0;
+        });
   }
   this->subject.wait([&] { return results.size() + taken == 100; });
   EXPECT_EQ(taken, 10U);
@@ -211,8 +211,8 @@ TYPED_TEST_P(HistoryContract, KeepsTheOrderOfABurst) {
   constexpr int count = 1000;
   std::vector<Position> reported;
   for (int i = 0; i < count; ++i) {
-    this->store().append(this->request(i % 3 == 0 ? "a" : "b", "{}"),
-                         [&](auto result) { reported.push_back(result.value().position); });
+    this->subject.log().append(this->request(i % 3 == 0 ? "a" : "b", "{}"),
+                               [&](auto result) { reported.push_back(result.value().position); });
   }
   this->subject.wait([&] { return reported.size() == count; });
   for (int i = 1; i < count; ++i) EXPECT_GT(reported[i].gid, reported[i - 1].gid);
@@ -267,8 +267,9 @@ TYPED_TEST_P(HistoryContract, ReadsWhatWasAppendedBefore) {
   std::vector<Gid> reported;
   std::optional<ReadReply> reply;
   for (int i = 0; i < 50; ++i) {
-    this->store().append(this->request("p", "{}"),
-                         [&](auto result) { reported.push_back(result.value().position.gid); });
+    this->subject.log().append(this->request("p", "{}"), [&](auto result) {
+      reported.push_back(result.value().position.gid);
+    });
   }
   this->store().read({{"p", 0, 0}}, [&](auto result) { reply = std::move(result).value(); });
   this->subject.wait([&] { return reply.has_value(); });
@@ -280,8 +281,8 @@ TYPED_TEST_P(HistoryContract, ReadsWhatWasAppendedBefore) {
 TYPED_TEST_P(HistoryContract, MayBeCalledFromAnAnswer) {
   this->subject.open({});
   std::optional<ReadReply> reply;
-  this->store().append(this->request("p", "{}"), [&](auto) {
-    this->store().append(this->request("p", "{}"), [&](auto) {
+  this->subject.log().append(this->request("p", "{}"), [&](auto) {
+    this->subject.log().append(this->request("p", "{}"), [&](auto) {
       this->store().read({{"p", 0, 0}}, [&](auto result) { reply = std::move(result).value(); });
     });
   });
@@ -317,8 +318,8 @@ TYPED_TEST_P(HistoryContract, KeepsTheOrderOfABurstThatIsHeard) {
   this->open_listening({"a", "b"});
   std::vector<Gid> gids;
   for (int i = 0; i < 1000; ++i) {
-    this->store().append(this->request(i % 3 == 0 ? "a" : "b", "{}"),
-                         [&](auto result) { gids.push_back(result.value().position.gid); });
+    this->subject.log().append(this->request(i % 3 == 0 ? "a" : "b", "{}"),
+                               [&](auto result) { gids.push_back(result.value().position.gid); });
   }
   this->subject.wait([&] { return gids.size() == 1000; });
   EXPECT_TRUE(this->probe());
@@ -400,8 +401,9 @@ TYPED_TEST_P(HistoryContract, MayBeCalledFromItsListener) {
   this->open_listening({"p"});
   std::vector<Seq> answered;
   const auto append = [&] {
-    this->store().append(this->request("p", "{}"),
-                         [&](auto result) { answered.push_back(result.value().position.seq); });
+    this->subject.log().append(this->request("p", "{}"), [&](auto result) {
+      answered.push_back(result.value().position.seq);
+    });
   };
   this->heard.then = [&] {
     if (this->heard.events.size() < 3) return append();
@@ -437,7 +439,7 @@ TYPED_TEST_P(HistoryContract, MayBeDestroyedByItsListener) {
   this->heard.words.clear();
   this->open_listening({"p"});
   this->heard.then = closes;
-  this->store().append(this->request("p", "{}"), [](auto) {});
+  this->subject.log().append(this->request("p", "{}"), [](auto) {});
   this->subject.wait([&] { return told == 3; });
 
   this->heard.words.clear();

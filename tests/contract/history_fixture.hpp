@@ -5,7 +5,8 @@
 //
 //   void open(const Retention&)        a store without events or claims
 //   void close()                       destroys the store; also from inside a call by it
-//   HistoryStore& store()
+//   HistoryView& store()             what is read, heard and claimed
+//   EventLog& log()                  what is written
 //   void wait(pred)                    until pred() holds; fails the test when it never does
 //   bool eventually_expired(pred)      whether pred() comes to hold once `Retention::ttl` is over
 //   static constexpr milliseconds ttl  a short one, as eventually_expired() can wait for it
@@ -33,8 +34,8 @@ class HistoryContract : public testing::Test {
 
   Outcome try_append(std::string program, std::string body, std::string token) {
     std::optional<Outcome> outcome;
-    store().append(request(std::move(program), std::move(body), std::move(token)),
-                   [&](Outcome result) { outcome = std::move(result); });
+    subject.log().append(request(std::move(program), std::move(body), std::move(token)),
+                         [&](Outcome result) { outcome = std::move(result); });
     subject.wait([&] { return outcome.has_value(); });
     return std::move(outcome).value();
   }
@@ -91,7 +92,7 @@ class HistoryContract : public testing::Test {
     return *fences;
   }
 
-  HistoryStore& store() { return subject.store(); }
+  HistoryView& store() { return subject.store(); }
 
   Heard heard;  // outlives the store
   Subject subject;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What every HistoryStore must do with the positions of sessions.
+// What every store must do with the positions of sessions.
 //
 //   INSTANTIATE_TYPED_TEST_SUITE_P(Memory, SessionsContract, MemorySubject);
 

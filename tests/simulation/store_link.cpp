@@ -273,8 +273,7 @@ void StoreLink::time_out(Connection& connection, std::uint64_t number) {
                });
 }
 
-void StoreLink::append(history::AppendRequest request,
-                       std::function<void(Result<history::Appended, StoreError>)> done) {
+void StoreLink::append(history::AppendRequest request, history::Done<history::Appended> done) {
   if (!available()) return done(Unexpected{StoreError::unavailable});
   const bool own_token = request.token.empty();
   if (own_token) request.token = random_.id20();
@@ -349,7 +348,7 @@ void StoreLink::begin(Call call) {
 }
 
 void StoreLink::read(std::vector<history::ReadRequest> requests,
-                     std::function<void(Result<history::ReadReply, StoreError>)> done) {
+                     history::Done<history::ReadReply> done) {
   if (!available()) return done(Unexpected{StoreError::unavailable});
   begin({[this, requests = std::move(requests), done](const Caller& context) {
            auto reply = store_.read(context, requests);
@@ -375,8 +374,7 @@ void StoreLink::delay_read(const std::vector<history::ReadRequest>& requests) {
   std::exchange(meanwhile_, nullptr)(whole->program);
 }
 
-void StoreLink::claim(const std::string& sid,
-                      std::function<void(Result<history::Fence, StoreError>)> done) {
+void StoreLink::claim(const std::string& sid, history::Done<history::Fence> done) {
   if (!available()) return done(Unexpected{StoreError::unavailable});
   begin({[this, sid, done](const Caller&) {
            const history::Fence fence = store_.claim(sid);
@@ -386,7 +384,7 @@ void StoreLink::claim(const std::string& sid,
 }
 
 void StoreLink::fences(std::vector<std::string> sids,
-                       std::function<void(Result<std::vector<history::Fence>, StoreError>)> done) {
+                       history::Done<std::vector<history::Fence>> done) {
   if (!available()) return done(Unexpected{StoreError::unavailable});
   begin({[this, sids = std::move(sids), done](const Caller&) {
            std::vector<history::Fence> fences;
@@ -396,8 +394,7 @@ void StoreLink::fences(std::vector<std::string> sids,
          [done] { done(Unexpected{StoreError::unavailable}); }});
 }
 
-void StoreLink::take_over(history::SessionPosition position,
-                          std::function<void(Result<void, StoreError>)> done) {
+void StoreLink::take_over(history::SessionPosition position, history::Done<void> done) {
   if (!available()) return done(Unexpected{StoreError::unavailable});
   begin({[this, position = std::move(position), done](const Caller&) {
            store_.take_over(position);
@@ -415,7 +412,7 @@ void StoreLink::save_positions(std::vector<history::SessionPosition> positions) 
 }
 
 void StoreLink::load_position(const std::string& user, const std::string& session,
-                              std::function<void(Result<std::string, StoreError>)> done) {
+                              history::Done<std::string> done) {
   if (!available()) return done(Unexpected{StoreError::unavailable});
   begin({[this, user, session, done](const Caller&) {
            const std::string value = store_.load(user, session);

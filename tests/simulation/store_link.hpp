@@ -28,19 +28,17 @@ class StoreLink final : public history::HistoryStore {
             Duration bus_delay_max = {});
   ~StoreLink() override;
 
-  void append(history::AppendRequest request,
-              std::function<void(Result<history::Appended, history::StoreError>)> done) override;
+  void append(history::AppendRequest request, history::Done<history::Appended> done) override;
   void read(std::vector<history::ReadRequest> requests,
-            std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
+            history::Done<history::ReadReply> done) override;
   [[nodiscard]] bool available() const override { return commands_.up; }
   [[nodiscard]] history::StoreHealth health() const override { return {}; }
   void when_available(std::function<void()> call) override;
   void witnessed(const history::Epoch& epoch, history::Gid gid) override;
-  void take_over(history::SessionPosition position,
-                 std::function<void(Result<void, history::StoreError>)> done) override;
+  void take_over(history::SessionPosition position, history::Done<void> done) override;
   void save_positions(std::vector<history::SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
-                     std::function<void(Result<std::string, history::StoreError>)> done) override;
+                     history::Done<std::string> done) override;
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;
@@ -49,11 +47,9 @@ class StoreLink final : public history::HistoryStore {
     if (listener_ != nullptr) break_connection(subscriber_, false);
   }
   [[nodiscard]] bool hears() const override { return hears_claims_; }
-  void claim(const std::string& sid,
-             std::function<void(Result<history::Fence, history::StoreError>)> done) override;
-  void fences(
-      std::vector<std::string> sids,
-      std::function<void(Result<std::vector<history::Fence>, history::StoreError>)> done) override;
+  void claim(const std::string& sid, history::Done<history::Fence> done) override;
+  void fences(std::vector<std::string> sids,
+              history::Done<std::vector<history::Fence>> done) override;
 
   // From the store.
   void hear(history::Published event);
@@ -109,7 +105,7 @@ class StoreLink final : public history::HistoryStore {
   };
   struct Append {
     history::AppendRequest request;
-    std::function<void(Result<history::Appended, history::StoreError>)> done;
+    history::Done<history::Appended> done;
     std::string call;
     bool own_token = false;
     TimePoint deadline;

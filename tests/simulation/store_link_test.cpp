@@ -28,6 +28,7 @@ struct SimulatedSubject {
   }
   void close() { link.reset(); }
   HistoryStore& store() { return *link; }
+  EventLog& log() { return *link; }
   template <class Predicate>
   void wait(Predicate holds) {
     const TimePoint end = world.now() + std::chrono::seconds(20);

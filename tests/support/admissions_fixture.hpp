@@ -39,9 +39,8 @@ class SlowMemberships final : public access::MembershipSource {
 /// A store in memory whose reads are answered when the test says so.
 class SlowHistory final : public history::HistoryStore {
  public:
-  using Read = std::function<void(Result<history::ReadReply, history::StoreError>)>;
-  void append(history::AppendRequest request,
-              std::function<void(Result<history::Appended, history::StoreError>)> done) override {
+  using Read = history::Done<history::ReadReply>;
+  void append(history::AppendRequest request, history::Done<history::Appended> done) override {
     if (!up) return done(Unexpected{history::StoreError::unavailable});
     store.append(std::move(request), std::move(done));
   }
@@ -61,20 +60,17 @@ class SlowHistory final : public history::HistoryStore {
   void probe(std::function<void(bool)> done) override { store.probe(std::move(done)); }
   void listen_again() override { store.listen_again(); }
   [[nodiscard]] bool hears() const override { return up; }
-  void claim(const std::string& sid,
-             std::function<void(Result<history::Fence, history::StoreError>)> done) override {
+  void claim(const std::string& sid, history::Done<history::Fence> done) override {
     store.claim(sid, std::move(done));
   }
-  void fences(
-      std::vector<std::string> sids,
-      std::function<void(Result<std::vector<history::Fence>, history::StoreError>)> done) override {
+  void fences(std::vector<std::string> sids,
+              history::Done<std::vector<history::Fence>> done) override {
     ++fences_asked;
     if (!up) return done(Unexpected{history::StoreError::unavailable});
     store.fences(std::move(sids), std::move(done));
   }
 
-  void take_over(history::SessionPosition position,
-                 std::function<void(Result<void, history::StoreError>)> done) override {
+  void take_over(history::SessionPosition position, history::Done<void> done) override {
     taken_over.push_back(position.holder);
     if (hold_take_overs) return held.push_back(std::move(done));
     if (!takes_writes) return done(Unexpected{history::StoreError::unavailable});
@@ -88,7 +84,7 @@ class SlowHistory final : public history::HistoryStore {
     }
   }
   void load_position(const std::string& user, const std::string& session,
-                     std::function<void(Result<std::string, history::StoreError>)> done) override {
+                     history::Done<std::string> done) override {
     done(kept[user + "/" + session]);
   }
 
@@ -97,7 +93,7 @@ class SlowHistory final : public history::HistoryStore {
   bool up = true;
   bool takes_writes = true;
   bool hold_take_overs = false;  ///< They are not answered yet.
-  std::vector<std::function<void(Result<void, history::StoreError>)>> held;
+  std::vector<history::Done<void>> held;
   std::vector<std::string> taken_over;  ///< Their holders,
   std::vector<std::string> saved;       ///< and those of what was saved since.
   std::map<std::string, std::string> kept;

@@ -370,6 +370,7 @@ struct ClusterSubject {
   }
   void close() { opened.reset(); }
   history::HistoryStore& store() { return *opened; }
+  history::EventLog& log() { return *opened; }
   template <class Predicate>
   void wait(Predicate holds) {
     ASSERT_TRUE(turn_until(loop, holds));

@@ -72,8 +72,7 @@ void RedisHistory::send_batch() {
   if (!batches_.empty() && batches_.back().is_open()) send(std::prev(batches_.end()));
 }
 
-void RedisHistory::read(std::vector<history::ReadRequest> requests,
-                        std::function<void(Result<ReadReply, StoreError>)> done) {
+void RedisHistory::read(std::vector<history::ReadRequest> requests, history::Done<ReadReply> done) {
   const auto asked = std::make_shared<const std::vector<history::ReadRequest>>(std::move(requests));
   const auto command = [this, asked] {
     auto words = read_arguments(names_, context(), retention_, *asked);
@@ -92,8 +91,7 @@ void RedisHistory::read(std::vector<history::ReadRequest> requests,
   begin({command, take, [done](StoreError error) { done(Unexpected{error}); }});
 }
 
-void RedisHistory::claim(const std::string& sid,
-                         std::function<void(Result<Fence, StoreError>)> done) {
+void RedisHistory::claim(const std::string& sid, history::Done<Fence> done) {
   if (!available_) return done(Unexpected{StoreError::unavailable});
   claims_.push_back({sid, std::move(done)});
   if (claims_.size() == batch_events_max) return send_claims();
@@ -127,8 +125,7 @@ void RedisHistory::send_claims() {
   begin({command, take, fail, StoreError::unknown});
 }
 
-void RedisHistory::take_over(history::SessionPosition position,
-                             std::function<void(Result<void, StoreError>)> done) {
+void RedisHistory::take_over(history::SessionPosition position, history::Done<void> done) {
   const auto command = [this, position = std::move(position)] {
     auto words = take_over_arguments(names_, retention_, position);
     words.insert(words.begin(), {"EVALSHA", save_sha_});
@@ -158,7 +155,7 @@ void RedisHistory::save_positions(std::vector<history::SessionPosition> position
 }
 
 void RedisHistory::load_position(const std::string& user, const std::string& session,
-                                 std::function<void(Result<std::string, StoreError>)> done) {
+                                 history::Done<std::string> done) {
   const auto command = [this, user, session] {
     auto words = load_arguments(names_, retention_, user, session);
     words.insert(words.begin(), {"EVALSHA", load_sha_});
@@ -172,8 +169,7 @@ void RedisHistory::load_position(const std::string& user, const std::string& ses
   begin({command, take, [done](StoreError error) { done(Unexpected{error}); }});
 }
 
-void RedisHistory::fences(std::vector<std::string> sids,
-                          std::function<void(Result<std::vector<Fence>, StoreError>)> done) {
+void RedisHistory::fences(std::vector<std::string> sids, history::Done<std::vector<Fence>> done) {
   std::vector<std::string> words = {"MGET"};
   for (const std::string& sid : sids) words.push_back(names_.claim(sid));
   if (sids.empty()) words = {"MGET", names_.claim("")};  // it must name a key

@@ -27,7 +27,7 @@ constexpr const char* senseless = "an answer that makes no sense";
 
 struct ClaimCall {
   std::string sid;
-  std::function<void(Result<history::Fence, history::StoreError>)> done;
+  history::Done<history::Fence> done;
 };
 
 /// Any call but an append: sent again only if it was not carried out.
@@ -49,17 +49,16 @@ class RedisHistory final : public history::HistoryStore,
 
   void append(history::AppendRequest request, std::function<void(AppendResult)> done) override;
   void read(std::vector<history::ReadRequest> requests,
-            std::function<void(Result<history::ReadReply, history::StoreError>)> done) override;
+            history::Done<history::ReadReply> done) override;
   [[nodiscard]] bool available() const override { return available_; }
   [[nodiscard]] history::StoreHealth health() const override { return health_; }
   void when_available(std::function<void()> call) override;
   void witnessed(const history::Epoch& epoch, history::Gid gid) override;
 
-  void take_over(history::SessionPosition position,
-                 std::function<void(Result<void, history::StoreError>)> done) override;
+  void take_over(history::SessionPosition position, history::Done<void> done) override;
   void save_positions(std::vector<history::SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
-                     std::function<void(Result<std::string, history::StoreError>)> done) override;
+                     history::Done<std::string> done) override;
 
   void listen(history::Listener& listener) override;
   void subscribe(const std::string& program) override { subscriber_->subscribe(program); }
@@ -70,11 +69,9 @@ class RedisHistory final : public history::HistoryStore,
   }
   [[nodiscard]] bool hears() const override { return subscriber_ && subscriber_->hears(); }
 
-  void claim(const std::string& sid,
-             std::function<void(Result<history::Fence, history::StoreError>)> done) override;
-  void fences(
-      std::vector<std::string> sids,
-      std::function<void(Result<std::vector<history::Fence>, history::StoreError>)> done) override;
+  void claim(const std::string& sid, history::Done<history::Fence> done) override;
+  void fences(std::vector<std::string> sids,
+              history::Done<std::vector<history::Fence>> done) override;
 
  private:
   using Batches = std::list<Batch>;

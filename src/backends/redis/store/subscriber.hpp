@@ -41,7 +41,7 @@ class Subscriber final : private ConnectionUser {
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
-  /// These three, and hears(), as history::HistoryStore has them.
+  /// These three, and hears(), as history::EventBus has them.
   void subscribe(const std::string& program);
   void unsubscribe(const std::string& program);
   void probe(std::function<void(bool)> done);

@@ -1,7 +1,8 @@
-#include "node/shared_history.hpp"
+#include "node/history_hub.hpp"
 
 #include "history/memory_store.hpp"
 #include "net/loopback.hpp"
+#include "node/history_link.hpp"
 #include "tests/contract/history_contract.hpp"
 #include "tests/contract/sessions_contract.hpp"
 
@@ -45,6 +46,7 @@ class Home {
     });
     done.get_future().wait();
   }
+  void post(std::function<void()> task) { worker_.loop().post(std::move(task)); }
   history::MemoryStore& store() { return store_; }
 
   std::atomic<WallTime> clock = 1'700'000'000'000'000;
@@ -54,10 +56,30 @@ class Home {
   history::MemoryStore store_;
 
  public:
-  SharedHistory shared;
+  HistoryHub shared;
 
  private:
   std::thread thread_;
+};
+
+/// Appends to a home's store, as its publisher does, and answers on the loop of a worker.
+class HomeLog final : public history::EventLog {
+ public:
+  HomeLog(std::optional<Home>& home, net::Loop& loop) : home_(home), loop_(loop) {}
+
+  void append(history::AppendRequest request, history::Done<history::Appended> done) override {
+    home_->post([this, request = std::move(request), done = std::move(done)]() mutable {
+      home_->store().append(std::move(request), [this, done = std::move(done)](auto outcome) {
+        loop_.post([done, outcome] { done(outcome); });
+      });
+    });
+  }
+  [[nodiscard]] bool available() const override { return true; }
+  void when_available(std::function<void()> call) override { call(); }
+
+ private:
+  std::optional<Home>& home_;
+  net::Loop& loop_;
 };
 
 /// The store as the contract suite sees it: through a link.
@@ -70,7 +92,8 @@ struct LinkSubject {
     link.emplace(home->shared, worker);
   }
   void close() { link.reset(); }
-  history::HistoryStore& store() { return *link; }
+  history::HistoryView& store() { return *link; }
+  history::EventLog& log() { return appends; }
   template <class Predicate>
   void wait(Predicate holds) {
     ASSERT_TRUE(net::run_until(worker.loop(), holds));
@@ -91,6 +114,7 @@ struct LinkSubject {
   web::Worker worker{{}, {}};
   std::optional<Home> home;
   std::optional<HistoryLink> link;
+  HomeLog appends{home, worker.loop()};
 };
 
 }  // namespace
@@ -104,7 +128,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Shared, SessionsContract, node::LinkSubject);
 namespace crier::node {
 namespace {
 
-class SharedHistoryTest : public testing::Test {
+class HistoryHubTest : public testing::Test {
  protected:
   /// What one worker has.
   struct End {
@@ -135,7 +159,7 @@ class SharedHistoryTest : public testing::Test {
   Home home{Retention(), backlog_bytes_max};
 };
 
-TEST_F(SharedHistoryTest, EachWorkerHearsWhatItSubscribedTo) {
+TEST_F(HistoryHubTest, EachWorkerHearsWhatItSubscribedTo) {
   End one(home);
   End two(home);
   one.subscribe("a");
@@ -148,7 +172,7 @@ TEST_F(SharedHistoryTest, EachWorkerHearsWhatItSubscribedTo) {
   EXPECT_THAT(two.heard.seqs(), ElementsAre("b1", "b2"));
 }
 
-TEST_F(SharedHistoryTest, OneWorkerMayLeaveAProgramThatAnotherOneKeeps) {
+TEST_F(HistoryHubTest, OneWorkerMayLeaveAProgramThatAnotherOneKeeps) {
   End one(home);
   End two(home);
   one.subscribe("a");
@@ -167,7 +191,7 @@ TEST_F(SharedHistoryTest, OneWorkerMayLeaveAProgramThatAnotherOneKeeps) {
   EXPECT_THAT(two.heard.seqs(), ElementsAre("a1", "a3"));
 }
 
-TEST_F(SharedHistoryTest, WhatIsPostedForAnEarlierSubscriptionIsNotHeardByALaterOne) {
+TEST_F(HistoryHubTest, WhatIsPostedForAnEarlierSubscriptionIsNotHeardByALaterOne) {
   End one(home);
   one.subscribe("a");
   publish("a");  // under way to the worker, whose loop does not run
@@ -178,7 +202,7 @@ TEST_F(SharedHistoryTest, WhatIsPostedForAnEarlierSubscriptionIsNotHeardByALater
   EXPECT_THAT(one.heard.seqs(), ElementsAre("a2"));
 }
 
-TEST_F(SharedHistoryTest, AllHearWhenSomethingMayBeMissingAndAreSubscribedAnew) {
+TEST_F(HistoryHubTest, AllHearWhenSomethingMayBeMissingAndAreSubscribedAnew) {
   End one(home);
   End two(home);
   one.subscribe("a");
@@ -194,7 +218,7 @@ TEST_F(SharedHistoryTest, AllHearWhenSomethingMayBeMissingAndAreSubscribedAnew) 
   }
 }
 
-TEST_F(SharedHistoryTest, AClaimIsHeardByEveryWorker) {
+TEST_F(HistoryHubTest, AClaimIsHeardByEveryWorker) {
   End one(home);
   End two(home);
   std::optional<history::Fence> fence;
@@ -204,7 +228,7 @@ TEST_F(SharedHistoryTest, AClaimIsHeardByEveryWorker) {
   EXPECT_THAT(two.heard.claims, ElementsAre(testing::Pair("sid", *fence)));
 }
 
-TEST_F(SharedHistoryTest, IsIdleOnlyWhenWhatWasPostedHasArrived) {
+TEST_F(HistoryHubTest, IsIdleOnlyWhenWhatWasPostedHasArrived) {
   End one(home);
   one.subscribe("a");
   one.catch_up();
@@ -216,7 +240,7 @@ TEST_F(SharedHistoryTest, IsIdleOnlyWhenWhatWasPostedHasArrived) {
   EXPECT_THAT(one.heard.seqs(), ElementsAre("a1"));
 }
 
-TEST_F(SharedHistoryTest, AWorkerThatIsTooFarBehindLosesWhatComesThenAndIsSubscribedAnew) {
+TEST_F(HistoryHubTest, AWorkerThatIsTooFarBehindLosesWhatComesThenAndIsSubscribedAnew) {
   End slow(home);
   End quick(home);
   slow.subscribe("p");
@@ -243,7 +267,7 @@ TEST_F(SharedHistoryTest, AWorkerThatIsTooFarBehindLosesWhatComesThenAndIsSubscr
   EXPECT_EQ(quick.heard.events.size(), 11U);
 }
 
-TEST_F(SharedHistoryTest, AProbeOfAWorkerThatLosesSomethingMeanwhileIsNotAnsweredAsIfItHadAll) {
+TEST_F(HistoryHubTest, AProbeOfAWorkerThatLosesSomethingMeanwhileIsNotAnsweredAsIfItHadAll) {
   End slow(home);
   slow.subscribe("p");
   const std::string body(backlog_bytes_max, 'x');
@@ -257,7 +281,7 @@ TEST_F(SharedHistoryTest, AProbeOfAWorkerThatLosesSomethingMeanwhileIsNotAnswere
   EXPECT_THAT(slow.heard.seqs(), ElementsAre("p1"));
 }
 
-TEST_F(SharedHistoryTest, AnEventLargerThanTheBoundGetsThroughAlone) {
+TEST_F(HistoryHubTest, AnEventLargerThanTheBoundGetsThroughAlone) {
   End one(home);
   one.subscribe("p");
   const std::string body(2 * backlog_bytes_max, 'x');
@@ -266,7 +290,7 @@ TEST_F(SharedHistoryTest, AnEventLargerThanTheBoundGetsThroughAlone) {
   EXPECT_THAT(one.heard.seqs(), ElementsAre("p1"));
 }
 
-TEST_F(SharedHistoryTest, ALinkThatHasGoneIsToldNothing) {
+TEST_F(HistoryHubTest, ALinkThatHasGoneIsToldNothing) {
   auto one = std::make_unique<End>(home);
   one->subscribe("a");
   End two(home);
