@@ -15,6 +15,7 @@
 // that was published before it has been heard: then the rings of all programs end at one point.
 
 #include "base/time.hpp"
+#include "gateway/readings.hpp"
 #include "gateway/ring.hpp"
 #include "history/store.hpp"
 
@@ -30,9 +31,6 @@
 #include <vector>
 
 namespace crier::gateway {
-
-/// Reads no event, only the top.
-constexpr history::Gid after_everything = (history::Gid{1} << 53U) - 1;
 
 struct FeedOptions {
   /// Bounds of each program's ring. They must not be below the store's: clients would be told `gap`
@@ -150,38 +148,42 @@ class Feed {
   /// Of a program that is not live, or while stopped.
   struct Heard {
     history::Published event;
-    std::uint64_t serial = 0;  ///< Of the latest read when it was heard.
+    ReadNumber read = 0;  ///< The latest that had begun when it was heard.
   };
   struct Program {
+    Readings readings;
     State state = State::subscribing;
-    bool known = false;   ///< The ring means something.
-    bool queued = false;  ///< In to_read_.
-    bool want_all = false;
+    bool known = false;             ///< The ring means something.
     bool alone_when_asked = false;  ///< Nobody was a member when the latest read of it began.
     bool compared = false;          ///< With the store, since the last member left.
     /// While events may be missing above its top: the greatest number that the cursor of a member,
     /// or of one that left, may have. 0: no cursor is beyond the top.
     history::Gid passed_to = 0;
     std::uint32_t questions = 0;
-    std::uint32_t event_questions = 0;   ///< Of these, how many ask for more than the top.
-    std::uint64_t asked_serial = 0;      ///< Of the latest read that asks, or asked, for it,
-    std::uint64_t all_asked_serial = 0;  ///< and for all of it.
-    std::uint64_t read_serial = 0;       ///< Of the latest read that covered it,
-    std::uint64_t all_serial = 0;        ///< and of the latest that asked for everything.
-    history::Gid whole_to = 0;           ///< Nothing is missing up to here, as reads show.
+    std::uint32_t event_questions = 0;  ///< Of these, how many ask for more than the top.
+    history::Gid whole_to = 0;          ///< Nothing is missing up to here, as reads show.
     Ring ring;
     TimePoint idle_since = never;
+
+    [[nodiscard]] bool is_wanted() const { return known || questions > 0; }
+    /// Whether what the store has above the ring has to be read.
+    [[nodiscard]] bool lacks_the_latest() const { return state == State::unread && known; }
+    /// The number above which the store is to be read next.
+    [[nodiscard]] history::Gid missing_above() const;
+    /// Whether the ring does not reach as far back as the request.
+    [[nodiscard]] bool needs_all(const history::ReadRequest& read) const;
+    /// Whether, for that, everything has to be read for the question.
+    [[nodiscard]] bool lacks_all(const history::ReadRequest& read, const Asked& asked) const;
   };
+  static_assert(sizeof(Program) <= 176, "one for each program that a node knows");
   struct Waiting {
     Question what;
     /// Of several programs that were not all to be answered from the rings: one read has to cover
     /// them all, or a node that was deaf to one would mix what it knew then with what it reads now.
     bool mixed = false;
-    std::uint64_t serial = 0;  ///< A read of everything with this number or a later one will do.
-    std::uint64_t fresh_serial = 0;  ///< No answer before a read with this number or a later one.
-    std::uint64_t asked_after = 0;   ///< The latest read that had begun when it was asked.
-    TimePoint give_up_at = never;
     bool is_answerable = false;  ///< Was, and is in answerable_.
+    Asked asked;
+    TimePoint give_up_at = never;
   };
   using Programs = std::map<std::string, Program, std::less<>>;
 
@@ -191,11 +193,21 @@ class Feed {
   }
   Program& want(const std::string& name);
   void queue(const std::string& name, Program& program);
-  [[nodiscard]] bool is_covered(const Waiting& waiting) const;
-  [[nodiscard]] bool is_answerable(const Waiting& waiting) const;
-  [[nodiscard]] bool is_stale(const std::string& name, const Program& program,
-                              const Waiting& waiting) const;
+  /// Null: it was let go of.
+  [[nodiscard]] Program* find(const std::string& name);
+  /// Of a question that waits: such a program is not let go of.
+  [[nodiscard]] Program& program_of(const history::ReadRequest& read);
+  [[nodiscard]] const Program& program_of(const history::ReadRequest& read) const;
+
+  [[nodiscard]] history::Gid known_of(const Question& what) const;
+  [[nodiscard]] bool is_doubtful(const Question& what) const;
+  [[nodiscard]] bool was_broken(const std::string& name, const Program& program,
+                                const Asked& asked) const;
   [[nodiscard]] bool is_uneven(const Question& what) const;
+  [[nodiscard]] bool is_covered(const Question& what) const;
+  [[nodiscard]] bool is_answerable(const Waiting& waiting) const;
+  [[nodiscard]] bool is_answerable(const history::ReadRequest& read, const Asked& asked) const;
+  void read_for(const history::ReadRequest& read, Program& program, const Asked& asked);
   [[nodiscard]] history::ReadReply answer(const Waiting& waiting) const;
   void answer_questions();
   void answer_next();
@@ -204,9 +216,12 @@ class Feed {
   void end(std::map<std::uint64_t, Waiting>::iterator waiting,
            Result<history::ReadReply, history::StoreError> reply);
 
+  [[nodiscard]] bool is_retired(const history::Epoch& epoch) const;
   [[nodiscard]] bool is_yet_to_be_read(const Program& program) const;
-  void take(const std::string& name, Program& program, history::Record record, std::uint64_t heard);
+  [[nodiscard]] bool is_held_back(const Program& program) const;
+  void take(const std::string& name, Program& program, history::Record record, ReadNumber heard);
   void stop();
+  void begin_anew(const std::string& name, Program& program, bool wanted);
   void note_answered(const Question& what, const history::ReadReply& reply);
   void note_passed(const std::string& name, Program& program);
   void renew(const history::Epoch& epoch);
@@ -215,9 +230,11 @@ class Feed {
   void collect_reads();
   void add_read(const std::string& name, Program& program);
   void add_mixed();
+  [[nodiscard]] bool fits_one_read(const Question& what) const;
   void read_again(const std::vector<history::ReadRequest>& reads);
+  void note_epoch(const history::Epoch& epoch);
+  void cover(const history::ReadRequest& read);
   void adopt(const std::string& name, Program& program, history::Kept kept);
-  [[nodiscard]] history::Gid known_of(const Question& what) const;
   void note_broken(const std::string& name, bool broken);
   void begin(Program& program, history::Kept kept);
   void resume(const std::string& name, Program& program, history::Kept kept);
@@ -246,8 +263,8 @@ class Feed {
   history::Gid floor_ = 0;
   history::Gid clock_ = 0;  ///< The store's, the latest that was read,
   history::Gid last_ = 0;   ///< and its greatest number then.
-  history::Gid heard_to_ =
-      0;                      ///< What is live has been heard up to here, as the latest read shows.
+  /// What is live has been heard up to here, as the latest read shows.
+  history::Gid heard_to_ = 0;
   history::Gid heard_ = 0;    ///< The greatest number that was heard,
   history::Gid seen_ = 0;     ///< the greatest known here,
   history::Gid reached_ = 0;  ///< and as reached().
@@ -255,14 +272,8 @@ class Feed {
   bool read_twice_ = false;  ///< All that has members, since it stopped.
   std::vector<Heard> held_;
 
-  std::deque<std::string> to_read_;
-  std::uint64_t serial_ = 0;  ///< Of the latest read.
-  std::vector<history::ReadRequest> reading_;
-  std::size_t whole_reads_ = 0;  ///< Of those, how many bring events.
-  enum class Busy : std::uint8_t { no, reading, probing };
-  Busy busy_ = Busy::no;
-  bool stale_ = false;  ///< What is being read began before a hole.
-  TimePoint now_;       ///< The latest that was told.
+  Reads reads_;
+  TimePoint now_;  ///< The latest that was told.
   TimePoint retry_at_ = never;
   TimePoint check_at_;                                      ///< The next slice.
   TimePoint round_at_;                                      ///< When the first slice was due,

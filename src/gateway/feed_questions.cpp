@@ -9,6 +9,7 @@ namespace crier::gateway {
 
 using history::Gid;
 using history::ReadReply;
+using history::ReadRequest;
 using history::StoreError;
 
 /// The greatest number that is known here of the programs that are asked for.
@@ -21,66 +22,82 @@ Gid Feed::known_of(const Question& what) const {
   return known;
 }
 
-void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
-  Waiting waiting;
-  waiting.serial = busy_ == Busy::reading ? serial_ : serial_ + 1;
-  waiting.asked_after = serial_;
-  waiting.give_up_at = now + options_.patience;
-  now_ = now;
-  // Who comes from a node that knows more than this one may bring the first word of a new epoch.
-  const bool other_epoch = !what.epoch.empty() && what.epoch != epoch_;
+/// Whether the asker comes from a node that knows more than this one.
+bool Feed::is_doubtful(const Question& what) const {
+  if (epoch_.empty()) return false;
+  // Such an asker may bring the first word of a new epoch.
+  if (!what.epoch.empty() && what.epoch != epoch_) return true;
   // One that knows more than is known here of its own programs has been where more was heard.
-  const bool doubtful = !epoch_.empty() && (other_epoch || what.cursor > known_of(what));
-  if (doubtful) waiting.fresh_serial = serial_ + 1;
+  return what.cursor > known_of(what);
+}
+
+void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
+  now_ = now;
+  Waiting waiting;
+  waiting.asked = reads_.now(is_doubtful(what));
+  waiting.give_up_at = now + options_.patience;
+  bool from_the_rings = !waiting.asked.needs_new_reads;
   for (const auto& read : what.reads) {
     Program& program = want(read.program);
     ++program.questions;
-    if (read.after != after_everything) ++program.event_questions;
-    const bool reading = busy_ == Busy::reading && program.asked_serial == serial_;
-    const bool wants_all =
-        program.known ? read.after < program.ring.start() : read.after != after_everything;
-    const bool lacks_all = wants_all && !(reading && program.all_asked_serial == serial_);
-    if (lacks_all) program.want_all = true;
-    const bool unread = program.state == State::unread && !reading;
-    const bool stale = is_stale(read.program, program, waiting);
-    if (program.state != State::subscribing && (unread || lacks_all || doubtful || stale)) {
-      queue(read.program, program);
-    }
-    const bool live = program.state == State::live;
-    waiting.mixed = waiting.mixed || !live || wants_all || doubtful;
+    if (asks_for_events(read)) ++program.event_questions;
+    read_for(read, program, waiting.asked);
+    from_the_rings = from_the_rings && program.state == State::live && !program.needs_all(read);
   }
-  waiting.mixed = (waiting.mixed && what.reads.size() > 1) || is_uneven(what);
+  waiting.mixed = (!from_the_rings && what.reads.size() > 1) || is_uneven(what);
   waiting.what = std::move(what);
   const auto [at, is_new] = questions_.emplace(question, std::move(waiting));
   if (is_answerable(at->second)) end(at, answer(at->second));
   pump();
 }
 
+/// Has read what somebody who asks now lacks of one program, if no read under way brings it.
+void Feed::read_for(const ReadRequest& read, Program& program, const Asked& asked) {
+  const bool lacks = program.needs_all(read) && !reads_.is_all_awaited(program.readings);
+  if (lacks) program.readings.want_all();
+  if (program.state == State::subscribing) return;
+  const bool unread = program.state == State::unread && !reads_.is_awaited(program.readings);
+  if (unread || lacks || asked.needs_new_reads || was_broken(read.program, program, asked)) {
+    queue(read.program, program);
+  }
+}
+
 void Feed::withdraw(std::uint64_t question) {
   const auto waiting = questions_.find(question);
   if (waiting == questions_.end()) return;
   for (const auto& read : waiting->second.what.reads) {
-    Program& program = programs_.find(read.program)->second;
+    Program& program = program_of(read);
     --program.questions;
-    if (read.after != after_everything) --program.event_questions;
+    if (asks_for_events(read)) --program.event_questions;
   }
   questions_.erase(waiting);
 }
 
 bool Feed::is_answerable(const Waiting& waiting) const {
   if (stopped_ || waiting.mixed || is_uneven(waiting.what)) return false;
-  return std::ranges::all_of(waiting.what.reads, [&](const history::ReadRequest& read) {
-    const Program& program = programs_.find(read.program)->second;
-    if (program.state != State::live || program.read_serial < waiting.fresh_serial) return false;
-    if (is_stale(read.program, program, waiting)) return false;
-    return read.after >= program.ring.start() || program.all_serial >= waiting.serial;
+  return std::ranges::all_of(waiting.what.reads, [&](const ReadRequest& read) {
+    return is_answerable(read, waiting.asked);
   });
+}
+
+bool Feed::is_answerable(const ReadRequest& read, const Asked& asked) const {
+  const Program& program = program_of(read);
+  return program.state == State::live && program.readings.count_for(asked) &&
+         !was_broken(read.program, program, asked) && !program.lacks_all(read, asked);
+}
+
+bool Feed::Program::needs_all(const ReadRequest& read) const {
+  return known ? read.after < ring.start() : asks_for_events(read);
+}
+
+bool Feed::Program::lacks_all(const ReadRequest& read, const Asked& asked) const {
+  return needs_all(read) && !readings.all_count_for(asked);
 }
 
 /// That a program was broken counts only for questions from before the read that found it so: it
 /// may have been mended since, which nothing tells.
-bool Feed::is_stale(const std::string& name, const Program& program, const Waiting& waiting) const {
-  return program.read_serial <= waiting.asked_after && broken_.contains(name);
+bool Feed::was_broken(const std::string& name, const Program& program, const Asked& asked) const {
+  return !program.readings.is_covered_after(asked.begun) && broken_.contains(name);
 }
 
 /// Whether one of the programs is known farther than another is known to be whole: it was read
@@ -91,7 +108,7 @@ bool Feed::is_uneven(const Question& what) const {
   Gid top = 0;
   Gid whole_to = after_everything;
   for (const auto& read : what.reads) {
-    const Program& program = programs_.find(read.program)->second;
+    const Program& program = program_of(read);
     top = std::max(top, program.ring.top());
     whole_to = std::min(whole_to, program.whole_to);
   }
@@ -103,7 +120,7 @@ ReadReply Feed::answer(const Waiting& waiting) const {
       epoch_, floor_, {}, std::max(clock_, seen_), last_ == 0 ? 0 : std::max(last_, seen_)};
   reply.programs.reserve(waiting.what.reads.size());
   for (const auto& read : waiting.what.reads) {
-    const Program& program = programs_.find(read.program)->second;
+    const Program& program = program_of(read);
     reply.programs.push_back(program.ring.read(read));
     reply.programs.back().broken = broken_.contains(read.program);
   }
@@ -139,11 +156,11 @@ void Feed::answer_next() {
 void Feed::want_lacking(Waiting& waiting) {
   waiting.mixed = waiting.mixed || is_uneven(waiting.what);
   for (const auto& read : waiting.what.reads) {
-    Program& program = programs_.find(read.program)->second;
+    Program& program = program_of(read);
     if (program.state != State::live) continue;
-    const bool lacks_all = read.after < program.ring.start() && program.all_serial < waiting.serial;
-    if (lacks_all) program.want_all = true;
-    if (lacks_all || is_stale(read.program, program, waiting)) queue(read.program, program);
+    const bool lacks = program.lacks_all(read, waiting.asked);
+    if (lacks) program.readings.want_all();
+    if (lacks || was_broken(read.program, program, waiting.asked)) queue(read.program, program);
   }
 }
 
