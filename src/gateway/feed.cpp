@@ -1,3 +1,6 @@
+// In which order what is heard is delivered, what stops it, and what the comparison with the store
+// finds. The other parts of the feed: feed_reads.cpp, feed_questions.cpp.
+
 #include "gateway/feed.hpp"
 
 #include "history/verdict.hpp"
@@ -10,15 +13,12 @@ namespace crier::gateway {
 namespace {
 
 using history::Gid;
-using history::Kept;
 using history::Published;
-using history::ReadReply;
 using history::ReadRequest;
 using history::Record;
 using history::StoreError;
 
 constexpr std::size_t retired_max = 8;
-constexpr ReadNumber after_all_reads = UINT64_MAX;
 
 }  // namespace
 
@@ -309,6 +309,12 @@ void Feed::find_deaf(const std::vector<std::pair<std::string, Gid>>& tops) {
   if (!deaf) return;
   say(ListenAgain{});
   lost();  // the other rings may be as old
+}
+
+/// The client's cursors have passed what they lack: only the history can tell them.
+void Feed::tell_of_gap(const std::string& name, std::string_view reason) {
+  say(MarkGap{name});
+  say(CloseMembers{name, reason});
 }
 
 // Time.

@@ -187,12 +187,6 @@ void Feed::resume(const std::string& name, Program& program, Kept kept) {
   }
 }
 
-/// The client's cursors have passed what they lack: only the history can tell them.
-void Feed::tell_of_gap(const std::string& name, std::string_view reason) {
-  say(MarkGap{name});
-  say(CloseMembers{name, reason});
-}
-
 /// What was read counts now.
 void Feed::probed(bool heard) {
   if (!reads_.is_answered()) return;
