@@ -161,8 +161,9 @@ TEST(HttpParser, KnowsMethods) {
   }
 }
 
-TEST(HttpParser, RefusesWhatAProxyMayReadDifferently) {
-  const std::string nul(1, '\0');
+// What a proxy may read differently is refused.
+
+TEST(HttpParser, RefusesABodyOfUncertainLength) {
   check({
       {"length and chunks", get("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), "400"},
       {"chunks and length", get("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"), "400"},
@@ -175,6 +176,11 @@ TEST(HttpParser, RefusesWhatAProxyMayReadDifferently) {
       {"no digits", get("Content-Length:\r\n"), "400"},
       {"a blank in a length", get("Content-Length: 1 1\r\n"), "400"},
       {"2^64", get("Content-Length: 18446744073709551616\r\n"), "400"},
+  });
+}
+
+TEST(HttpParser, RefusesCodingsThatAreNotPlainlyChunked) {
+  check({
       {"an unknown coding", get("Transfer-Encoding: xchunked\r\n"), "501"},
       {"a known one that we lack", get("Transfer-Encoding: gzip, chunked\r\n"), "501"},
       {"chunked first", get("Transfer-Encoding: chunked, identity\r\n"), "501"},
@@ -185,6 +191,11 @@ TEST(HttpParser, RefusesWhatAProxyMayReadDifferently) {
       {"twice", get("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), "400"},
       {"with a vertical tab", get("Transfer-Encoding: chunked\v\r\n"), "400"},
       {"of HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400"},
+  });
+}
+
+TEST(HttpParser, RefusesLinesThatDoNotEndWhereTheyShould) {
+  check({
       {"a folded line", get("A: b\r\n c\r\n"), "400"},
       {"a line folded with a tab", get("A: b\r\n\tc\r\n"), "400"},
       {"a fold before the first header", "GET / HTTP/1.1\r\n Host: x\r\n\r\n", "400"},
@@ -194,6 +205,13 @@ TEST(HttpParser, RefusesWhatAProxyMayReadDifferently) {
       {"nothing but bare LF", "GET / HTTP/1.1\n\n", "400"},
       {"bare CR in a value", get("A: b\rc\r\n"), "400"},
       {"CR CR LF", get("A: b\r\r\n"), "400"},
+      {"two empty lines before the request", "\r\n\r\n" + get(""), "400"},
+  });
+}
+
+TEST(HttpParser, RefusesBytesThatNoHeaderHas) {
+  const std::string nul(1, '\0');
+  check({
       {"NUL in a value", get("A: b" + nul + "c\r\n"), "400"},
       {"NUL in a name", get("A" + nul + ": b\r\n"), "400"},
       {"NUL in the target", "GET /" + nul + " HTTP/1.1\r\nHost: x\r\n\r\n", "400"},
@@ -203,6 +221,11 @@ TEST(HttpParser, RefusesWhatAProxyMayReadDifferently) {
       {"no name", get(": b\r\n"), "400"},
       {"no colon", get("A\r\n"), "400"},
       {"a name that is not ASCII", get("\xC3\xA9: b\r\n"), "400"},
+  });
+}
+
+TEST(HttpParser, RefusesAnUncertainHost) {
+  check({
       {"no Host", "GET / HTTP/1.1\r\nA: b\r\n\r\n", "400"},
       {"two Hosts", get("Host: y\r\n"), "400"},
       {"the same Host twice", get("host: x\r\n"), "400"},
@@ -210,7 +233,6 @@ TEST(HttpParser, RefusesWhatAProxyMayReadDifferently) {
       {"a list of Hosts", "GET / HTTP/1.1\r\nHost: x, y\r\n\r\n", "400"},
       {"a Host with a path", "GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", "400"},
       {"a Host with a user", "GET / HTTP/1.1\r\nHost: a@x\r\n\r\n", "400"},
-      {"two empty lines before the request", "\r\n\r\n" + get(""), "400"},
   });
 }
 
