@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <string>
+#include <vector>
 
 namespace crier::redis {
 namespace {
@@ -44,19 +45,39 @@ TEST(RedisUrl, NamesHostPortCredentialsAndDatabase) {
   }
 }
 
-TEST(RedisUrl, NamesTheFormAndAllNodes) {
-  struct Case {
-    const char* text;
-    Form form;
-    bool tls;
-    std::vector<Node> nodes;
-    const char* master;
-    unsigned database;
-    const char* place;
-  };
-  const Case cases[] = {
+struct FormCase {
+  const char* text;
+  Form form;
+  bool tls;
+  std::vector<Node> nodes;
+  const char* master;
+  unsigned database;
+  const char* place;
+};
+
+void check(const std::vector<FormCase>& cases) {
+  for (const FormCase& c : cases) {
+    const auto url = parse_url(c.text);
+    ASSERT_TRUE(url.has_value()) << c.text << ": " << url.error();
+    EXPECT_EQ(url->form, c.form) << c.text;
+    EXPECT_EQ(url->is_cluster(), c.form == Form::cluster) << c.text;
+    EXPECT_EQ(url->tls, c.tls) << c.text;
+    EXPECT_EQ(url->nodes, c.nodes) << c.text;
+    EXPECT_EQ(url->master, c.master) << c.text;
+    EXPECT_EQ(url->database, c.database) << c.text;
+    EXPECT_EQ(place_of(*url), c.place);
+  }
+}
+
+TEST(RedisUrl, NamesOneServer) {
+  check({
       {"redis://h/1", Form::single, false, {{"h", 6379}}, "", 1, "h:6379"},
       {"rediss://me:secret@h:7", Form::single, true, {{"h", 7}}, "", 0, "h:7"},
+  });
+}
+
+TEST(RedisUrl, NamesSentinelsAndTheMaster) {
+  check({
       {"redis+sentinel://h/events",
        Form::sentinel,
        false,
@@ -78,6 +99,11 @@ TEST(RedisUrl, NamesTheFormAndAllNodes) {
        "0",
        0,
        "a:26379,b:26379/0"},
+  });
+}
+
+TEST(RedisUrl, NamesTheNodesOfACluster) {
+  check({
       {"redis+cluster://a", Form::cluster, false, {{"a", 6379}}, "", 0, "a:6379"},
       {"rediss+cluster://:secret@a,b:2/0",
        Form::cluster,
@@ -86,18 +112,7 @@ TEST(RedisUrl, NamesTheFormAndAllNodes) {
        "",
        0,
        "a:6379,b:2"},
-  };
-  for (const Case& c : cases) {
-    const auto url = parse_url(c.text);
-    ASSERT_TRUE(url.has_value()) << c.text << ": " << url.error();
-    EXPECT_EQ(url->form, c.form) << c.text;
-    EXPECT_EQ(url->is_cluster(), c.form == Form::cluster) << c.text;
-    EXPECT_EQ(url->tls, c.tls) << c.text;
-    EXPECT_EQ(url->nodes, c.nodes) << c.text;
-    EXPECT_EQ(url->master, c.master) << c.text;
-    EXPECT_EQ(url->database, c.database) << c.text;
-    EXPECT_EQ(place_of(*url), c.place);
-  }
+  });
 }
 
 TEST(RedisUrl, TakesAsManyNodesAsTheBound) {
@@ -136,8 +151,18 @@ TEST(RedisUrl, SaysWhatIsWrong) {
   }
 }
 
-TEST(RedisUrl, RefusesWhatItDoesNotUnderstandWithoutRepeatingIt) {
-  const std::string cases[] = {
+/// Each is refused with a sentence that does not repeat it: it may hold a password.
+void refuse(const std::vector<std::string>& cases) {
+  for (const std::string& text : cases) {
+    const auto url = parse_url(text);
+    ASSERT_FALSE(url.has_value()) << text;
+    EXPECT_TRUE(url.error().ends_with('.')) << text;
+    EXPECT_EQ(url.error().find("hunter2"), std::string::npos) << text;
+  }
+}
+
+TEST(RedisUrl, RefusesOtherSchemes) {
+  refuse({
       "",
       "redis:",
       "redis:/hunter2",
@@ -149,6 +174,12 @@ TEST(RedisUrl, RefusesWhatItDoesNotUnderstandWithoutRepeatingIt) {
       "redis+sentinel+cluster://:hunter2@h/m",
       "REDIS://:hunter2@h",
       "sentinel://:hunter2@h/m",
+      "unix:///hunter2",
+  });
+}
+
+TEST(RedisUrl, RefusesBadListsOfHostsAndMasters) {
+  refuse({
       "redis+sentinel://:hunter2@h",
       "redis+sentinel://:hunter2@h/",
       "redis+sentinel://:hunter2@h//0",
@@ -165,16 +196,39 @@ TEST(RedisUrl, RefusesWhatItDoesNotUnderstandWithoutRepeatingIt) {
       "redis+cluster://:hunter2@a,b:x",
       "redis+cluster://:hunter2@a/1",
       "redis://:hunter2@a,b",
-      "unix:///hunter2",
+  });
+}
+
+TEST(RedisUrl, RefusesWhatIsNoHost) {
+  refuse({
       "redis://",
       "redis:///0",
       "redis://:6379",
+      "redis://::1",
+      "redis://[::1",
+      "redis://[::1]x",
+      "redis://[]",
+      "redis://hun ter2",
+      "redis://h\nunter2",
+      std::string("redis://h\0st", 12),
+      "redis://h%20",
+      "redis://" + std::string(254, 'h'),
+  });
+}
+
+TEST(RedisUrl, RefusesHalfOfTheCredentials) {
+  refuse({
       "redis://hunter2@h",
       "redis://@h",
       "redis://me:@h",
       "redis://:@h",
       "redis://:%zz@hunter2",
       "redis://:%4@hunter2",
+  });
+}
+
+TEST(RedisUrl, RefusesWhatIsNoPort) {
+  refuse({
       "redis://h:0",
       "redis://h:65536",
       "redis://h:",
@@ -182,29 +236,24 @@ TEST(RedisUrl, RefusesWhatItDoesNotUnderstandWithoutRepeatingIt) {
       "redis://h:+1",
       "redis://h:1x",
       "redis://h:1:2",
-      "redis://::1",
-      "redis://[::1",
-      "redis://[::1]x",
-      "redis://[]",
+  });
+}
+
+TEST(RedisUrl, RefusesWhatIsNoDatabase) {
+  refuse({
       "redis://h/x",
       "redis://h/-1",
       "redis://h/1/2",
       "redis://h/70000",
+  });
+}
+
+TEST(RedisUrl, RefusesAQueryAndAFragment) {
+  refuse({
       "redis://h/0?db=hunter2",
       "redis://h#hunter2",
       "redis://:hun#ter2@h",
-      "redis://hun ter2",
-      "redis://h\nunter2",
-      std::string("redis://h\0st", 12),
-      "redis://h%20",
-      "redis://" + std::string(254, 'h'),
-  };
-  for (const std::string& text : cases) {
-    const auto url = parse_url(text);
-    ASSERT_FALSE(url.has_value()) << text;
-    EXPECT_TRUE(url.error().ends_with('.')) << text;
-    EXPECT_EQ(url.error().find("hunter2"), std::string::npos) << text;
-  }
+  });
 }
 
 }  // namespace
