@@ -547,6 +547,9 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
             "engine.slow_reader_timeout must be a duration of at least 1s.");
   window.engine.flush_window = std::chrono::microseconds(-1);
   EXPECT_FALSE(Gateway::check(window));
+}
+
+TEST_F(GatewayTest, OptionsOfRedisThatMakeNoSenseAreNamed) {
   GatewayOptions bad_redis = options();
   bad_redis.redis.url = "http://x";
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
@@ -558,6 +561,9 @@ TEST_F(GatewayTest, OptionsThatMakeNoSenseAreNamed) {
               testing::AllOf(StartsWith("redis.url: For Redis the CA file /none"),
                              testing::Not(HasSubstr("hunter"))));
   EXPECT_THROW(Gateway(bad_redis, LogSink()), std::invalid_argument);
+}
+
+TEST_F(GatewayTest, HalfACertificateAndOneThatCannotBeReadAreNamed) {
   GatewayOptions no_key = options();
   no_key.tls.certificate_file = "/none.crt";
   EXPECT_EQ(Gateway::check(no_key).error().message,
