@@ -34,11 +34,8 @@ void labelled(std::string& out, std::string_view name, std::string_view label,
   }
 }
 
-}  // namespace
-
-std::string exposition(const Metrics& metrics, const Gauges& g) {
-  const auto& [connections, sessions, gateway] = metrics;
-  std::string out;
+/// What there is now.
+void gauges(std::string& out, const Gauges& g) {
   one(out, "crier_connections", "gauge", "Open TCP connections.", g.connections);
   one(out, "crier_sessions", "gauge", "Open Engine.IO sessions.", g.sessions);
   one(out, "crier_sockets", "gauge", "Sockets admitted and connected.", g.sockets);
@@ -50,6 +47,11 @@ std::string exposition(const Metrics& metrics, const Gauges& g) {
   one(out, "crier_programs_owed", "gauge",
       "Programs that are owed a gap marker: the history does not say yet what some have missed.",
       g.programs_owed);
+}
+
+/// What has happened so far.
+void totals(std::string& out, const Metrics& metrics) {
+  const auto& [connections, sessions, gateway] = metrics;
   one(out, "crier_connections_accepted_total", "counter", "TCP connections accepted.",
       connections.accepted);
   one(out, "crier_connections_refused_total", "counter",
@@ -81,11 +83,23 @@ std::string exposition(const Metrics& metrics, const Gauges& g) {
   labelled(out, "crier_refusals_total", "code", "CONNECTs refused.", gateway.refusals);
   labelled(out, "crier_closes_total", "reason", "Sessions closed.", sessions.closes);
   labelled(out, "crier_publish_errors_total", "code", "Publishes refused.", gateway.publish_errors);
+}
+
+void stores(std::string& out, const Gauges& g) {
   one(out, "crier_store_up", "gauge", "Whether the membership store answers.",
       g.store_up ? 1U : 0U);
   one(out, "crier_history_up", "gauge", "Whether the history answers.", g.history_up ? 1U : 0U);
   time(out, "crier_history_clock_offset_seconds",
        "How far the history's clock is ahead of this one.", g.history_clock_offset);
+}
+
+}  // namespace
+
+std::string exposition(const Metrics& metrics, const Gauges& g) {
+  std::string out;
+  gauges(out, g);
+  totals(out, metrics);
+  stores(out, g);
   return out;
 }
 
