@@ -78,6 +78,9 @@ class Cluster {
   void retry(const std::shared_ptr<Publishing>& publishing, Duration delay);
 
   void hit(const Fault& fault);
+  void hit(FaultKind kind, Dice& dice);
+  void publish_burst(Dice& dice);
+  void hit_answers(FaultKind kind, Dice& dice);
   void hit_network(FaultKind kind, Dice& dice);
   void hit_node(FaultKind kind, Dice& dice);
   void hit_store(FaultKind kind, Dice& dice);

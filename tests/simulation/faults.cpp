@@ -18,60 +18,71 @@ void Cluster::hit(const Fault& fault) {
   Dice dice(fault.seed);
   world_.trace("fault", to_string(fault.kind));
   counts_.add("fault " + std::string(to_string(fault.kind)));
-  switch (fault.kind) {
+  hit(fault.kind, dice);
+}
+
+void Cluster::hit(FaultKind kind, Dice& dice) {
+  switch (kind) {
     case FaultKind::cut:
     case FaultKind::rush:
     case FaultKind::slow_wire:
     case FaultKind::sleep_page:
     case FaultKind::reload_page:
-      return hit_network(fault.kind, dice);
+      return hit_network(kind, dice);
     case FaultKind::kill_node:
     case FaultKind::stop_node:
     case FaultKind::freeze_node:
     case FaultKind::node_clock:
-      return hit_node(fault.kind, dice);
-    case FaultKind::burst: {
-      const std::string program = "p" + std::to_string(dice.below(plan_.programs));
-      const std::uint64_t count = 5 + dice.below(60);
-      for (std::uint64_t i = 0; i < count; ++i) publish(program);
-      return;
-    }
+      return hit_node(kind, dice);
+    case FaultKind::burst:
+      return publish_burst(dice);
     case FaultKind::cut_admission:
-      cut_admissions_ += 1 + dice.below(4);
-      return;
     case FaultKind::late_answers:
-      late_answers_ += 1 + dice.below(3);
-      return;
     case FaultKind::lose_answer:
-      answers_to_lose_ += 1 + dice.below(5);
-      return;
+      return hit_answers(kind, dice);
     case FaultKind::cut_off:
     case FaultKind::drop_commands:
     case FaultKind::drop_subscriber:
     case FaultKind::lose_message:
     case FaultKind::deafen:
-      return hit_link(fault.kind, dice);
+      return hit_link(kind, dice);
     case FaultKind::late_bus:
     case FaultKind::evict_unheard:
     case FaultKind::unheard_end:
     case FaultKind::late_read:
     case FaultKind::late_node:
-      return hit_holes(fault.kind, dice);
+      return hit_holes(kind, dice);
     case FaultKind::absence:
       return hit_absence(dice);
     case FaultKind::crowd:
       return hit_crowd(dice);
     case FaultKind::still_worker:
     case FaultKind::still_home:
-      return hit_threads(fault.kind, dice);
+      return hit_threads(kind, dice);
     case FaultKind::grant:
     case FaultKind::revoke:
     case FaultKind::regrant:
     case FaultKind::members_down:
     case FaultKind::members_slow:
-      return hit_members(fault.kind, dice);
+      return hit_members(kind, dice);
     default:
-      return hit_store(fault.kind, dice);
+      return hit_store(kind, dice);
+  }
+}
+
+void Cluster::publish_burst(Dice& dice) {
+  const std::string program = "p" + std::to_string(dice.below(plan_.programs));
+  const std::uint64_t count = 5 + dice.below(60);
+  for (std::uint64_t i = 0; i < count; ++i) publish(program);
+}
+
+void Cluster::hit_answers(FaultKind kind, Dice& dice) {
+  if (kind == FaultKind::cut_admission) {
+    cut_admissions_ += 1 + dice.below(4);
+  } else if (kind == FaultKind::late_answers) {
+    late_answers_ += 1 + dice.below(3);
+  } else {
+    answers_to_lose_ += 1 + dice.below(5);
   }
 }
 

@@ -109,6 +109,20 @@ FaultKind draw_kind(Dice& dice, const std::array<bool, fault_kinds>& allowed) {
   return FaultKind::cut;
 }
 
+/// A run suffers from some kinds of faults only, or every one would be the same mixture.
+void draw_faults(Dice& dice, Plan& plan) {
+  std::array<bool, fault_kinds> allowed{};
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    allowed[i] = kinds[i].weight != 0 && dice.one_in(3);
+  }
+  allowed[static_cast<std::size_t>(FaultKind::cut)] = true;
+  const std::uint64_t count = dice.one_in(20) ? 0 : 3 + dice.below(38);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    plan.faults.push_back(
+        {dice.between(500, plan.trouble_ms), draw_kind(dice, allowed), dice.next()});
+  }
+}
+
 /// Of some runs: events that one node does not hear.
 void draw_holes(Dice dice, Plan& plan) {
   if (dice.one_in(2)) return;
@@ -181,17 +195,7 @@ Plan plan(std::uint64_t seed) {
   }
   plan.exact_since = Dice(seed).fork("since").one_in(2);
   plan.check_interval = std::chrono::milliseconds(dice.between(500, 5'000));
-  // A run suffers from some kinds of faults only, or every one would be the same mixture.
-  std::array<bool, fault_kinds> allowed{};
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    allowed[i] = kinds[i].weight != 0 && dice.one_in(3);
-  }
-  allowed[static_cast<std::size_t>(FaultKind::cut)] = true;
-  const std::uint64_t count = dice.one_in(20) ? 0 : 3 + dice.below(38);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    plan.faults.push_back(
-        {dice.between(500, plan.trouble_ms), draw_kind(dice, allowed), dice.next()});
-  }
+  draw_faults(dice, plan);
   draw_holes(Dice(seed).fork("holes"), plan);
   add_seldom(plan);
   add_absences(Dice(seed).fork("absences"), plan);
