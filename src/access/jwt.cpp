@@ -5,6 +5,7 @@
 #include "crier/json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 
@@ -172,6 +173,38 @@ Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy&
   return claims;
 }
 
+/// What a refusal is called, and how it is explained.
+struct Words {
+  TokenError error;
+  std::string_view code;
+  std::string_view sentence;
+};
+
+constexpr std::array<Words, 11> all_words{{
+    {TokenError::malformed, "token_malformed", "The token is not a well-formed JSON Web Token."},
+    {TokenError::too_large, "token_too_large", "The token is larger than this server accepts."},
+    {TokenError::algorithm, "token_algorithm",
+     "The token is signed with an algorithm that this server does not accept."},
+    {TokenError::unknown_key, "token_unknown_key",
+     "The token names a key that this server does not know."},
+    {TokenError::signature, "token_signature",
+     "The token's signature does not fit any key of this server."},
+    {TokenError::critical, "token_critical",
+     "The token demands an extension (crit) that this server does not have."},
+    {TokenError::expired, "token_expired",
+     "The token has expired; get a new one and connect again."},
+    {TokenError::not_yet_valid, "token_not_yet_valid",
+     "The token is not valid yet (nbf or iat lies in the future)."},
+    {TokenError::issuer, "token_issuer",
+     "The token comes from an issuer (iss) that this server does not accept."},
+    {TokenError::audience, "token_audience", "The token is meant for another audience (aud)."},
+    {TokenError::claim_type, "token_claim_type", "A claim of the token has the wrong type."},
+}};
+static_assert(all_words.back().error == TokenError::claim_type, "every error has its words");
+static_assert(std::ranges::is_sorted(all_words, {}, &Words::error), "each stands at its place");
+
+const Words& words_of(TokenError error) { return all_words.at(static_cast<std::size_t>(error)); }
+
 }  // namespace
 
 struct Verifier::Secret {
@@ -231,60 +264,8 @@ std::string sign_hs256(std::string_view secret, std::string_view claims_json) {
   return text;
 }
 
-std::string_view to_string(TokenError error) {
-  switch (error) {
-    case TokenError::malformed:
-      return "token_malformed";
-    case TokenError::too_large:
-      return "token_too_large";
-    case TokenError::algorithm:
-      return "token_algorithm";
-    case TokenError::unknown_key:
-      return "token_unknown_key";
-    case TokenError::signature:
-      return "token_signature";
-    case TokenError::critical:
-      return "token_critical";
-    case TokenError::expired:
-      return "token_expired";
-    case TokenError::not_yet_valid:
-      return "token_not_yet_valid";
-    case TokenError::issuer:
-      return "token_issuer";
-    case TokenError::audience:
-      return "token_audience";
-    case TokenError::claim_type:
-      return "token_claim_type";
-  }
-  return "token_malformed";
-}
+std::string_view to_string(TokenError error) { return words_of(error).code; }
 
-std::string_view explain(TokenError error) {
-  switch (error) {
-    case TokenError::malformed:
-      return "The token is not a well-formed JSON Web Token.";
-    case TokenError::too_large:
-      return "The token is larger than this server accepts.";
-    case TokenError::algorithm:
-      return "The token is signed with an algorithm that this server does not accept.";
-    case TokenError::unknown_key:
-      return "The token names a key that this server does not know.";
-    case TokenError::signature:
-      return "The token's signature does not fit any key of this server.";
-    case TokenError::critical:
-      return "The token demands an extension (crit) that this server does not have.";
-    case TokenError::expired:
-      return "The token has expired; get a new one and connect again.";
-    case TokenError::not_yet_valid:
-      return "The token is not valid yet (nbf or iat lies in the future).";
-    case TokenError::issuer:
-      return "The token comes from an issuer (iss) that this server does not accept.";
-    case TokenError::audience:
-      return "The token is meant for another audience (aud).";
-    case TokenError::claim_type:
-      return "A claim of the token has the wrong type.";
-  }
-  return "The token is not valid.";
-}
+std::string_view explain(TokenError error) { return words_of(error).sentence; }
 
 }  // namespace crier::access
