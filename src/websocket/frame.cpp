@@ -19,6 +19,7 @@ constexpr std::uint64_t length_64 = 127;
 constexpr unsigned char final_bit = 0x80;
 constexpr unsigned char compressed_bit = 0x40;  // RSV1, RFC 7692 section 6
 constexpr unsigned char reserved_bits = 0x70;
+constexpr unsigned char masked_bit = 0x80;  // of the second byte
 
 using Key = std::array<char, 4>;
 
@@ -49,16 +50,19 @@ void unmask(std::span<char> data, const Key& key) {
   for (; done < data.size(); ++done) data[done] ^= key[done % key.size()];
 }
 
-// Sections 5.2 and 5.5: what the first byte says must be allowed by itself and in its place. Only
-// the first frame of a message may say that it is compressed (RFC 7692 section 6.1).
+// RFC 7692 section 6.1.
+bool may_be_compressed(Opcode opcode, bool in_message) {
+  return !in_message && !is_control(opcode);
+}
+
+// Sections 5.2 and 5.5: what the first byte says must be allowed by itself and in its place.
 bool is_legal_start(unsigned char first, bool in_message, bool deflates) {
+  const auto opcode = static_cast<Opcode>(first & 0x0FU);
   const bool fin = (first & final_bit) != 0;
-  if ((first & reserved_bits & ~compressed_bit) != 0) return false;
   const bool compressed = (first & compressed_bit) != 0;
-  if (compressed && (!deflates || in_message || is_control(static_cast<Opcode>(first & 0x0FU)))) {
-    return false;
-  }
-  switch (static_cast<Opcode>(first & 0x0FU)) {
+  if ((first & reserved_bits & ~compressed_bit) != 0) return false;
+  if (compressed && (!deflates || !may_be_compressed(opcode, in_message))) return false;
+  switch (opcode) {
     case Opcode::continuation:
       return in_message;
     case Opcode::text:
@@ -70,6 +74,18 @@ bool is_legal_start(unsigned char first, bool in_message, bool deflates) {
       return fin;
   }
   return false;
+}
+
+/// How many bytes hold the length that these seven bits announce; 0: they are the length.
+std::size_t extended_bytes(std::uint64_t seven_bits) {
+  if (seven_bits == length_16) return 2;
+  return seven_bits == length_64 ? 8 : 0;
+}
+
+// Section 5.2: a length has its shortest form, and its top bit is 0.
+bool is_legal_length(std::uint64_t length, std::size_t extended) {
+  const std::uint64_t shorter_max = extended == 2 ? length_16 - 1 : 0xFFFF;
+  return length > shorter_max && length >> 63U == 0;
 }
 
 // Section 7.4, and the registry it founded: 1012 to 1014 came later.
@@ -232,39 +248,45 @@ Result<std::optional<Reader::Frame>, CloseCode> Reader::read_header(std::span<ch
   return frame;
 }
 
+bool Reader::in_message() const { return held_ && held_->message_opcode != Opcode::continuation; }
+
+bool Reader::has_too_many_fragments(const Frame& frame) const {
+  const std::size_t fragments = in_message() ? held_->fragments : 0;
+  return !is_control(frame.opcode) && fragments >= limits_->fragments_max;
+}
+
+/// Whether the message would be longer than it may be, with what is held of it.
+bool Reader::is_too_big(const Frame& frame) const {
+  if (is_control(frame.opcode)) return false;
+  const std::size_t already = in_message() ? held_->message.size() : 0;
+  const bool compressed = in_message() ? held_->compressed : frame.compressed;
+  return frame.left > wire_bytes_max(limits_->message_bytes_max, compressed) - already;
+}
+
 // Section 5.2. Each byte is judged as soon as it is there.
 Result<std::optional<Reader::Frame>, CloseCode> Reader::parse_header(std::string_view bytes,
                                                                      std::size_t& size) const {
   constexpr Unexpected protocol_error{CloseCode::protocol_error};
   const auto first = static_cast<unsigned char>(bytes[0]);
-  const bool in_message = held_ && held_->message_opcode != Opcode::continuation;
-  if (!is_legal_start(first, in_message, deflates())) return protocol_error;
+  if (!is_legal_start(first, in_message(), deflates())) return protocol_error;
   Frame frame{.opcode = static_cast<Opcode>(first & 0x0FU),
               .fin = (first & final_bit) != 0,
               .compressed = (first & compressed_bit) != 0};
-  const bool control = is_control(frame.opcode);
-  const std::size_t fragments = in_message ? held_->fragments : 0;
-  if (!control && fragments >= limits_->fragments_max) return Unexpected{CloseCode::policy};
+  if (has_too_many_fragments(frame)) return Unexpected{CloseCode::policy};
 
   if (bytes.size() < 2) return std::optional<Frame>();
   const auto second = static_cast<unsigned char>(bytes[1]);
-  const bool masked = (second & 0x80U) != 0;
   frame.left = second & 0x7FU;
-  if (!masked || (control && frame.left > control_bytes_max)) return protocol_error;
+  if ((second & masked_bit) == 0) return protocol_error;
+  if (is_control(frame.opcode) && frame.left > control_bytes_max) return protocol_error;
 
-  const std::size_t extended = frame.left == length_16 ? 2 : frame.left == length_64 ? 8 : 0;
+  const std::size_t extended = extended_bytes(frame.left);
   if (bytes.size() < 2 + extended) return std::optional<Frame>();
   if (extended > 0) {
-    const std::uint64_t shorter_max = extended == 2 ? length_16 - 1 : 0xFFFF;
     frame.left = read_big_endian(bytes.substr(2, extended));
-    const bool top_bit = frame.left >> 63U != 0;
-    if (top_bit || frame.left <= shorter_max) return protocol_error;
+    if (!is_legal_length(frame.left, extended)) return protocol_error;
   }
-  const std::size_t already = in_message ? held_->message.size() : 0;
-  const bool compressed = in_message ? held_->compressed : frame.compressed;
-  if (!control && frame.left > wire_bytes_max(limits_->message_bytes_max, compressed) - already) {
-    return Unexpected{CloseCode::too_big};
-  }
+  if (is_too_big(frame)) return Unexpected{CloseCode::too_big};
 
   size = 2 + extended + frame.key.size();
   if (bytes.size() < size) return std::optional<Frame>();
@@ -294,6 +316,11 @@ Reader::Outcome Reader::read_payload(Frame frame, std::span<char>& input) {
     held().frame = frame;
     return std::optional<Message>();
   }
+  return end_frame(frame);
+}
+
+/// All of the frame's payload is held.
+Reader::Outcome Reader::end_frame(const Frame& frame) {
   if (is_control(frame.opcode)) {
     return message(frame.opcode, {held_->control.data(), held_->control_size});
   }

@@ -90,7 +90,11 @@ class Reader {
   Result<std::optional<Frame>, CloseCode> read_header(std::span<char>& input);
   Result<std::optional<Frame>, CloseCode> parse_header(std::string_view bytes,
                                                        std::size_t& size) const;
+  [[nodiscard]] bool in_message() const;
+  [[nodiscard]] bool has_too_many_fragments(const Frame& frame) const;
+  [[nodiscard]] bool is_too_big(const Frame& frame) const;
   Outcome read_payload(Frame frame, std::span<char>& input);
+  Outcome end_frame(const Frame& frame);
   bool keep(const Frame& frame, std::string_view piece);
   Outcome inflate(Opcode opcode, std::string_view data);
   Held& held();
