@@ -10,6 +10,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace crier::http {
 
@@ -133,14 +134,10 @@ class HeadParser final : public beast::http::basic_parser<true> {
 
   int check(beast::http::field field, std::string_view value) {
     switch (field) {
-      case beast::http::field::host:  // 3.2
-        if (has_host_ || value.find_first_of(" \t,/\\@?#") != std::string_view::npos) return 400;
-        has_host_ = true;
-        return 0;
-      case beast::http::field::content_length:  // 6.3: Beast takes lists and repetitions
-        if (has_length_ || !std::ranges::all_of(value, digit)) return 400;
-        has_length_ = true;
-        return 0;
+      case beast::http::field::host:
+        return check_host(value);
+      case beast::http::field::content_length:
+        return check_length(value);
       case beast::http::field::transfer_encoding:  // 6.1: Beast takes what it does not know
         if (request_.version_minor == 0) return 400;
         return equal_without_case(value, "chunked") ? 0 : 501;
@@ -152,6 +149,18 @@ class HeadParser final : public beast::http::basic_parser<true> {
       default:
         return 0;
     }
+  }
+
+  // 3.2.
+  int check_host(std::string_view value) {
+    const bool is_bare = value.find_first_of(" \t,/\\@?#") == std::string_view::npos;
+    return is_bare && !std::exchange(has_host_, true) ? 0 : 400;
+  }
+
+  // 6.3: Beast takes lists and repetitions.
+  int check_length(std::string_view value) {
+    const bool is_number = std::ranges::all_of(value, digit);
+    return is_number && !std::exchange(has_length_, true) ? 0 : 400;
   }
 
   // The body is not given to Beast.
@@ -197,8 +206,13 @@ struct Parser::State {
     return Progress::failed;
   }
 
+  [[nodiscard]] bool has_ended() const {
+    return phase == Phase::complete || phase == Phase::failed;
+  }
+  void receive_body(std::string_view& input);
   Progress receive_head(std::string_view& input);
   std::optional<std::size_t> find_head_end(std::string_view head);
+  bool end_line(std::string_view line);
   Progress read_head(std::string_view head);
   void receive_sized_body(std::string_view& input);
   void receive_chunk_data(std::string_view& input);
@@ -243,35 +257,40 @@ Progress Parser::State::receive_head(std::string_view& input) {
 }
 
 // Line by line, so that what is too long or malformed is refused before the rest of it comes.
-std::optional<std::size_t> Parser::State::find_head_end(std::string_view head) {
-  for (;;) {
+inline std::optional<std::size_t> Parser::State::find_head_end(std::string_view head) {
+  while (phase != Phase::failed) {
     const std::size_t feed = head.find('\n', scanned);
     if (feed == std::string_view::npos) {
       scanned = head.size();
       return std::nullopt;
     }
     scanned = feed + 1;
-    const std::string_view line = head.substr(line_begin, scanned - line_begin);
-    const bool folded = lines > 0 && (line.front() == ' ' || line.front() == '\t');  // 5.2
-    if (!line.ends_with(crlf) || folded) {
-      fail(400);
-      return std::nullopt;
-    }
+    const bool is_last = end_line(head.substr(line_begin, scanned - line_begin));
     line_begin = scanned;
-    if (line != crlf) {
-      if (lines++ > limits.headers_max) fail(431);
-    } else if (lines > 0) {
-      return scanned;
-    } else if (head_begin == 0) {  // 2.2: a server ignores an empty line before the request
-      head_begin = scanned;
-    } else {
-      fail(400);
-    }
-    if (phase == Phase::failed) return std::nullopt;
+    if (is_last) return scanned;
   }
+  return std::nullopt;
 }
 
-Progress Parser::State::read_head(std::string_view head) {
+// Judges a line of the head. True: it was the last. What has one caller is inline: a request
+// otherwise takes 5 % longer to read.
+inline bool Parser::State::end_line(std::string_view line) {
+  const bool folded = lines > 0 && (line.front() == ' ' || line.front() == '\t');  // 5.2
+  if (!line.ends_with(crlf) || folded) {
+    fail(400);
+  } else if (line != crlf) {
+    if (lines++ > limits.headers_max) fail(431);
+  } else if (lines > 0) {
+    return true;
+  } else if (head_begin == 0) {  // 2.2: a server ignores an empty line before the request
+    head_begin = scanned;
+  } else {
+    fail(400);
+  }
+  return false;
+}
+
+inline Progress Parser::State::read_head(std::string_view head) {
   request.headers.reserve(lines - 1);
   HeadParser parser(request);
   if (const int refusal = parser.parse(head); refusal != 0) return fail(refusal);
@@ -283,6 +302,14 @@ Progress Parser::State::read_head(std::string_view head) {
     phase = Phase::sized_body;
   }
   return Progress::head;
+}
+
+// What comes next of the request, behind its head.
+inline void Parser::State::receive_body(std::string_view& input) {
+  if (phase == Phase::sized_body) return receive_sized_body(input);
+  if (phase != Phase::chunk_data) return receive_line(input);
+  receive_chunk_data(input);
+  if (body_left == 0) phase = Phase::chunk_end;
 }
 
 void Parser::State::receive_sized_body(std::string_view& input) {
@@ -394,30 +421,15 @@ Parser& Parser::operator=(Parser&&) noexcept = default;
 Progress Parser::receive(std::string_view& input) {
   using Phase = State::Phase;
   CRIER_ASSERT(state_->phase != Phase::complete);
-  for (;;) {
-    switch (state_->phase) {
-      case Phase::head:
-        return input.empty() ? Progress::more : state_->receive_head(input);
-      case Phase::sized_body:
-        state_->receive_sized_body(input);
-        break;
-      case Phase::chunk_data:
-        state_->receive_chunk_data(input);
-        if (state_->body_left == 0) state_->phase = Phase::chunk_end;
-        break;
-      case Phase::chunk_size:
-      case Phase::chunk_end:
-      case Phase::trailers:
-        state_->receive_line(input);
-        break;
-      case Phase::complete:
-        return Progress::complete;
-      case Phase::failed:
-        return Progress::failed;
-    }
-    const bool ended = state_->phase == Phase::complete || state_->phase == Phase::failed;
-    if (input.empty() && !ended) return Progress::more;
+  if (state_->phase == Phase::head) {
+    return input.empty() ? Progress::more : state_->receive_head(input);
   }
+  // A body may be empty: it has come without input.
+  while (!state_->has_ended()) {
+    state_->receive_body(input);
+    if (input.empty() && !state_->has_ended()) return Progress::more;
+  }
+  return state_->phase == Phase::complete ? Progress::complete : Progress::failed;
 }
 
 void Parser::set_body_bytes_max(std::size_t bytes) { state_->body_bytes_max = bytes; }
