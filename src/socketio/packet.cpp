@@ -57,26 +57,28 @@ Result<void, DecodeError> check_event(std::string_view array, std::size_t depth)
   return {};
 }
 
-Result<void, DecodeError> check_payload(const Packet& packet, std::size_t depth) {
-  const char first = packet.data.front();
-  bool fits = false;
-  switch (packet.type) {
+/// Whether the payload of such a packet may begin so.
+bool may_begin(PacketType type, char first) {
+  switch (type) {
     case PacketType::connect:
-      fits = first == '{';
-      break;
+      return first == '{';
     case PacketType::disconnect:
-      break;
+      return false;
     case PacketType::connect_error:
-      fits = first == '{' || first == '"';
-      break;
+      return first == '{' || first == '"';
     case PacketType::event:
     case PacketType::ack:
     case PacketType::binary_event:
     case PacketType::binary_ack:
-      fits = first == '[';
-      break;
+      return first == '[';
   }
-  if (!fits || !json::is_valid(packet.data, depth)) return Unexpected{DecodeError::bad_payload};
+  return false;
+}
+
+Result<void, DecodeError> check_payload(const Packet& packet, std::size_t depth) {
+  if (!may_begin(packet.type, packet.data.front()) || !json::is_valid(packet.data, depth)) {
+    return Unexpected{DecodeError::bad_payload};
+  }
   if (is_binary(packet.type) && !placeholders_in_range(packet.data, packet.attachments)) {
     return Unexpected{DecodeError::illegal_placeholder};
   }
