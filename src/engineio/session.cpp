@@ -2,11 +2,11 @@
 
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
+#include "engineio/past_polls.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <utility>
 
 namespace crier::engineio {
@@ -15,7 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t t_bytes_max = 64;
-constexpr std::size_t past_polls_max = 256;  // answered polls whose late duplicates are aborted
 
 /// While a probe is answered, an idle poll is freed at most this often: a client that cannot see
 /// the probe's answer would otherwise poll as fast as it can.
@@ -37,6 +36,10 @@ Reply reply_poll(RequestId request, ByteChain payload) {
 }
 
 Reply reply_empty(RequestId request, int status) { return {request, status, {}, {}}; }
+
+Reply refusal(RequestId request, ErrorCode code) {
+  return {request, status(code), "application/json", ByteChain(Bytes(body(code)))};
+}
 
 Reply reply_ok(RequestId request) {
   static const Bytes ok("ok");
@@ -97,31 +100,6 @@ bool is_message(const Outgoing& packet) {
 
 }  // namespace
 
-/// The `t` of answered polls. When a browser repeats a GET, the first GET may still be under way.
-/// It may then arrive after later polls.
-class PastPolls {
- public:
-  void add(std::string_view t) {
-    if (hashes_.size() < past_polls_max) {
-      hashes_.push_back(hash(t));
-    } else {
-      hashes_[oldest_] = hash(t);
-      oldest_ = (oldest_ + 1) % past_polls_max;
-    }
-  }
-  [[nodiscard]] bool has(std::string_view t) const {
-    return !t.empty() && std::ranges::find(hashes_, hash(t)) != hashes_.end();
-  }
-
- private:
-  static std::uint32_t hash(std::string_view t) {
-    return static_cast<std::uint32_t>(std::hash<std::string_view>()(t));
-  }
-
-  std::vector<std::uint32_t> hashes_;
-  std::size_t oldest_ = 0;
-};
-
 struct Session::Polling {
   struct Poll {
     RequestId request;
@@ -156,6 +134,10 @@ struct Session::Polling {
     return queue.empty() ? 0 : queued_bytes + (queue.size() - 1) * sizeof(Outgoing);
   }
   [[nodiscard]] bool noop_is_next() const { return poll && upgrade && upgrade->probed; }
+  /// Whether a GET with this `t` repeats the one that was answered last.
+  [[nodiscard]] bool is_answered(std::string_view t) const {
+    return answer && !t.empty() && answer->poll.t == t;
+  }
 };
 
 static_assert(sizeof(Session) <= 72, "held by every connection");
@@ -219,36 +201,41 @@ void Session::open_websocket(WireId wire, TimePoint now, Outputs& out) {
 // Polling.
 
 void Session::refuse(RequestId request, Outputs& out) const {
-  const auto code = closed() ? ErrorCode::unknown_sid : ErrorCode::bad_request;
-  out.push_back(Reply{request, status(code), "application/json", ByteChain(Bytes(body(code)))});
+  out.push_back(refusal(request, closed() ? ErrorCode::unknown_sid : ErrorCode::bad_request));
 }
 
 void Session::poll(RequestId request, std::string_view t, TimePoint now, Outputs& out) {
   if (!polling_) return refuse(request, out);
   if (state_ == State::open && pulse_ != Pulse::resting && now >= heartbeat_) {
     // The tick that is due comes later in this turn of the loop; the session is over all the same.
-    out.push_back(Reply{request, status(ErrorCode::unknown_sid), "application/json",
-                        ByteChain(Bytes(body(ErrorCode::unknown_sid)))});
+    out.push_back(refusal(request, ErrorCode::unknown_sid));
     return finish({CloseReason::ping_timeout, ""}, out);
   }
   if (t.size() > t_bytes_max) t = {};
   Polling& polling = *polling_;
   if (polling.past.has(t)) {
     out.push_back(Abort{request});
-    return;
-  }
-  if (polling.poll) {
-    if (t.empty() || polling.poll->t != t) return overlap(request, "overlap from client", out);
-    out.push_back(Abort{polling.poll->request});
-    polling.poll->request = request;
-    return;
-  }
-  if (polling.answer && !t.empty() && polling.answer->poll.t == t) {
+  } else if (polling.poll) {
+    repeat_poll(request, t, out);
+  } else if (polling.is_answered(t)) {
     polling.answer->poll.request = request;
     polling.answer->lost = false;
     out.push_back(reply_poll(request, polling.answer->payload));
-    return;
+  } else {
+    next_poll(request, t, now, out);
   }
+}
+
+/// A GET while another is pending: with its `t`, it takes its place.
+void Session::repeat_poll(RequestId request, std::string_view t, Outputs& out) {
+  Polling::Poll& poll = *polling_->poll;
+  if (t.empty() || poll.t != t) return overlap(request, "overlap from client", out);
+  out.push_back(Abort{poll.request});
+  poll.request = request;
+}
+
+void Session::next_poll(RequestId request, std::string_view t, TimePoint now, Outputs& out) {
+  Polling& polling = *polling_;
   // Another `t` shows that the last answer arrived; without `t` this GET may be its repeat.
   if (!t.empty() && polling.answer) {
     polling.past.add(polling.answer->poll.t);

@@ -207,6 +207,8 @@ class Session {
 
   void open(TransportKind transport, TimePoint now);
   void enqueue(Outgoing message, TimePoint now, Outputs& out);
+  void repeat_poll(RequestId request, std::string_view t, Outputs& out);
+  void next_poll(RequestId request, std::string_view t, TimePoint now, Outputs& out);
   void flush(TimePoint now, Outputs& out);
   void answer(ByteChain payload, bool has_messages, Outputs& out);
   void overlap(RequestId request, std::string_view detail, Outputs& out);
