@@ -26,6 +26,31 @@ constexpr std::size_t few_events = 8;  // that most clients have missed
 /// For a heap with the lowest number on top.
 bool comes_later(const Next& a, const Next& b) { return a.record->gid > b.record->gid; }
 
+/// The events of several rings up to a number, lowest first.
+class Merge {
+ public:
+  explicit Merge(Gid last) : last_(last) {}
+
+  /// The ring's events from this place on.
+  void add(const Ring& ring, std::size_t place) {
+    if (place == ring.event_count() || ring.event(place).gid > last_) return;
+    heap_.push_back({&ring.event(place), &ring, place});
+    std::ranges::push_heap(heap_, comes_later);
+  }
+  [[nodiscard]] bool is_over() const { return heap_.empty(); }
+  [[nodiscard]] const Record& next() const { return *heap_.front().record; }
+  void advance() {
+    std::ranges::pop_heap(heap_, comes_later);
+    const Next taken = heap_.back();
+    heap_.pop_back();
+    add(*taken.ring, taken.place + 1);
+  }
+
+ private:
+  Gid last_;
+  std::vector<Next> heap_;
+};
+
 }  // namespace
 
 Replay::Replay(Positions positions)
@@ -37,32 +62,22 @@ Gid Replay::after(std::size_t program) const {
 
 Pull Replay::pull(std::span<const Ring* const> rings, std::size_t room, std::size_t alone) {
   CRIER_ASSERT(after_.empty() || after_.size() == rings.size());
-  const Gid last = beyond_snapshot_ ? std::numeric_limits<Gid>::max() : snapshot_;
-  std::vector<Next> heap;
-  const auto add = [&](const Ring& ring, std::size_t place) {
-    if (place == ring.event_count() || ring.event(place).gid > last) return;
-    heap.push_back({&ring.event(place), &ring, place});
-    std::ranges::push_heap(heap, comes_later);
-  };
+  Merge merge(beyond_snapshot_ ? std::numeric_limits<Gid>::max() : snapshot_);
   for (std::size_t i = 0; i < rings.size(); ++i) {
     if (rings[i] == nullptr || rings[i]->start() > after(i)) return {{}, Pull::End::lost};
-    if (rings[i]->top() > after(i)) add(*rings[i], rings[i]->place_above(after(i)));
+    if (rings[i]->top() > after(i)) merge.add(*rings[i], rings[i]->place_above(after(i)));
   }
   Pull pull;
   pull.events.reserve(few_events);
   std::size_t bytes = 0;
-  while (!heap.empty()) {
-    const Next next = heap.front();
-    const std::size_t size = event_bytes + next.record->body.size();
+  for (; !merge.is_over(); merge.advance()) {
+    const Record& next = merge.next();
+    const std::size_t size = event_bytes + next.body.size();
     if (bytes + size > (bytes == 0 ? std::max(room, alone) : room)) return pull;
-    std::ranges::pop_heap(heap, comes_later);
-    heap.pop_back();
-    if (!history::is_gap_marker(*next.record)) {
-      pull.events.push_back(*next.record);
-      bytes += size;
-    }
-    position_ = std::max(position_, next.record->gid);
-    add(*next.ring, next.place + 1);
+    position_ = std::max(position_, next.gid);
+    if (history::is_gap_marker(next)) continue;
+    pull.events.push_back(next);
+    bytes += size;
   }
   pull.end = beyond_snapshot_ ? Pull::End::top : Pull::End::snapshot;
   if (!std::exchange(beyond_snapshot_, true)) {
