@@ -95,30 +95,36 @@ void weigh_stale(Cursor& cursor) {
   }
 }
 
+/// What the client has received of the epoch that the pid is of; 0: nothing is stated.
+history::Gid received_of(const Pid& pid, const std::optional<StatedId>& offset) {
+  return offset && offset->id.epoch == pid.here.epoch ? offset->id.gid : 0;
+}
+
+/// The client may not know the verdicts that came with the pid: the earlier basis counts.
+void take_unheard(Cursor& cursor, Pid pid, history::Gid received) {
+  if (received > heard_up_to(pid)) {
+    cursor.gaps = std::move(pid.gaps);
+    cursor.gaps_unnamed = pid.gaps_unnamed;
+  }
+  cursor.ended = std::move(pid.ended);
+  cursor.ended_unnamed = pid.ended_unnamed;
+  cursor.basis = *std::move(pid.earlier);
+  cursor.unheard = std::move(pid.here);
+  weigh_stale(cursor);
+}
+
 void take(Cursor& cursor, Pid pid, std::optional<StatedId> offset) {
   if (offset && offset->id == pid.stale && offset->nonce != pid.nonce) {
     cursor.stale = offset->id;
     offset.reset();
   }
   const bool heard = has_heard(pid, offset);
+  const history::Gid received = received_of(pid, offset);
   cursor.sid = std::move(pid.sid);
   cursor.nonce = std::move(pid.nonce);
   if (offset) cursor.received = offset->id;
-  if (!heard) {
-    if (offset && offset->id.epoch == pid.here.epoch && offset->id.gid > heard_up_to(pid)) {
-      cursor.gaps = std::move(pid.gaps);
-      cursor.gaps_unnamed = pid.gaps_unnamed;
-    }
-    cursor.ended = std::move(pid.ended);
-    cursor.ended_unnamed = pid.ended_unnamed;
-    cursor.basis = *std::move(pid.earlier);
-    cursor.unheard = std::move(pid.here);
-    weigh_stale(cursor);
-    return;
-  }
-  if (offset && offset->id.epoch == pid.here.epoch) {
-    pid.here.gid = std::max(pid.here.gid, offset->id.gid);
-  }
+  if (!heard) return take_unheard(cursor, std::move(pid), received);
+  pid.here.gid = std::max(pid.here.gid, received);
   cursor.basis = std::move(pid.here);
 }
 
@@ -155,20 +161,22 @@ bool take_timestamp(Cursor& cursor, std::string_view value) {
   return true;
 }
 
+/// False: a session is stated, and cannot be read.
+bool take_session(Cursor& cursor, const Auth& auth) {
+  const auto value = stated(auth, "session");
+  if (!value) return true;
+  const auto session = text_of(*value);
+  if (!session || !is_name(*session)) return false;
+  cursor.session = *session;
+  return true;
+}
+
 }  // namespace
 
 Cursor read_cursor(std::string_view text, std::string_view user, const PidSeal& seal) {
   Cursor cursor;
   const Auth auth = json::members(text).value_or(Auth());
-  bool unreadable = false;
-  if (const auto value = stated(auth, "session")) {
-    const auto session = text_of(*value);
-    if (session && is_name(*session)) {
-      cursor.session = *session;
-    } else {
-      unreadable = true;
-    }
-  }
+  bool unreadable = !take_session(cursor, auth);
   if (const auto value = stated(auth, "pid")) {
     if (take_pid(cursor, auth, *value, user, seal)) return cursor;
     unreadable = cursor.ended_unnamed = true;
