@@ -103,34 +103,40 @@ ReadHistory Admission::read_command() const {
 
 Command Admission::history_read(const Result<history::ReadReply, history::StoreError>& answer,
                                 TimePoint now) {
-  if (!answer) {
-    if (cursor_.is_stated() || !cursor_.session.empty()) {
-      return again(now, "the history did not answer");
-    }
-    // Real time goes on without the history; only the client's next return is not recovered.
-    return admit_blindly();
-  }
-  Admit admit;
-  admit.recovery = recover(cursor_, user_, *answer, options_->replay_timestamp_max);
-  if (admit.recovery.is_ahead && cursor_.received && !std::exchange(witnessed_, true)) {
+  if (!answer) return unread(now);
+  Recovery recovery = recover(cursor_, user_, *answer, options_->replay_timestamp_max);
+  if (recovery.is_ahead && cursor_.received && !std::exchange(witnessed_, true)) {
     return Witness{*cursor_.received};
   }
-  Pid& next = admit.recovery.next;
-  next.here.memberships.as_of =
+  recovery.next.here.memberships.as_of =
       held_ ? held_->here.memberships.as_of : looked_up_at(answer->clock, now);
   if (!cursor_.session.empty() && !held_) {
-    held_ = next;
-    return TakeOver{user_.id, cursor_.session, std::move(next)};
+    held_ = recovery.next;
+    return TakeOver{user_.id, cursor_.session, std::move(recovery.next)};
   }
-  admit.is_kept = held_ == next;
+  return admit(std::move(recovery));
+}
+
+Command Admission::unread(TimePoint now) {
+  if (cursor_.is_stated() || !cursor_.session.empty()) {
+    return again(now, "the history did not answer");
+  }
+  // Real time goes on without the history; only the client's next return is not recovered.
+  return admit_blindly();
+}
+
+Admit Admission::admit(Recovery recovery) {
+  Admit admit;
+  admit.is_kept = held_ == recovery.next;
   admit.user = std::move(user_);
   admit.claimed = cursor_.sid;
   admit.fence = fence_;
   admit.session = cursor_.session;
-  if (admit.recovery.recovered) {
+  if (recovery.recovered) {
     admit.pid = cursor_.pid;
     admit.nonce = cursor_.nonce;
   }
+  admit.recovery = std::move(recovery);
   return admit;
 }
 

@@ -119,6 +119,8 @@ class Admission {
   bool claim_heard(std::string_view sid, history::Fence fence);
 
  private:
+  [[nodiscard]] Command unread(TimePoint now);
+  [[nodiscard]] Admit admit(Recovery recovery);
   [[nodiscard]] Command admit_blindly();
   [[nodiscard]] Command again(TimePoint now, std::string_view reason) const;
   [[nodiscard]] ReadHistory read_command() const;
