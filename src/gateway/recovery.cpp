@@ -188,26 +188,8 @@ class Judgement {
     if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) {
       known_.emplace(then->memberships, then->gid, user);
     }
-    if (cursor.unheard) {
-      Gid has = cursor.unheard->gid;
-      if (is_here(cursor.received)) has = std::max(has, cursor.received->gid);
-      unheard_.emplace(cursor.unheard->memberships, has, user);
-    }
-    if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) {
-      const Gid first = first_of(time->milliseconds);
-      const OwnMillisecond own = own_millisecond(reply, user, time->milliseconds);
-      // As with an id of an earlier epoch. What the reply has is of this one.
-      const bool is_before = first <= reply.floor;
-      is_reset_ = is_reset_ || is_before;
-      // Before the epoch numbers may have run ahead of the clock, and so beyond the floor. An event
-      // of this epoch may have the same time by chance.
-      is_of_before_ = reply.floor != 0 && first <= reply.floor + ahead_max;
-      if (is_before || is_of_before_) {
-        again_from_ = first - 1;
-      } else if (own.is_unclear) {
-        again_from_ = own.has_to;
-      }
-    }
+    if (cursor.unheard) unheard_.emplace(cursor.unheard->memberships, unheard_to(), user);
+    if (const auto* time = std::get_if<TimestampCursor>(&cursor.basis)) weigh(*time);
     position_ = position();
   }
 
@@ -258,16 +240,22 @@ class Judgement {
     return cursor_.gaps_unnamed || std::ranges::find(cursor_.gaps, program) != cursor_.gaps.end();
   }
 
-  [[nodiscard]] Verdict by_basis(std::size_t index) const {
-    if ((known_ && !known_->has(index)) || was_interrupted(index)) return Verdict::joined;
+  /// Whether the program is new to the client, whatever became of its history.
+  [[nodiscard]] bool has_joined(std::size_t index) const {
+    if ((known_ && !known_->has(index)) || was_interrupted(index)) return true;
     const auto* time = std::get_if<TimestampCursor>(&cursor_.basis);
+    if (time == nullptr || is_ahead_) return false;
     // One that began within the millisecond may have begun after what the client has.
-    if (time != nullptr && !is_ahead_ && since_of(user_, index) >= first_of(time->milliseconds)) {
-      return Verdict::joined;
-    }
+    return since_of(user_, index) >= first_of(time->milliseconds);
+  }
+
+  [[nodiscard]] Verdict by_basis(std::size_t index) const {
+    if (has_joined(index)) return Verdict::joined;
     if (is_reset_) return Verdict::reset;
     if (std::holds_alternative<NoCursor>(cursor_.basis)) return Verdict::joined;
-    if (time != nullptr) return by_timestamp(time->milliseconds, index);
+    if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
+      return by_timestamp(time->milliseconds, index);
+    }
     const Gid cursor = *gid_of(cursor_.basis);
     if (!known_ && since_of(user_, index) > cursor) return Verdict::joined;
     return judge(index, std::max(cursor, since(index)));
@@ -279,6 +267,29 @@ class Judgement {
   }
   [[nodiscard]] bool is_here(const std::optional<EventId>& id) const {
     return id && id->epoch == reply_.epoch;
+  }
+
+  /// Up to where the client has what the admission sent that was not heard.
+  [[nodiscard]] Gid unheard_to() const {
+    const Gid sent = cursor_.unheard->gid;
+    return is_here(cursor_.received) ? std::max(sent, cursor_.received->gid) : sent;
+  }
+
+  /// A time names no epoch, and maybe several events.
+  void weigh(const TimestampCursor& time) {
+    const Gid first = first_of(time.milliseconds);
+    const OwnMillisecond own = own_millisecond(reply_, user_, time.milliseconds);
+    // As with an id of an earlier epoch. What the reply has is of this one.
+    const bool is_before = first <= reply_.floor;
+    is_reset_ = is_reset_ || is_before;
+    // Before the epoch numbers may have run ahead of the clock, and so beyond the floor. An event
+    // of this epoch may have the same time by chance.
+    is_of_before_ = reply_.floor != 0 && first <= reply_.floor + ahead_max;
+    if (is_before || is_of_before_) {
+      again_from_ = first - 1;
+    } else if (own.is_unclear) {
+      again_from_ = own.has_to;
+    }
   }
 
   [[nodiscard]] bool is_replay_here() const {
@@ -419,6 +430,29 @@ Gid read_from(const Cursor& cursor, Gid since) {
   return from ? std::max(*from, since) : after_everything;
 }
 
+/// What is told and sent of the user's programs; whether all are recovered.
+bool add_own(Recovery& recovery, const Judgement& judgement, const access::User& user) {
+  recovery.verdicts.reserve(user.programs.size());
+  recovery.after.reserve(user.programs.size());
+  bool whole = true;
+  for (std::size_t i = 0; i < user.programs.size(); ++i) {
+    const Verdict verdict = judgement.verdict(i);
+    whole = whole && verdict == Verdict::recovered;
+    recovery.verdicts.emplace_back(user.programs[i], verdict);
+    const auto [after, count] = judgement.sent(i);
+    recovery.after.push_back(after);
+    recovery.replayed += count;
+  }
+  return whole;
+}
+
+/// Tells of the programs that are the user's no longer; whether there are any.
+bool add_left(Recovery& recovery, const Cursor& cursor, const access::User& user) {
+  std::vector<std::string> left = left_of(cursor, user);
+  for (auto& program : left) recovery.verdicts.emplace_back(std::move(program), Verdict::left);
+  return !left.empty();
+}
+
 }  // namespace
 
 Question recovery_question(const Cursor& cursor, const access::User& user,
@@ -458,28 +492,13 @@ Recovery recover(const Cursor& cursor, const access::User& user, const ReadReply
   recovery.changed = judgement.changed();
   recovery.snapshot = judgement.snapshot();
   recovery.floor = std::min(judgement.sent_from().value_or(0), judgement.snapshot());
-  recovery.verdicts.reserve(user.programs.size());
-  recovery.after.reserve(user.programs.size());
-  bool whole = true;
-  for (std::size_t i = 0; i < user.programs.size(); ++i) {
-    const Verdict verdict = judgement.verdict(i);
-    whole = whole && verdict == Verdict::recovered;
-    recovery.verdicts.emplace_back(user.programs[i], verdict);
-    const auto [after, count] = judgement.sent(i);
-    recovery.after.push_back(after);
-    recovery.replayed += count;
-  }
-  const std::size_t own = recovery.verdicts.size();
-  for (auto& program : left_of(cursor, user)) {
-    recovery.verdicts.emplace_back(std::move(program), Verdict::left);
-  }
-  const bool has_left = recovery.changed || recovery.verdicts.size() > own;
+  const bool whole = add_own(recovery, judgement, user);
+  const bool has_left = add_left(recovery, cursor, user) || recovery.changed;
   std::ranges::sort(recovery.verdicts);
   if (!user.programs.empty()) recovery.position = {reply.epoch, judgement.snapshot()};
-  const auto* then = std::get_if<Snapshot>(&cursor.basis);
   // A user without programs is whole, whatever the cursor.
-  recovery.recovered =
-      whole && !has_left && !cursor.pid.empty() && (then != nullptr || user.programs.empty());
+  const bool was_member = std::holds_alternative<Snapshot>(cursor.basis) || user.programs.empty();
+  recovery.recovered = whole && !has_left && !cursor.pid.empty() && was_member;
   if (!recovery.recovered || !cursor.session.empty()) {
     recovery.next = next_pid(cursor, user, reply, judgement, recovery.verdicts, !whole || has_left);
   }
