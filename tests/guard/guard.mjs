@@ -13,7 +13,7 @@ import { check_statements } from "./statements.mjs";
 import { Tree } from "./tree.mjs";
 
 const file_lines_max = 600;
-const function_lines_max = 70;
+const function_lines_max = 50;
 const public_headers_max = 12;
 const public_header_lines_max = 2000;
 const readme_lines_max = 150;

@@ -128,8 +128,8 @@ const bad = [
   ],
   [
     "a long function",
-    header("src/base/x.hpp", `inline void f() {\n${lines(69)}}\n`),
-    "src/base/x.hpp:1: f has 71 lines; at most 70",
+    header("src/base/x.hpp", `inline void f() {\n${lines(49)}}\n`),
+    "src/base/x.hpp:1: f has 51 lines; at most 50",
   ],
   [
     "a source without a test",
