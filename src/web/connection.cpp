@@ -15,7 +15,6 @@ constexpr std::size_t held_bytes_max = 64 * 1024;
 constexpr std::size_t answers_bytes_max = 256 * 1024;  // that a peer does not read
 constexpr std::chrono::milliseconds drain_timeout{2'000};
 constexpr int reads_a_turn = 8;
-constexpr std::size_t pieces_before_pongs_merge = 64;
 constexpr std::size_t offer_bytes = 256 * 1024;
 constexpr std::size_t tls_offer_bytes = 16 * 1024;  // as many as a record holds
 
@@ -36,7 +35,7 @@ Connection::Connection(Worker& worker, Key key, net::Stream stream, Parcel& parc
       key_(key),
       stream_(std::move(stream)),
       http_(std::move(parcel.http)),
-      backlog_(std::move(parcel.backlog)) {
+      outbox_(std::move(parcel.outbox)) {
   stream_.set_user(*this);
 }
 
@@ -60,17 +59,16 @@ void Connection::leave() {
     return;
   }
   auto parcel = std::make_shared<Parcel>(
-      Parcel{std::move(stream_).detach(), std::move(http_), std::move(backlog_)});
+      Parcel{std::move(stream_).detach(), std::move(http_), std::move(outbox_)});
   ++worker_.totals().connections;  // which close() takes off again: it counts on its way
   close();
   moving_to_->loop().post([&to = *moving_to_, parcel] { to.receive(*parcel); });
 }
 
 void Connection::arrived() {
-  if (backlog_ && backlog_->waiting) {
+  if (outbox_ && outbox_->due() == Outbox::Due::writable) {
     stream_.wait_writable();
-  } else if (backlog_) {
-    backlog_->dirty = true;
+  } else if (outbox_) {
     worker_.mark_dirty(key_);
   }
   head_seen();
@@ -105,7 +103,7 @@ void Connection::on_readable() {
   }
   if (moving_to_ == nullptr) stream_.wait_readable();
   // What answers it leaves now: a peer that waits for it need not wait for others' turn.
-  if (!closed_ && backlog_ && backlog_->dirty) flush();
+  if (!closed_ && outbox_ && outbox_->due() == Outbox::Due::turn_end) flush();
 }
 
 bool Connection::holds_much() const {
@@ -314,7 +312,9 @@ void Connection::read_websocket(std::span<char> input) {
 void Connection::websocket_message(const websocket::Message& message) {
   switch (message.opcode) {
     case websocket::Opcode::ping:
-      queue_pong(message.data);
+      if (outbox().add_pong(Bytes(websocket::frame(websocket::Opcode::pong, message.data)))) {
+        worker_.mark_dirty(key_);
+      }
       return;
     case websocket::Opcode::pong:
       return;
@@ -332,7 +332,7 @@ void Connection::websocket_message(const websocket::Message& message) {
 
 void Connection::peer_gone(bool error) {
   if (error && http_ && http_->phase == Phase::idle && !http_->answered) log_no_request();
-  if (closing_ && !draining_ && !error && backlog_) {
+  if (closing_ && !draining_ && !error && outbox_) {
     half_closed_ = true;  // and may still read: what is queued goes out first
     return;
   }
@@ -354,7 +354,7 @@ void Connection::peer_gone(bool error) {
     report_lost_answer(error);
   }
   if (closed_) return;
-  if (!error && backlog_) {  // an answer that is queued still goes to a peer that has only ended
+  if (!error && outbox_) {  // an answer that is queued still goes to a peer that has only ended
     half_closed_ = true;
     close_after_flush();
     return;
@@ -365,15 +365,16 @@ void Connection::peer_gone(bool error) {
 // A peer that ends in good order after it has acknowledged everything has its answer.
 void Connection::report_lost_answer(bool error) {
   if (!http_ || !http_->answered || endpoint_ == nullptr) return;
-  if (!error && !backlog_ && stream_.all_acknowledged()) return;
+  if (!error && !outbox_ && stream_.all_acknowledged()) return;
   endpoint_->lost(*this, true);
 }
 
 void Connection::close_after_flush() {
   if (closing_ || closed_) return;
   closing_ = true;
+  if (outbox_) outbox_->end();
   set_deadline();
-  if (!backlog_) finish_sending();
+  if (!outbox_) finish_sending();
 }
 
 void Connection::disown() {
@@ -422,11 +423,11 @@ void Connection::expired() {
 /// Whether it has bytes for a peer that is to take them in time. (A connection that closes has its
 /// own time.)
 bool Connection::is_sending() const {
-  return backlog_ && backlog_->waiting && !closing_ && !disowned_;
+  return outbox_ && outbox_->due() == Outbox::Due::writable && !closing_ && !disowned_;
 }
 
 TimePoint Connection::stalls_at() const {
-  return is_sending() ? backlog_->taken_at + worker_.options().slow_reader_timeout : never;
+  return is_sending() ? outbox_->taken_at() + worker_.options().slow_reader_timeout : never;
 }
 
 void Connection::check_progress() {
@@ -458,71 +459,37 @@ void Connection::set_deadline() {
 
 // Sending.
 
-Connection::Backlog& Connection::backlog() {
-  if (!backlog_) {
-    backlog_ = worker_.spare_backlog();
-    backlog_->taken_at = worker_.now();
+Outbox& Connection::outbox() {
+  if (!outbox_) {
+    outbox_ = worker_.spare_outbox();
+    outbox_->begin(worker_.now());
   }
-  return *backlog_;
+  return *outbox_;
 }
 
 void Connection::queue(Bytes bytes) {
   if (closing_ || closed_) return;
-  Backlog& backlog = this->backlog();
-  backlog.bytes += bytes.size();
-  backlog.pieces.push_back(std::move(bytes));
-  if (backlog.dirty || backlog.waiting) return;
-  backlog.dirty = true;
-  worker_.mark_dirty(key_);
-}
-
-// Of pings that came before their pongs could leave, the last one alone may be answered (RFC 6455
-// section 5.5.3): one that does not read cannot make pongs pile up.
-void Connection::queue_pong(std::string_view data) {
-  Bytes pong(websocket::frame(websocket::Opcode::pong, data));
-  if (backlog_ && backlog_->pieces.size() - backlog_->next >= pieces_before_pongs_merge) {
-    backlog_->pong = std::move(pong);
-  } else {
-    queue(std::move(pong));
-  }
-}
-
-bool Connection::take_pong(Backlog& backlog) const {
-  if (backlog.pong.empty() || closing_) return false;
-  backlog.bytes = backlog.pong.size();
-  backlog.pieces.push_back(std::exchange(backlog.pong, Bytes()));
-  return true;
+  if (outbox().add(std::move(bytes))) worker_.mark_dirty(key_);
 }
 
 void Connection::queue_rest(Bytes frame, std::size_t sent) {
   if (closing_ || closed_) return;
-  const bool first = !backlog_;
-  const std::size_t rest = frame.size() - sent;
-  queue(std::move(frame));
-  Backlog& backlog = *backlog_;
-  if (!first) {
-    CRIER_ASSERT(sent == 0);
-    return;
-  }
-  backlog.offset = sent;
-  backlog.bytes = rest;
+  if (outbox().add_rest(std::move(frame), sent)) worker_.mark_dirty(key_);
 }
 
-std::size_t Connection::backlog_bytes() const { return backlog_ ? backlog_->bytes : 0; }
+std::size_t Connection::backlog_bytes() const { return outbox_ ? outbox_->bytes() : 0; }
 
 void Connection::flush() {
-  if (closed_ || !backlog_) return;
-  backlog_->dirty = false;
-  if (backlog_->waiting) return;
-  if (!write_backlog()) {
-    backlog_->waiting = true;
+  if (closed_ || !outbox_ || outbox_->due() == Outbox::Due::writable) return;
+  if (!write_outbox()) {
+    outbox_->wait_writable();
     stream_.wait_writable();
-    if (is_sending() && !std::exchange(backlog_->watched, true)) set_deadline();
+    if (is_sending() && outbox_->watch()) set_deadline();
     if (reader_ && !closing_) endpoint_->writable_changed(*this, false);
     return;
   }
   if (closed_) return;
-  worker_.spare(std::move(backlog_));
+  worker_.spare(std::move(outbox_));
   if (closing_) {
     finish_sending();
   } else if (http_) {
@@ -530,58 +497,30 @@ void Connection::flush() {
   }
 }
 
-/// Fills in what is to be written next: a TLS record, or more than the kernel is likely to take.
-std::size_t Connection::offer(const Backlog& backlog, std::span<iovec> pieces) const {
+bool Connection::write_outbox() {
+  // A TLS record, or more than the kernel is likely to take.
   const std::size_t bytes_max = stream_.descriptor() < 0 ? tls_offer_bytes : offer_bytes;
-  std::size_t count = 0;
-  std::size_t bytes = 0;
-  std::size_t offset = backlog.offset;
-  for (std::size_t i = backlog.next; i < backlog.pieces.size(); ++i) {
-    if (count == pieces.size() || bytes >= bytes_max) break;
-    const auto view = backlog.pieces[i].view().substr(std::exchange(offset, 0));
-    pieces[count++] = {const_cast<char*>(view.data()), view.size()};
-    bytes += view.size();
-  }
-  return count;
-}
-
-bool Connection::write_backlog() {
-  Backlog& backlog = *backlog_;
-  while (backlog.bytes > 0 || take_pong(backlog)) {
-    std::array<iovec, net::Stream::pieces_max> pieces;
-    const std::size_t count = offer(backlog, pieces);
-    const auto result =
-        count == 1 ? stream_.write(backlog.pieces[backlog.next].view().substr(backlog.offset))
-                   : stream_.write(std::span<const iovec>(pieces.data(), count));
+  std::array<iovec, net::Stream::pieces_max> room;
+  for (;;) {
+    const auto pieces = outbox_->offer(room, bytes_max);
+    if (pieces.empty()) return true;
+    const auto result = stream_.write(pieces);
     if (result.status == net::IoStatus::would_block) return false;
     if (result.status != net::IoStatus::done) {
       peer_gone(true);
       return true;
     }
-    backlog.taken_at = worker_.now();
-    backlog.bytes -= result.bytes;
-    std::size_t sent = backlog.offset + result.bytes;
-    while (backlog.next < backlog.pieces.size() && sent >= backlog.pieces[backlog.next].size()) {
-      sent -= backlog.pieces[backlog.next].size();
-      backlog.pieces[backlog.next++] = Bytes();
-    }
-    backlog.offset = sent;
-    if (backlog.next * 2 > backlog.pieces.size()) {  // sent pieces must not add up either
-      const auto begin = backlog.pieces.begin();
-      backlog.pieces.erase(begin, begin + static_cast<std::ptrdiff_t>(backlog.next));
-      backlog.next = 0;
-    }
+    outbox_->taken(result.bytes, worker_.now());
   }
-  return true;
 }
 
 void Connection::on_writable() {
-  if (closed_ || !backlog_) return;
+  if (closed_ || !outbox_) return;
   worker_.update_now();
-  backlog_->waiting = false;
+  outbox_->became_writable();
   flush();
-  if (!closed_ && !closing_ && !backlog_ && http_) set_deadline();
-  if (!closed_ && !closing_ && !backlog_ && reader_) endpoint_->writable_changed(*this, true);
+  if (!closed_ && !closing_ && !outbox_ && http_) set_deadline();
+  if (!closed_ && !closing_ && !outbox_ && reader_) endpoint_->writable_changed(*this, true);
 }
 
 }  // namespace crier::web

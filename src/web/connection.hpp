@@ -7,14 +7,13 @@
 #include "http/response.hpp"
 #include "net/stream.hpp"
 #include "web/endpoint.hpp"
+#include "web/outbox.hpp"
 #include "websocket/frame.hpp"
 
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <sys/uio.h>
-#include <vector>
 
 namespace crier::web {
 
@@ -25,19 +24,6 @@ class Worker;
 /// the loop's thread only.
 class Connection final : public net::StreamUser {
  public:
-  /// What is queued and not sent yet.
-  struct Backlog {
-    std::vector<Bytes> pieces;
-    std::size_t next = 0;    ///< First piece that is not sent whole.
-    std::size_t offset = 0;  ///< Bytes of it that are sent.
-    std::size_t bytes = 0;   ///< Not sent yet, over all pieces.
-    Bytes pong;              ///< To the last ping, when all pieces are sent.
-    TimePoint taken_at{};    ///< When the peer last took some, or had not been sent any.
-    bool dirty = false;      ///< In the worker's list for the end of the turn.
-    bool waiting = false;    ///< For the kernel.
-    bool watched = false;    ///< The connection's deadline counts from taken_at.
-  };
-
   Connection(Worker& worker, Key key, net::Stream stream);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -83,7 +69,7 @@ class Connection final : public net::StreamUser {
   void flush();
   /// Whether a frame may be written to the descriptor directly: nothing is queued or half-sent.
   [[nodiscard]] bool writable() const {
-    return !closing_ && !closed_ && (backlog_ == nullptr || !backlog_->waiting);
+    return !closing_ && !closed_ && (outbox_ == nullptr || outbox_->due() != Outbox::Due::writable);
   }
   [[nodiscard]] std::size_t backlog_bytes() const;
   /// No more is read; what is queued is sent, then the connection closes.
@@ -140,12 +126,9 @@ class Connection final : public net::StreamUser {
   [[nodiscard]] bool is_sending() const;
   [[nodiscard]] TimePoint stalls_at() const;
   void check_progress();
-  Backlog& backlog();
-  void queue_pong(std::string_view data);
-  bool take_pong(Backlog& backlog) const;
-  std::size_t offer(const Backlog& backlog, std::span<iovec> pieces) const;
-  /// True when all has been sent or the connection has been closed.
-  bool write_backlog();
+  Outbox& outbox();
+  /// Writes as much as the kernel takes; true when that was all, or the connection has been closed.
+  bool write_outbox();
   void finish_sending();
 
   Worker& worker_;
@@ -154,7 +137,7 @@ class Connection final : public net::StreamUser {
   Endpoint* endpoint_ = nullptr;
   std::unique_ptr<Http> http_;
   std::unique_ptr<websocket::Reader> reader_;
-  std::unique_ptr<Backlog> backlog_;
+  std::unique_ptr<Outbox> outbox_;
   Worker* moving_to_ = nullptr;
   TimePoint request_deadline_ = never;
   bool disowned_ = false;
@@ -169,7 +152,7 @@ static_assert(sizeof(Connection) <= 112);  // an idle connection's share
 struct Connection::Parcel {
   net::Detached stream;
   std::unique_ptr<Http> http;
-  std::unique_ptr<Backlog> backlog;
+  std::unique_ptr<Outbox> outbox;
 };
 
 }  // namespace crier::web

@@ -9,8 +9,7 @@ namespace crier::web {
 
 namespace {
 
-constexpr std::size_t spare_backlogs_max = 256;
-constexpr std::size_t spare_pieces_max = 16;
+constexpr std::size_t spare_outboxes_max = 256;
 
 /// Answers what no other endpoint serves.
 class NotFound final : public Endpoint {
@@ -157,21 +156,17 @@ void Worker::set_deadline(Key connection, TimePoint deadline) {
   wheel_.set(slot_of(connection), deadline);
 }
 
-std::unique_ptr<Connection::Backlog> Worker::spare_backlog() {
-  if (spare_backlogs_.empty()) return std::make_unique<Connection::Backlog>();
-  auto backlog = std::move(spare_backlogs_.back());
-  spare_backlogs_.pop_back();
-  return backlog;
+std::unique_ptr<Outbox> Worker::spare_outbox() {
+  if (spare_outboxes_.empty()) return std::make_unique<Outbox>();
+  auto outbox = std::move(spare_outboxes_.back());
+  spare_outboxes_.pop_back();
+  return outbox;
 }
 
-void Worker::spare(std::unique_ptr<Connection::Backlog> backlog) {
-  if (spare_backlogs_.size() >= spare_backlogs_max) return;
-  auto pieces = std::move(backlog->pieces);
-  if (pieces.capacity() > spare_pieces_max) pieces = {};
-  pieces.clear();
-  *backlog = {};
-  backlog->pieces = std::move(pieces);
-  spare_backlogs_.push_back(std::move(backlog));
+void Worker::spare(std::unique_ptr<Outbox> outbox) {
+  if (spare_outboxes_.size() >= spare_outboxes_max) return;
+  outbox->clear();
+  spare_outboxes_.push_back(std::move(outbox));
 }
 
 void Worker::flush() {

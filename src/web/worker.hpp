@@ -118,9 +118,9 @@ class Worker {
   void receive(Connection::Parcel& parcel);
   void set_deadline(Key connection, TimePoint deadline);
   void mark_dirty(Key connection) { dirty_.push_back(connection); }
-  /// An empty backlog: one that was spared, with its memory, or a new one.
-  std::unique_ptr<Connection::Backlog> spare_backlog();
-  void spare(std::unique_ptr<Connection::Backlog> backlog);
+  /// An empty outbox: one that was spared, with its memory, or a new one.
+  std::unique_ptr<Outbox> spare_outbox();
+  void spare(std::unique_ptr<Outbox> outbox);
   /// Destroys it at the end of the turn; its key finds nothing from now on.
   void forget(Key connection);
   /// Writes what connections have queued during this turn. May be called inside itself.
@@ -162,7 +162,7 @@ class Worker {
   Totals* totals_ = &own_totals_;
   SlotTable<Connection> connections_;
   std::vector<std::unique_ptr<Connection>> forgotten_;
-  std::vector<std::unique_ptr<Connection::Backlog>> spare_backlogs_;
+  std::vector<std::unique_ptr<Outbox>> spare_outboxes_;
   std::vector<Key> dirty_;
   std::size_t flushed_ = 0;  ///< Of dirty_, how many have been seen to.
   std::vector<char> scratch_;
