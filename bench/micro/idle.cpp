@@ -69,7 +69,7 @@ void idle_member_of_one_room(benchmark::State& state) {
     socketio::Rooms rooms;
     for (std::size_t i = 0; i < count; ++i) {
       const auto slot = static_cast<socketio::Slot>(i);
-      rooms.set_route(slot, socketio::Route{slot, 1});
+      rooms.set_route({.slot = slot, .descriptor = 1});
       rooms.join(slot, "program:p" + std::to_string(i % 100));
     }
     bytes = static_cast<double>(::mallinfo2().uordblks - before) / count;

@@ -73,7 +73,7 @@ class Pairs {
       }
       far_.push_back(ends[1]);
       const auto slot = static_cast<socketio::Slot>(i);
-      rooms_.set_route(slot, socketio::Route{slot, ends[0]});
+      rooms_.set_route({.slot = slot, .descriptor = ends[0]});
       rooms_.join(slot, "room");
     }
   }

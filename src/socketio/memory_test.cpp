@@ -134,7 +134,7 @@ TEST(RoomsMemory, OfASocketInFourRoomsStaysWithinItsShare) {
   Rooms rooms;
   const std::size_t before = live_bytes;
   for (Slot socket = 0; socket < sockets; ++socket) {
-    rooms.set_route(socket, Route{.slot = socket, .descriptor = 1});
+    rooms.set_route(Route{.slot = socket, .descriptor = 1});
     for (const std::string& name : names) rooms.join(socket, name);
   }
   EXPECT_LE((live_bytes - before) / sockets, 288 - sizeof(Client));

@@ -42,16 +42,20 @@ void Rooms::leave_all(Slot socket) {
   sockets_[socket] = {};
 }
 
-void Rooms::set_route(Slot socket, std::optional<Route> route) {
-  if (socket >= sockets_.size()) {
-    if (!route) return;
-    sockets_.resize(std::size_t{socket} + 1);
-  }
-  if (!route && !sockets_[socket].direct) return;
+void Rooms::set_route(const Route& route) {
+  if (route.slot >= sockets_.size()) sockets_.resize(std::size_t{route.slot} + 1);
+  move(route.slot, true, route);
+}
+
+void Rooms::clear_route(Slot socket) {
+  if (socket < sockets_.size() && sockets_[socket].direct) move(socket, false, {});
+}
+
+void Rooms::move(Slot socket, bool direct, const Route& route) {
   const auto count = static_cast<std::uint32_t>(sockets_[socket].memberships.size());
   for (std::uint32_t index = 0; index < count; ++index) strike(socket, index);
-  sockets_[socket].direct = route.has_value();
-  sockets_[socket].route = route.value_or(Route{});
+  sockets_[socket].direct = direct;
+  sockets_[socket].route = route;
   for (std::uint32_t index = 0; index < count; ++index) enlist(socket, index);
 }
 
@@ -98,7 +102,7 @@ std::vector<Slot> Rooms::union_of(const std::vector<std::string>& rooms) const {
   for (const std::string& room : rooms) {
     const Members* members = find(room);
     if (members == nullptr) continue;
-    slots.insert(slots.end(), members->direct_owners.begin(), members->direct_owners.end());
+    for (const Route& route : members->direct) slots.push_back(route.slot);
     slots.insert(slots.end(), members->others.begin(), members->others.end());
   }
   std::ranges::sort(slots);
@@ -142,7 +146,6 @@ void Rooms::enlist(Slot socket, std::uint32_t index) {
   if (entry.direct) {
     membership.position = static_cast<std::uint32_t>(room.members.direct.size());
     room.members.direct.push_back(entry.route);
-    room.members.direct_owners.push_back(socket);
     room.direct_backs.push_back(index);
   } else {
     membership.position = static_cast<std::uint32_t>(room.members.others.size());
@@ -151,21 +154,31 @@ void Rooms::enlist(Slot socket, std::uint32_t index) {
   }
 }
 
+namespace {
+
+/// Takes an entry out of the middle by moving the last one there.
+template <class Entry>
+void replace_by_last(std::vector<Entry>& list, std::uint32_t hole) {
+  list[hole] = list.back();
+  list.pop_back();
+}
+
+}  // namespace
+
 void Rooms::strike(Slot socket, std::uint32_t index) {
   const Socket& entry = sockets_[socket];
   const Membership& membership = entry.memberships[index];
   Room& room = rooms_[membership.room];
-  std::vector<Slot>& owners = entry.direct ? room.members.direct_owners : room.members.others;
+  Members& members = room.members;
   std::vector<std::uint32_t>& backs = entry.direct ? room.direct_backs : room.other_backs;
   const std::uint32_t hole = membership.position;
-  sockets_[owners.back()].memberships[backs.back()].position = hole;
-  owners[hole] = owners.back();
-  owners.pop_back();
-  backs[hole] = backs.back();
-  backs.pop_back();
+  const Slot last = entry.direct ? members.direct.back().slot : members.others.back();
+  sockets_[last].memberships[backs.back()].position = hole;
+  replace_by_last(backs, hole);
   if (entry.direct) {
-    room.members.direct[hole] = room.members.direct.back();
-    room.members.direct.pop_back();
+    replace_by_last(members.direct, hole);
+  } else {
+    replace_by_last(members.others, hole);
   }
 }
 

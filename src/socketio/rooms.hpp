@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,17 +16,17 @@ namespace crier::socketio {
 /// A socket of this worker: the caller's table index.
 using Slot = std::uint32_t;
 
-/// Where a frame for a socket can be written without asking anybody. Never interpreted here.
+/// Where a frame for a socket can be written without asking anybody.
 struct Route {
-  std::uint32_t slot = 0;
-  std::int32_t descriptor = -1;
+  Slot slot : 31 = 0;            ///< Whose it is.
+  bool deflates : 1 = false;     ///< It takes compressed frames; never interpreted here.
+  std::int32_t descriptor = -1;  ///< Never interpreted here.
   friend bool operator==(const Route&, const Route&) = default;
 };
 static_assert(sizeof(Route) == 8);
 
 struct Members {
   std::vector<Route> direct;
-  std::vector<Slot> direct_owners;  ///< Whose `direct[i]` is: for a send that falls short.
   std::vector<Slot> others;
   [[nodiscard]] std::size_t size() const { return direct.size() + others.size(); }
 };
@@ -43,9 +42,10 @@ class Rooms {
   /// The socket is gone: its route is forgotten with its rooms, for the slot may have a new owner.
   void leave_all(Slot socket);
 
-  /// Moves the socket to the direct list (a route) or to the others (nothing), in all its rooms and
-  /// those that it joins later. O(rooms of the socket).
-  void set_route(Slot socket, std::optional<Route> route);
+  /// Moves the socket to the direct list, or back to the others, in all its rooms and those that it
+  /// joins later. O(rooms of the socket).
+  void set_route(const Route& route);
+  void clear_route(Slot socket);
 
   /// The members; null if the room does not exist. Good until the next change.
   [[nodiscard]] const Members* find(std::string_view room) const;
@@ -89,6 +89,7 @@ class Rooms {
   [[nodiscard]] const Membership* membership_of(Slot socket, std::string_view room) const;
   [[nodiscard]] std::vector<Slot> everybody() const;
   [[nodiscard]] std::vector<Slot> union_of(const std::vector<std::string>& rooms) const;
+  void move(Slot socket, bool direct, const Route& route);
   /// Puts the socket into, and takes it out of, the list of the room of its membership `index`.
   void enlist(Slot socket, std::uint32_t index);
   void strike(Slot socket, std::uint32_t index);

@@ -68,15 +68,14 @@ TEST(Rooms, IgnoreLeavingWhatWasNotJoined) {
   EXPECT_THAT(rooms.find("a")->others, ElementsAre(1));
 }
 
-TEST(Rooms, KeepDirectMembersApartWithTheirOwners) {
+TEST(Rooms, KeepDirectMembersApart) {
   Rooms rooms;
   rooms.join(1, "a");
-  rooms.set_route(2, route_of(2, 22));
+  rooms.set_route(route_of(2, 22));
   rooms.join(2, "a");
   rooms.join(3, "a");
-  rooms.set_route(3, route_of(3, 33));
+  rooms.set_route(route_of(3, 33));
   EXPECT_THAT(rooms.find("a")->direct, ElementsAre(route_of(2, 22), route_of(3, 33)));
-  EXPECT_THAT(rooms.find("a")->direct_owners, ElementsAre(2, 3));
   EXPECT_THAT(rooms.find("a")->others, ElementsAre(1));
   EXPECT_EQ(rooms.find("a")->size(), 3U);
 }
@@ -86,20 +85,20 @@ TEST(Rooms, MoveASocketBetweenTheListsInAllItsRooms) {
   rooms.join(1, "a");
   rooms.join(1, "b");
   rooms.join(2, "a");
-  rooms.set_route(1, route_of(1, 11));
+  rooms.set_route(route_of(1, 11));
   EXPECT_THAT(rooms.find("a")->direct, ElementsAre(route_of(1, 11)));
   EXPECT_THAT(rooms.find("b")->direct, ElementsAre(route_of(1, 11)));
   EXPECT_THAT(rooms.find("a")->others, ElementsAre(2));
-  rooms.set_route(1, route_of(1, 12));
+  rooms.set_route(route_of(1, 12));
   EXPECT_THAT(rooms.find("b")->direct, ElementsAre(route_of(1, 12)));
-  rooms.set_route(1, std::nullopt);
+  rooms.clear_route(1);
   EXPECT_THAT(rooms.find("a")->direct, IsEmpty());
   EXPECT_THAT(rooms.find("b")->others, ElementsAre(1));
 }
 
 TEST(Rooms, ForgetTheRouteOfASocketThatIsGone) {
   Rooms rooms;
-  rooms.set_route(1, route_of(1, 11));
+  rooms.set_route(route_of(1, 11));
   rooms.join(1, "a");
   rooms.leave_all(1);
   EXPECT_EQ(rooms.room_count(), 0U);
@@ -110,7 +109,7 @@ TEST(Rooms, ForgetTheRouteOfASocketThatIsGone) {
 
 TEST(Rooms, KeepTheRouteOfASocketThatLeavesItsLastRoom) {
   Rooms rooms;
-  rooms.set_route(1, route_of(1, 11));
+  rooms.set_route(route_of(1, 11));
   rooms.join(1, "a");
   rooms.leave(1, "a");
   rooms.join(1, "b");
@@ -119,7 +118,7 @@ TEST(Rooms, KeepTheRouteOfASocketThatLeavesItsLastRoom) {
 
 TEST(Rooms, SelectEachSocketOnceAndNoExceptedOne) {
   Rooms rooms;
-  rooms.set_route(3, route_of(3, 33));
+  rooms.set_route(route_of(3, 33));
   for (const Slot socket : {3U, 1U, 2U}) rooms.join(socket, "a");
   for (const Slot socket : {2U, 3U, 4U}) rooms.join(socket, "b");
   rooms.join(5, "c");
@@ -159,11 +158,10 @@ class Model {
 
  private:
   void check_room(const Members& found, const std::set<Slot>& sockets) const {
-    ASSERT_EQ(found.direct.size(), found.direct_owners.size());
     ASSERT_EQ(found.size(), sockets.size());
-    for (std::size_t i = 0; i < found.direct.size(); ++i) {
-      ASSERT_TRUE(sockets.contains(found.direct_owners[i]));
-      ASSERT_EQ(found.direct[i], routes.at(found.direct_owners[i]));
+    for (const Route& route : found.direct) {
+      ASSERT_TRUE(sockets.contains(route.slot));
+      ASSERT_EQ(route, routes.at(route.slot));
     }
     for (const Slot socket : found.others) {
       ASSERT_TRUE(sockets.contains(socket));
@@ -192,13 +190,13 @@ TEST(Rooms, AgreeWithAModelAfterEveryOfManyRandomSteps) {
         model.routes.erase(socket);
         break;
       case 2:
-        rooms.set_route(socket, std::nullopt);
+        rooms.clear_route(socket);
         model.routes.erase(socket);
         break;
       case 3:
       case 4: {
         const Route route = route_of(socket, step);
-        rooms.set_route(socket, route);
+        rooms.set_route(route);
         model.routes[socket] = route;
         break;
       }

@@ -24,14 +24,6 @@ struct Sockets::Socket {
   std::string nsp;
 };
 
-namespace {
-
-// Of a route's slot: the socket's WebSocket has negotiated permessage-deflate.
-constexpr std::uint32_t deflates_bit = std::uint32_t{1} << 31U;
-std::uint32_t slot_in(const socketio::Route& route) { return route.slot & ~deflates_bit; }
-
-}  // namespace
-
 Packet make_packet(std::string_view nsp, std::string_view arguments) {
   std::string message =
       "4" + socketio::encode(socketio::PacketType::event, nsp, std::nullopt, arguments);
@@ -137,9 +129,9 @@ void Sockets::route_changed(Key session, int descriptor) {
 
 void Sockets::set_route(Key socket, Key session, socketio::Rooms& rooms, int descriptor) {
   if (descriptor < 0 || is_replaying(socket)) {
-    rooms.set_route(slot_of(socket), std::nullopt);
+    rooms.clear_route(slot_of(socket));
   } else {
-    rooms.set_route(slot_of(socket), route_of(socket, session, descriptor));
+    rooms.set_route(route_of(socket, session, descriptor));
   }
 }
 
@@ -153,7 +145,8 @@ void Sockets::set_replaying(Key socket, bool replaying) {
 }
 
 socketio::Route Sockets::route_of(Key socket, Key session, int descriptor) const {
-  return {slot_of(socket) | (sessions_->deflates(session) ? deflates_bit : 0U), descriptor};
+  return {
+      .slot = slot_of(socket), .deflates = sessions_->deflates(session), .descriptor = descriptor};
 }
 
 void Sockets::run(Key session, socketio::ClientOutputs& outputs) {
@@ -218,7 +211,7 @@ Key Sockets::accept(const Ticket& ticket, std::string id, std::string_view pid) 
   socketio::Rooms& rooms = rooms_[ticket.nsp];
   const int descriptor = sessions_->direct_descriptor(ticket.session);
   if (descriptor >= 0) {
-    rooms.set_route(slot_of(key), route_of(key, ticket.session, descriptor));
+    rooms.set_route(route_of(key, ticket.session, descriptor));
   }
   socketio::ClientOutputs outputs;
   client->protocol.accept(ticket.nsp, reply, outputs);
@@ -292,7 +285,7 @@ void Sockets::remove(Key socket, std::string_view reason) {
   if (found == nullptr) return;
   socketio::Rooms& rooms = rooms_.find(found->nsp)->second;
   rooms.leave_all(slot_of(socket));
-  rooms.set_route(slot_of(socket), std::nullopt);
+  rooms.clear_route(slot_of(socket));
   if (is_replaying(socket)) replaying_[slot_of(socket)] = false;
   const auto gone = sockets_.erase(socket);
   application_->left(socket, gone->id, reason);
@@ -303,7 +296,7 @@ std::vector<Key> Sockets::members(std::string_view nsp, std::string_view room) c
   const auto rooms = rooms_.find(nsp);
   const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
   if (members == nullptr) return keys;
-  for (const auto& route : members->direct) keys.push_back(sockets_.key_at(slot_in(route)));
+  for (const auto& route : members->direct) keys.push_back(sockets_.key_at(route.slot));
   for (const auto slot : members->others) keys.push_back(sockets_.key_at(slot));
   return keys;
 }
@@ -408,14 +401,14 @@ void Sockets::write_direct(const socketio::Members& members, std::span<const Pac
   std::vector<Short> left_over;
   std::array<Bytes, 2> frames;  // plain and deflated, each made for the first who gets it
   for (const auto& route : members.direct) {
-    const bool deflate = (route.slot & deflates_bit) != 0;
+    const bool deflate = route.deflates;
     if (frames[deflate].empty()) [[unlikely]]
       frames[deflate] = joined(packets, deflate);
     const std::string_view bytes = frames[deflate].view();
     const auto result = net::send_now(route.descriptor, bytes);
     if (result.bytes == bytes.size()) [[likely]]
       continue;
-    left_over.push_back({sockets_.key_at(slot_in(route)), deflate, result.bytes});
+    left_over.push_back({sockets_.key_at(route.slot), deflate, result.bytes});
   }
   for (const auto& [socket, deflate, sent] : left_over) {
     sessions_->finish_frame(session_of(socket), frames[deflate], sent);
@@ -441,7 +434,7 @@ class Shares {
   void add(const socketio::Route& route, const Bytes& frames) {
     const auto piece = static_cast<std::uint32_t>(pieces_.size());
     pieces_.push_back({&frames, nowhere});
-    std::uint32_t& place = places_[slot_in(route)];
+    std::uint32_t& place = places_[route.slot];
     if (place == nowhere) {
       place = static_cast<std::uint32_t>(shares_.size());
       shares_.push_back({route, piece, piece});
@@ -455,7 +448,7 @@ class Shares {
   void each(Write write) {
     std::string several;
     for (const Share& share : shares_) {
-      places_[slot_in(share.route)] = nowhere;
+      places_[share.route.slot] = nowhere;
       if (share.first == share.last) {
         write(share, pieces_[share.first].frames->view());
         continue;
@@ -500,7 +493,7 @@ void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
   for (std::size_t i = 0; i < batches.size(); ++i) {
     if (rooms[i] == nullptr) continue;
     for (const auto& route : rooms[i]->direct) {
-      const bool deflate = (route.slot & deflates_bit) != 0;
+      const bool deflate = route.deflates;
       if (frames[i][deflate].empty()) frames[i][deflate] = joined(batches[i].packets, deflate);
       shares.add(route, frames[i][deflate]);
     }
@@ -514,7 +507,7 @@ void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
   shares.each([&](const Shares::Share& share, std::string_view bytes) {
     const auto result = net::send_now(share.route.descriptor, bytes);
     if (result.bytes == bytes.size()) return;
-    const Key socket = sockets_.key_at(slot_in(share.route));
+    const Key socket = sockets_.key_at(share.route.slot);
     // Shared by all of them: who does not read costs no copy.
     shares.rest(share, result.bytes, [&](const Bytes& frames, std::size_t frames_sent) {
       left_over.push_back({socket, frames, frames_sent});
