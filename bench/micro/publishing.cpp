@@ -49,7 +49,7 @@ void encode_event(benchmark::State& state) {
   for (auto _ : state) {
     const auto arguments = catalog::event_arguments(checked->body.view(), 1'795'505'340'123,
                                                     "AbCdEfGh.1795505340123000");
-    benchmark::DoNotOptimize(sockets::make_packet("/", arguments));
+    benchmark::DoNotOptimize(sockets::encode_event("/", arguments));
   }
 }
 BENCHMARK(encode_event);

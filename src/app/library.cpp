@@ -193,8 +193,8 @@ void Namespace::on_connect(std::function<void(Socket)> handler) {
 void Namespace::emit(std::string_view event, const Arguments& arguments) {
   sockets::Sockets& sockets = state_->owner_.sockets();
   if (arguments.attachments.empty()) {
-    const auto packet = sockets::make_packet(state_->path_, with_name(event, arguments.json));
-    for (const Key socket : sockets.all(state_->path_)) sockets.send(socket, packet);
+    const auto encoded = sockets::encode_event(state_->path_, with_name(event, arguments.json));
+    for (const Key socket : sockets.all(state_->path_)) sockets.send(socket, encoded);
     return;
   }
   for (const Key socket : sockets.all(state_->path_)) {
@@ -205,8 +205,8 @@ void Namespace::emit(std::string_view event, const Arguments& arguments) {
 void Namespace::emit_to(std::string_view room, std::string_view event, const Arguments& arguments) {
   sockets::Sockets& sockets = state_->owner_.sockets();
   if (arguments.attachments.empty()) {
-    const auto packet = sockets::make_packet(state_->path_, with_name(event, arguments.json));
-    sockets.broadcast(state_->path_, room, std::span(&packet, 1));
+    const auto encoded = sockets::encode_event(state_->path_, with_name(event, arguments.json));
+    sockets.broadcast(state_->path_, room, std::span(&encoded, 1));
     return;
   }
   for (const Key socket : sockets.members(state_->path_, room)) {

@@ -290,7 +290,7 @@ void Admissions::catch_up(Key socket, const gateway::Admit& admitted, std::strin
   if (recovery.position) position = gateway::position_text(*recovery.position, nonce);
   std::string catchup = gateway::catchup_arguments(recovery, position);
   if (recovery.replayed == 0) {
-    parts_.sockets.send(socket, sockets::make_packet(sockets::main_namespace, catchup));
+    parts_.sockets.send(socket, sockets::encode_event(sockets::main_namespace, catchup));
     return;
   }
   parts_.delivery.replays().begin(socket, {admitted.user.id,

@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t entry_bytes = 128;
 constexpr std::size_t encoded_bytes_max = 8 * 1024 * 1024;
 
-std::size_t bytes_of(const sockets::Packet& packet) {
-  return entry_bytes + 2 * packet.message.size();
+std::size_t bytes_of(const sockets::EncodedEvent& event) {
+  return entry_bytes + 2 * event.message.size();
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ Delivery::Delivery(const Parts& parts, const gateway::FeedOptions& options,
           },
           parts.worker.now()),
       replays_({parts.worker, parts.sessions, parts.sockets, feed_,
-                [this](const history::Record& record) -> const sockets::Packet& {
+                [this](const history::Record& record) -> const sockets::EncodedEvent& {
                   return encoded(feed_.epoch(), record);
                 }},
                replay_bytes_max) {
@@ -183,18 +183,18 @@ void Delivery::close(const gateway::CloseMembers& members) {
 
 // Events.
 
-/// An empty packet if the store holds what no gateway has written.
-sockets::Packet Delivery::encode(const history::Epoch& epoch, const history::Record& record) {
+/// An empty event if the store holds what no gateway has written.
+sockets::EncodedEvent Delivery::encode(const history::Epoch& epoch, const history::Record& record) {
   const auto id = history::event_id(epoch, record.gid);
   const auto arguments =
       catalog::event_arguments(record.body.view(), history::milliseconds(record.gid), id);
-  if (!arguments.empty()) return sockets::make_packet(sockets::main_namespace, arguments);
+  if (!arguments.empty()) return sockets::encode_event(sockets::main_namespace, arguments);
   parts_.worker.log(LogLevel::warning, "a stored event cannot be read", {{"id", id}});
   return {};
 }
 
-const sockets::Packet& Delivery::encoded(const history::Epoch& epoch,
-                                         const history::Record& record) {
+const sockets::EncodedEvent& Delivery::encoded(const history::Epoch& epoch,
+                                               const history::Record& record) {
   if (encoded_epoch_ != epoch) {
     encoded_.clear();
     encoded_order_.clear();
@@ -217,9 +217,9 @@ const sockets::Packet& Delivery::encoded(const history::Epoch& epoch,
 
 void Delivery::queue(const gateway::Deliver& event) {
   if (parts_.sockets.member_count(sockets::main_namespace, room_of(event.program)) == 0) return;
-  sockets::Packet packet = encode(event.epoch, event.record);
-  if (packet.message.view().empty()) return;
-  hold({event.program, event.record.gid, std::move(packet)});
+  sockets::EncodedEvent encoded_event = encode(event.epoch, event.record);
+  if (encoded_event.message.view().empty()) return;
+  hold({event.program, event.record.gid, std::move(encoded_event)});
 }
 
 void Delivery::deliver_unnumbered(const std::string& program, std::string_view body) {
@@ -228,7 +228,7 @@ void Delivery::deliver_unnumbered(const std::string& program, std::string_view b
   // A later event may yet get a number of the same millisecond.
   const std::int64_t time = std::max<std::int64_t>(history::milliseconds(reached) - 1, 0);
   const auto arguments = catalog::event_arguments(body, time, std::string());
-  hold({program, 0, sockets::make_packet(sockets::main_namespace, arguments)});
+  hold({program, 0, sockets::encode_event(sockets::main_namespace, arguments)});
 }
 
 // Events that come in one turn leave together, so those that are there already are waited for.
@@ -270,7 +270,7 @@ void Delivery::deliver() {
       batches.push_back({room_of(event.program), {}});
       program = &event.program;
     }
-    batches.back().packets.push_back(event.packet);
+    batches.back().events.push_back(event.encoded);
   }
   broadcast(batches);
   for (const Live& event : live) handed_ = std::max(handed_, event.gid);
@@ -290,7 +290,7 @@ void Delivery::deliver_late(const Live& live) {
     if (parts_.sockets.is_replaying(socket) || blind_.contains(socket)) continue;
     const auto floor = floors_.find(socket);
     if (floor != floors_.end() && live.gid <= floor->second) continue;
-    parts_.sockets.send(socket, live.packet);
+    parts_.sockets.send(socket, live.encoded);
     ++counters_.deliveries;
   }
 }

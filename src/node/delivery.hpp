@@ -71,7 +71,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
 
   /// The event as clients get it, encoded; kept for who asks next, as long as there is room. Good
   /// until the next call. An empty message: the store holds what no gateway has written.
-  const sockets::Packet& encoded(const history::Epoch& epoch, const history::Record& record);
+  const sockets::EncodedEvent& encoded(const history::Epoch& epoch, const history::Record& record);
 
   /// An event without a number: goes to this node's members with the next ones. Its time is a
   /// millisecond before the greatest number that all of them have come to, not the clock's: who
@@ -111,7 +111,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
   struct Live {
     std::string program;
     history::Gid gid;  ///< 0: unnumbered.
-    sockets::Packet packet;
+    sockets::EncodedEvent encoded;
   };
 
   void run();
@@ -119,7 +119,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
   void answer(const gateway::Answered& answered);
   void read(std::vector<history::ReadRequest> reads);
   void probe();
-  sockets::Packet encode(const history::Epoch& epoch, const history::Record& record);
+  sockets::EncodedEvent encode(const history::Epoch& epoch, const history::Record& record);
   void queue(const gateway::Deliver& event);
   void hold(Live live);
   void close(const gateway::CloseMembers& members);
@@ -143,7 +143,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
   std::unordered_set<Key> blind_;   ///< Sockets that could not ask.
   history::Gid blind_reached_ = 0;  ///< Of the feed when the first of them came.
   history::Epoch encoded_epoch_;
-  std::unordered_map<history::Gid, sockets::Packet> encoded_;
+  std::unordered_map<history::Gid, sockets::EncodedEvent> encoded_;
   std::deque<history::Gid> encoded_order_;  ///< The oldest first.
   std::size_t encoded_bytes_ = 0;
   Counters counters_;

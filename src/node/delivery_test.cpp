@@ -29,17 +29,17 @@ class DeliveryTest : public testing::Test {
 constexpr const char* body = R"({"event":"request:created","programId":"p"})";
 
 TEST_F(DeliveryTest, EncodesAnEventOnceForAllWhoAreOwedIt) {
-  const sockets::Packet first = delivery.encoded("aaaaaaaa", record(1'000'000, body));
+  const sockets::EncodedEvent first = delivery.encoded("aaaaaaaa", record(1'000'000, body));
   EXPECT_THAT(std::string(first.message.view()), StartsWith(R"(42["request:created",{)"));
   EXPECT_THAT(std::string(first.message.view()), HasSubstr("\"aaaaaaaa.1000000\"]"));
-  const sockets::Packet& second =
+  const sockets::EncodedEvent& second =
       delivery.encoded("aaaaaaaa", record(1'000'000, "not looked at again"));
   EXPECT_EQ(second.message.view().data(), first.message.view().data());
 }
 
 TEST_F(DeliveryTest, AnotherEpochIsEncodedAnew) {
   delivery.encoded("aaaaaaaa", record(1'000'000, body));
-  const sockets::Packet& other = delivery.encoded("bbbbbbbb", record(1'000'000, body));
+  const sockets::EncodedEvent& other = delivery.encoded("bbbbbbbb", record(1'000'000, body));
   EXPECT_THAT(std::string(other.message.view()), HasSubstr("\"bbbbbbbb.1000000\"]"));
 }
 
@@ -49,8 +49,8 @@ TEST_F(DeliveryTest, WhatIsKeptEncodedIsBoundedAndTheOldestGoesFirst) {
            text + "\"}";
   };
   const auto is_kept = [&](history::Gid gid) {  // else another body shows
-    const sockets::Packet& packet = delivery.encoded("aaaaaaaa", record(gid, body));
-    return packet.message.size() > 1'000'000;
+    const sockets::EncodedEvent& event = delivery.encoded("aaaaaaaa", record(gid, body));
+    return event.message.size() > 1'000'000;
   };
   for (history::Gid gid = 1; gid <= 5; ++gid) delivery.encoded("aaaaaaaa", record(gid, large("")));
   EXPECT_TRUE(is_kept(5));

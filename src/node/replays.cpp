@@ -259,16 +259,16 @@ gateway::Pull Replays::pull(gateway::Replay& replay, const std::vector<std::stri
 
 void Replays::send(Key socket, const gateway::Pull& pull) {
   for (const auto& record : pull.events) {
-    const sockets::Packet& packet = parts_.encode(record);
-    if (packet.message.view().empty()) continue;
-    sent_bytes_ += packet.message.size();
-    parts_.sockets.send(socket, packet);
+    const sockets::EncodedEvent& event = parts_.encode(record);
+    if (event.message.view().empty()) continue;
+    sent_bytes_ += event.message.size();
+    parts_.sockets.send(socket, event);
     ++sent_;
   }
 }
 
 void Replays::send_catchup(Key socket, const std::string& arguments) {
-  parts_.sockets.send(socket, sockets::make_packet(sockets::main_namespace, arguments));
+  parts_.sockets.send(socket, sockets::encode_event(sockets::main_namespace, arguments));
 }
 
 }  // namespace crier::node

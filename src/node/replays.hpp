@@ -30,7 +30,7 @@ class Replays {
     sockets::Sockets& sockets;
     const gateway::Feed& feed;
     /// The event as clients get it; an empty message if it cannot be read.
-    std::function<const sockets::Packet&(const history::Record& record)> encode;
+    std::function<const sockets::EncodedEvent&(const history::Record& record)> encode;
   };
   /// Unsent bytes of one socket, or one event; less where the backlog's bound is less.
   static constexpr std::size_t window_max = 64 * 1024;

@@ -35,7 +35,7 @@ class Admitter final : public sockets::Application {
       const Key socket = sockets_.accept(ticket);
       const std::string catchup = "[\"catchup\"," + std::to_string(kept.records.size()) + "]";
       if (kept.records.empty()) {
-        sockets_.send(socket, sockets::make_packet(sockets::main_namespace, catchup));
+        sockets_.send(socket, sockets::encode_event(sockets::main_namespace, catchup));
       } else {
         delivery_.replays().begin(socket, {user, programs, positions, catchup});
       }

@@ -24,7 +24,7 @@ struct Sockets::Socket {
   std::string nsp;
 };
 
-Packet make_packet(std::string_view nsp, std::string_view arguments) {
+EncodedEvent encode_event(std::string_view nsp, std::string_view arguments) {
   std::string message =
       "4" + socketio::encode(socketio::PacketType::event, nsp, std::nullopt, arguments);
   Bytes frame(websocket::frame(websocket::Opcode::text, message));
@@ -243,11 +243,11 @@ Key Sockets::session_of(Key socket) const {
   return found == nullptr ? 0 : found->session;
 }
 
-void Sockets::send(Key socket, const Packet& packet) {
+void Sockets::send(Key socket, const EncodedEvent& event) {
   const Socket* found = sockets_.find(socket);
   if (found == nullptr) return;
-  const Bytes& frame = sessions_->deflates(found->session) ? deflated(packet) : packet.frame;
-  sessions_->send(found->session, {false, packet.message, frame, false});
+  const Bytes& frame = sessions_->deflates(found->session) ? deflated(event) : event.frame;
+  sessions_->send(found->session, {false, event.message, frame, false});
 }
 
 void Sockets::send(Key socket, const std::vector<socketio::Send>& messages) {
@@ -324,28 +324,28 @@ std::size_t Sockets::room_count(std::string_view nsp) const {
 // Delivery. Frames that are queued already go first, so that a direct write never overtakes one.
 
 std::size_t Sockets::broadcast(std::string_view nsp, std::string_view room,
-                               std::span<const Packet> packets) {
+                               std::span<const EncodedEvent> events) {
   worker_.flush();
   const auto rooms = rooms_.find(nsp);
   const auto* members = rooms == rooms_.end() ? nullptr : rooms->second.find(room);
-  if (members == nullptr || packets.empty()) return 0;
+  if (members == nullptr || events.empty()) return 0;
   std::vector<Key> others;
   others.reserve(members->others.size());
   for (const auto slot : members->others) {
     if (!replays_at(slot)) others.push_back(sockets_.key_at(slot));
   }
   const std::size_t size = members->direct.size() + others.size();
-  if (!members->direct.empty()) write_direct(*members, packets);
+  if (!members->direct.empty()) write_direct(*members, events);
   for (const Key socket : others) {
-    for (const auto& packet : packets) send(socket, packet);
+    for (const auto& event : events) send(socket, event);
   }
   return size;
 }
 
 std::size_t Sockets::broadcast(std::string_view nsp, std::span<const Batch> batches) {
   if (batches.size() == 1) {
-    const auto& [room, packets] = batches.front();
-    return packets.size() * broadcast(nsp, room, packets);
+    const auto& [room, events] = batches.front();
+    return events.size() * broadcast(nsp, room, events);
   }
   worker_.flush();
   const auto rooms = rooms_.find(nsp);
@@ -362,35 +362,35 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::span<const Batch> batc
       others.emplace_back(sockets_.key_at(slot), &batch);
       ++size;
     }
-    count += size * batch.packets.size();
+    count += size * batch.events.size();
   }
   write_gathered(members, batches);
   for (const auto& [socket, batch] : others) {
-    for (const auto& packet : batch->packets) send(socket, packet);
+    for (const auto& event : batch->events) send(socket, event);
   }
   return count;
 }
 
-const Bytes& Sockets::deflated(const Packet& packet) {
-  if (packet.deflated.empty()) {
-    auto frame = sessions_->deflated_frame(websocket::Opcode::text, packet.message.view());
-    packet.deflated = frame ? Bytes(*std::move(frame)) : packet.frame;
+const Bytes& Sockets::deflated(const EncodedEvent& event) {
+  if (event.deflated.empty()) {
+    auto frame = sessions_->deflated_frame(websocket::Opcode::text, event.message.view());
+    event.deflated = frame ? Bytes(*std::move(frame)) : event.frame;
   }
-  return packet.deflated;
+  return event.deflated;
 }
 
 /// Their frames, to be written in one call.
-Bytes Sockets::joined(std::span<const Packet> packets, bool deflate) {
-  const auto frame = [&](const Packet& packet) -> const Bytes& {
-    return deflate ? deflated(packet) : packet.frame;
+Bytes Sockets::joined(std::span<const EncodedEvent> events, bool deflate) {
+  const auto frame = [&](const EncodedEvent& event) -> const Bytes& {
+    return deflate ? deflated(event) : event.frame;
   };
-  if (packets.size() == 1) return frame(packets.front());
+  if (events.size() == 1) return frame(events.front());
   std::string frames;
-  for (const auto& packet : packets) frames.append(frame(packet).view());
+  for (const auto& event : events) frames.append(frame(event).view());
   return Bytes(std::move(frames));
 }
 
-void Sockets::write_direct(const socketio::Members& members, std::span<const Packet> packets) {
+void Sockets::write_direct(const socketio::Members& members, std::span<const EncodedEvent> events) {
   // A socket whose frame did not fit leaves the list of direct members, so that waits until the
   // list has been gone through.
   struct Short {
@@ -403,7 +403,7 @@ void Sockets::write_direct(const socketio::Members& members, std::span<const Pac
   for (const auto& route : members.direct) {
     const bool deflate = route.deflates;
     if (frames[deflate].empty()) [[unlikely]]
-      frames[deflate] = joined(packets, deflate);
+      frames[deflate] = joined(events, deflate);
     const std::string_view bytes = frames[deflate].view();
     const auto result = net::send_now(route.descriptor, bytes);
     if (result.bytes == bytes.size()) [[likely]]
@@ -494,7 +494,7 @@ void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
     if (rooms[i] == nullptr) continue;
     for (const auto& route : rooms[i]->direct) {
       const bool deflate = route.deflates;
-      if (frames[i][deflate].empty()) frames[i][deflate] = joined(batches[i].packets, deflate);
+      if (frames[i][deflate].empty()) frames[i][deflate] = joined(batches[i].events, deflate);
       shares.add(route, frames[i][deflate]);
     }
   }

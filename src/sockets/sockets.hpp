@@ -44,13 +44,13 @@ class Application {
 };
 
 /// An event encoded once for all who get it.
-struct Packet {
+struct EncodedEvent {
   Bytes message;  ///< The Engine.IO message: `42["name",…]`.
   Bytes frame;    ///< The same as a WebSocket frame.
   /// And as one for those who negotiated permessage-deflate; made when the first of them gets it.
   mutable Bytes deflated = {};
 };
-Packet make_packet(std::string_view nsp, std::string_view arguments);
+EncodedEvent encode_event(std::string_view nsp, std::string_view arguments);
 
 /// The Socket.IO sockets on these sessions: their namespaces, rooms, and delivery to them.
 class Sockets final : public MessageLayer {
@@ -85,7 +85,7 @@ class Sockets final : public MessageLayer {
   // On sockets; those that have gone are ignored.
   [[nodiscard]] std::string_view id(Key socket) const;
   [[nodiscard]] Key session_of(Key socket) const;
-  void send(Key socket, const Packet& packet);
+  void send(Key socket, const EncodedEvent& event);
   void send(Key socket, const std::vector<socketio::Send>& messages);
   void join(Key socket, std::string_view room);
   void leave(Key socket, std::string_view room);
@@ -96,17 +96,17 @@ class Sockets final : public MessageLayer {
   /// Leaves its namespace; the client is told.
   void disconnect(Key socket);
 
-  /// Packets for the members of one room.
+  /// Events for the members of one room.
   struct Batch {
     std::string room;
-    std::vector<Packet> packets;
+    std::vector<EncodedEvent> events;
   };
   /// Delivers the batches in order; what several of them hold for one socket leaves in one call.
-  /// Returns how many packets went to members.
+  /// Returns how many events went to members.
   std::size_t broadcast(std::string_view nsp, std::span<const Batch> batches);
-  /// Delivers the packets, in order, to each member of the room. Returns how many members.
+  /// Delivers the events, in order, to each member of the room. Returns how many members.
   std::size_t broadcast(std::string_view nsp, std::string_view room,
-                        std::span<const Packet> packets);
+                        std::span<const EncodedEvent> events);
   [[nodiscard]] std::size_t member_count(std::string_view nsp, std::string_view room) const;
   [[nodiscard]] std::vector<Key> members(std::string_view nsp, std::string_view room) const;
   [[nodiscard]] std::vector<Key> all(std::string_view nsp) const;
@@ -128,9 +128,9 @@ class Sockets final : public MessageLayer {
   [[nodiscard]] bool replays_at(std::uint32_t slot) const {
     return slot < replaying_.size() && replaying_[slot];
   }
-  const Bytes& deflated(const Packet& packet);
-  Bytes joined(std::span<const Packet> packets, bool deflate);
-  void write_direct(const socketio::Members& members, std::span<const Packet> packets);
+  const Bytes& deflated(const EncodedEvent& event);
+  Bytes joined(std::span<const EncodedEvent> events, bool deflate);
+  void write_direct(const socketio::Members& members, std::span<const EncodedEvent> events);
   void write_gathered(const std::vector<const socketio::Members*>& rooms,
                       std::span<const Batch> batches);
 
