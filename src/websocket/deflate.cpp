@@ -114,6 +114,7 @@ std::optional<std::string> Deflater::frame(Opcode opcode, std::string_view paylo
   CRIER_ASSERT(outcome == Z_OK);
   const std::size_t size = out.size() - stream.avail_out;
   if (stream.avail_out == 0 || size - tail.size() >= payload.size()) return std::nullopt;
+  ++frames_;
   return compressed_frame(opcode, std::string_view(out).substr(0, size - tail.size()));
 }
 

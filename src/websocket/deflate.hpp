@@ -8,6 +8,7 @@
 #include "websocket/frame.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,10 +47,13 @@ class Deflater {
   /// A final, unmasked frame for a peer that has negotiated the extension; nothing if a plain
   /// frame is no longer. `opcode` is text or binary.
   std::optional<std::string> frame(Opcode opcode, std::string_view payload);
+  /// How many it has made.
+  [[nodiscard]] std::uint64_t frames() const { return frames_; }
 
  private:
   struct Stream;
   std::size_t bytes_min_;
+  std::uint64_t frames_ = 0;
   std::unique_ptr<Stream> stream_;
 };
 

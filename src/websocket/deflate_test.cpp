@@ -164,8 +164,10 @@ TEST(WebSocketDeflater, CompressesFromItsThresholdOn) {
   EXPECT_EQ(frame->substr(0, 2), "\xC1\x7E");
   EXPECT_LT(frame->size(), message.size() / 2);
   EXPECT_EQ(inflated(frame->substr(4)), message);
+  EXPECT_EQ(at.frames(), 1U);
   Deflater above(2'001);
   EXPECT_EQ(above.frame(Opcode::text, message), std::nullopt);
+  EXPECT_EQ(above.frames(), 0U);
   EXPECT_EQ(Deflater(0).frame(Opcode::text, ""), std::nullopt);
 }
 
