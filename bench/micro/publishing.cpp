@@ -2,8 +2,7 @@
 
 #include "catalog/catalog.hpp"
 #include "http/parser.hpp"
-#include "net/stream.hpp"
-#include "sockets/sockets.hpp"
+#include "sockets/fanout.hpp"
 #include "websocket/frame.hpp"
 
 #include <array>
@@ -107,20 +106,18 @@ void broadcast(benchmark::State& state) {
     state.SkipWithError("too few descriptors: ulimit -n");
     return;
   }
-  const std::string frame = websocket::frame(websocket::Opcode::text, std::string(250, 'x'));
+  const auto event = sockets::encode_event("/", "[\"" + std::string(245, 'x') + "\"]");
   std::size_t unread = 0;
-  std::int64_t sent = 0;
+  std::size_t sent = 0;
   for (auto _ : state) {
-    for (const auto& route : pairs.members()->direct) {
-      sent += net::send_now(route.descriptor, frame).status == net::IoStatus::done ? 1 : 0;
-    }
+    sent += pairs.size() - sockets::fan_out(*pairs.members(), {&event, 1}, nullptr).size();
     if (++unread < 64) continue;
     state.PauseTiming();
     pairs.drain();
     unread = 0;
     state.ResumeTiming();
   }
-  state.SetItemsProcessed(sent);
+  state.SetItemsProcessed(static_cast<std::int64_t>(sent));
 }
 BENCHMARK(broadcast)->Arg(100)->Arg(1000)->Arg(5000);
 

@@ -435,11 +435,10 @@ bool Sessions::deflates(Key session) const {
   return connection != nullptr && connection->deflates();
 }
 
-std::optional<std::string> Sessions::deflated_frame(websocket::Opcode opcode,
-                                                    std::string_view message) {
-  auto frame = deflater_->frame(opcode, message);
-  if (frame) ++counters_.deflated;
-  return frame;
+Sessions::Counters Sessions::counters() const {
+  Counters counters = counters_;
+  if (deflater_) counters.deflated = deflater_->frames();
+  return counters;
 }
 
 void Sessions::finish_frame(Key session, Bytes frame, std::size_t sent) {
@@ -532,7 +531,7 @@ void Sessions::write_message(const engineio::SendMessage& message) {
     const auto opcode = message.binary ? websocket::Opcode::binary : websocket::Opcode::text;
     const std::string_view data = message.data.view();
     std::optional<std::string> deflated;
-    if (connection->deflates()) deflated = deflated_frame(opcode, data);
+    if (connection->deflates()) deflated = deflater_->frame(opcode, data);
     connection->queue(Bytes(deflated ? *std::move(deflated) : websocket::frame(opcode, data)));
   }
 }

@@ -97,15 +97,15 @@ class Sessions final : public web::Endpoint, public web::TurnUser {
   [[nodiscard]] bool is_websocket(Key session) const;
   [[nodiscard]] std::size_t backlog_bytes_max() const { return backlog_bytes_max_; }
   [[nodiscard]] std::size_t session_count() const { return sessions_.size(); }
-  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] Counters counters() const;
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }
   /// Negotiates permessage-deflate from now on, and compresses messages of at least `bytes_min`.
   void enable_deflate(std::size_t bytes_min) { deflater_.emplace(bytes_min); }
   /// Whether the session runs over a WebSocket that has negotiated it.
   [[nodiscard]] bool deflates(Key session) const;
-  /// A message as a frame for such a session; nothing if a plain one serves as well.
-  std::optional<std::string> deflated_frame(websocket::Opcode opcode, std::string_view message);
+  /// Makes frames for such sessions; null unless enable_deflate() was called.
+  [[nodiscard]] websocket::Deflater* deflater() { return deflater_ ? &*deflater_ : nullptr; }
   /// Up to `count` sessions that are not closing yet, for a paced shutdown.
   [[nodiscard]] std::vector<Key> open_sessions(std::size_t count) const;
 

@@ -4,8 +4,6 @@
 #include "base/cases.hpp"
 #include "base/json_text.hpp"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 namespace crier::sockets {
@@ -23,13 +21,6 @@ struct Sockets::Socket {
   std::string id;
   std::string nsp;
 };
-
-EncodedEvent encode_event(std::string_view nsp, std::string_view arguments) {
-  std::string message =
-      "4" + socketio::encode(socketio::PacketType::event, nsp, std::nullopt, arguments);
-  Bytes frame(websocket::frame(websocket::Opcode::text, message));
-  return {Bytes(std::move(message)), std::move(frame)};
-}
 
 Sockets::Sockets(web::Worker& worker, const socketio::ClientOptions& options, Random& random)
     : worker_(worker), options_(options), random_(random) {}
@@ -246,7 +237,8 @@ Key Sockets::session_of(Key socket) const {
 void Sockets::send(Key socket, const EncodedEvent& event) {
   const Socket* found = sockets_.find(socket);
   if (found == nullptr) return;
-  const Bytes& frame = sessions_->deflates(found->session) ? deflated(event) : event.frame;
+  const bool deflates = sessions_->deflates(found->session);
+  const Bytes& frame = deflates ? deflated_frame(event, *sessions_->deflater()) : event.frame;
   sessions_->send(found->session, {false, event.message, frame, false});
 }
 
@@ -335,7 +327,7 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::string_view room,
     if (!replays_at(slot)) others.push_back(sockets_.key_at(slot));
   }
   const std::size_t size = members->direct.size() + others.size();
-  if (!members->direct.empty()) write_direct(*members, events);
+  finish(fan_out(*members, events, sessions_->deflater()));
   for (const Key socket : others) {
     for (const auto& event : events) send(socket, event);
   }
@@ -351,170 +343,32 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::span<const Batch> batc
   const auto rooms = rooms_.find(nsp);
   if (rooms == rooms_.end()) return 0;
   std::size_t count = 0;
-  std::vector<const socketio::Members*> members;
+  std::vector<Share> shares;
   std::vector<std::pair<Key, const Batch*>> others;
   for (const Batch& batch : batches) {
-    members.push_back(rooms->second.find(batch.room));
-    if (members.back() == nullptr) continue;
-    std::size_t size = members.back()->direct.size();
-    for (const auto slot : members.back()->others) {
+    const socketio::Members* members = rooms->second.find(batch.room);
+    shares.push_back({members, batch.events});
+    if (members == nullptr) continue;
+    std::size_t size = members->direct.size();
+    for (const auto slot : members->others) {
       if (replays_at(slot)) continue;
       others.emplace_back(sockets_.key_at(slot), &batch);
       ++size;
     }
     count += size * batch.events.size();
   }
-  write_gathered(members, batches);
+  places_.resize(sockets_.slots(), no_place);
+  finish(fan_out(shares, places_, sessions_->deflater()));
   for (const auto& [socket, batch] : others) {
     for (const auto& event : batch->events) send(socket, event);
   }
   return count;
 }
 
-const Bytes& Sockets::deflated(const EncodedEvent& event) {
-  if (event.deflated.empty()) {
-    auto frame = sessions_->deflated_frame(websocket::Opcode::text, event.message.view());
-    event.deflated = frame ? Bytes(*std::move(frame)) : event.frame;
-  }
-  return event.deflated;
-}
-
-/// Their frames, to be written in one call.
-Bytes Sockets::joined(std::span<const EncodedEvent> events, bool deflate) {
-  const auto frame = [&](const EncodedEvent& event) -> const Bytes& {
-    return deflate ? deflated(event) : event.frame;
-  };
-  if (events.size() == 1) return frame(events.front());
-  std::string frames;
-  for (const auto& event : events) frames.append(frame(event).view());
-  return Bytes(std::move(frames));
-}
-
-void Sockets::write_direct(const socketio::Members& members, std::span<const EncodedEvent> events) {
-  // A socket whose frame did not fit leaves the list of direct members, so that waits until the
-  // list has been gone through.
-  struct Short {
-    Key socket;
-    bool deflate;
-    std::size_t sent;
-  };
-  std::vector<Short> left_over;
-  std::array<Bytes, 2> frames;  // plain and deflated, each made for the first who gets it
-  for (const auto& route : members.direct) {
-    const bool deflate = route.deflates;
-    if (frames[deflate].empty()) [[unlikely]]
-      frames[deflate] = joined(events, deflate);
-    const std::string_view bytes = frames[deflate].view();
-    const auto result = net::send_now(route.descriptor, bytes);
-    if (result.bytes == bytes.size()) [[likely]]
-      continue;
-    left_over.push_back({sockets_.key_at(route.slot), deflate, result.bytes});
-  }
-  for (const auto& [socket, deflate, sent] : left_over) {
-    sessions_->finish_frame(session_of(socket), frames[deflate], sent);
-  }
-}
-
-namespace {
-
-/// What each of some sockets gets of several batches: a chain of their frames.
-class Shares {
- public:
-  struct Share {
-    socketio::Route route;
-    std::uint32_t first;
-    std::uint32_t last;
-  };
-
-  /// `places` has a place for each slot, `nowhere` before and after.
-  explicit Shares(std::vector<std::uint32_t>& places) : places_(places) {}
-
-  static constexpr std::uint32_t nowhere = UINT32_MAX;
-
-  void add(const socketio::Route& route, const Bytes& frames) {
-    const auto piece = static_cast<std::uint32_t>(pieces_.size());
-    pieces_.push_back({&frames, nowhere});
-    std::uint32_t& place = places_[route.slot];
-    if (place == nowhere) {
-      place = static_cast<std::uint32_t>(shares_.size());
-      shares_.push_back({route, piece, piece});
-    } else {
-      pieces_[std::exchange(shares_[place].last, piece)].next = piece;
-    }
-  }
-
-  /// Calls `write` with each share and its bytes, which are good until it returns.
-  template <class Write>
-  void each(Write write) {
-    std::string several;
-    for (const Share& share : shares_) {
-      places_[share.route.slot] = nowhere;
-      if (share.first == share.last) {
-        write(share, pieces_[share.first].frames->view());
-        continue;
-      }
-      several.clear();
-      for (std::uint32_t at = share.first; at != nowhere; at = pieces_[at].next) {
-        several.append(pieces_[at].frames->view());
-      }
-      write(share, std::string_view(several));
-    }
-  }
-
-  /// Calls `take` with each of its frames that were not sent in full, and how much of it was.
-  template <class Take>
-  void rest(const Share& share, std::size_t sent, Take take) const {
-    for (std::uint32_t at = share.first; at != nowhere; at = pieces_[at].next) {
-      const Bytes& frames = *pieces_[at].frames;
-      const std::size_t of_these = std::min(sent, frames.size());
-      sent -= of_these;
-      if (of_these < frames.size()) take(frames, of_these);
-    }
-  }
-
- private:
-  struct Piece {
-    const Bytes* frames;
-    std::uint32_t next;
-  };
-  std::vector<std::uint32_t>& places_;
-  std::vector<Piece> pieces_;
-  std::vector<Share> shares_;
-};
-
-}  // namespace
-
-/// `rooms` are the batches' members, or null.
-void Sockets::write_gathered(const std::vector<const socketio::Members*>& rooms,
-                             std::span<const Batch> batches) {
-  places_.resize(sockets_.slots(), Shares::nowhere);
-  std::vector<std::array<Bytes, 2>> frames(batches.size());  // plain and deflated
-  Shares shares(places_);
-  for (std::size_t i = 0; i < batches.size(); ++i) {
-    if (rooms[i] == nullptr) continue;
-    for (const auto& route : rooms[i]->direct) {
-      const bool deflate = route.deflates;
-      if (frames[i][deflate].empty()) frames[i][deflate] = joined(batches[i].events, deflate);
-      shares.add(route, frames[i][deflate]);
-    }
-  }
-  struct Short {
-    Key socket;
-    Bytes bytes;
-    std::size_t sent;
-  };
-  std::vector<Short> left_over;
-  shares.each([&](const Shares::Share& share, std::string_view bytes) {
-    const auto result = net::send_now(share.route.descriptor, bytes);
-    if (result.bytes == bytes.size()) return;
-    const Key socket = sockets_.key_at(share.route.slot);
-    // Shared by all of them: who does not read costs no copy.
-    shares.rest(share, result.bytes, [&](const Bytes& frames, std::size_t frames_sent) {
-      left_over.push_back({socket, frames, frames_sent});
-    });
-  });
-  for (auto& [socket, bytes, sent] : left_over) {
-    sessions_->finish_frame(session_of(socket), std::move(bytes), sent);
+// Only now, for a socket whose frame did not fit leaves the direct members of its rooms.
+void Sockets::finish(std::vector<ShortWrite> writes) {
+  for (auto& [slot, frames, sent] : writes) {
+    sessions_->finish_frame(sockets_.at_slot(slot)->session, std::move(frames), sent);
   }
 }
 

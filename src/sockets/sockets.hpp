@@ -3,6 +3,7 @@
 #include "base/random.hpp"
 #include "socketio/client.hpp"
 #include "socketio/rooms.hpp"
+#include "sockets/fanout.hpp"
 #include "sockets/sessions.hpp"
 
 #include <cstdint>
@@ -42,15 +43,6 @@ class Application {
   virtual void pinged(Key /*socket*/) {}
   virtual void ponged(Key /*socket*/) {}
 };
-
-/// An event encoded once for all who get it.
-struct EncodedEvent {
-  Bytes message;  ///< The Engine.IO message: `42["name",…]`.
-  Bytes frame;    ///< The same as a WebSocket frame.
-  /// And as one for those who negotiated permessage-deflate; made when the first of them gets it.
-  mutable Bytes deflated = {};
-};
-EncodedEvent encode_event(std::string_view nsp, std::string_view arguments);
 
 /// The Socket.IO sockets on these sessions: their namespaces, rooms, and delivery to them.
 class Sockets final : public MessageLayer {
@@ -128,11 +120,8 @@ class Sockets final : public MessageLayer {
   [[nodiscard]] bool replays_at(std::uint32_t slot) const {
     return slot < replaying_.size() && replaying_[slot];
   }
-  const Bytes& deflated(const EncodedEvent& event);
-  Bytes joined(std::span<const EncodedEvent> events, bool deflate);
-  void write_direct(const socketio::Members& members, std::span<const EncodedEvent> events);
-  void write_gathered(const std::vector<const socketio::Members*>& rooms,
-                      std::span<const Batch> batches);
+  /// What sockets have not taken goes on through their sessions.
+  void finish(std::vector<ShortWrite> writes);
 
   web::Worker& worker_;
   const socketio::ClientOptions& options_;
@@ -144,7 +133,7 @@ class Sockets final : public MessageLayer {
   Spares<socketio::ClientOutput> spares_;
   SlotTable<Socket> sockets_;
   std::vector<bool> replaying_;        ///< By slot.
-  std::vector<std::uint32_t> places_;  ///< By slot; in use within write_gathered() only.
+  std::vector<std::uint32_t> places_;  ///< By slot; in use within fan_out() only.
   std::map<std::string, socketio::Rooms, std::less<>> rooms_;  ///< By namespace.
 };
 

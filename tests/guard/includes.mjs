@@ -42,7 +42,7 @@ const table = {
   },
   "backends/sqlite": { modules: ["base", "access"], libraries: ["sqlite"], platform: true },
   web: { modules: ["base", "net", "http", "websocket"], platform: true },
-  sockets: { modules: ["base", "http", "websocket", "engineio", "socketio", "web"] },
+  sockets: { modules: ["base", "net", "http", "websocket", "engineio", "socketio", "web"] },
   app: { modules: ["base", "net", "web", "sockets"] },
   node: { modules: [...below_node, "web", "sockets"], platform: true },
   "daemon/serve": { libraries: ["boost.json", "toml++", "spdlog"], platform: true },
