@@ -52,8 +52,8 @@ void Connection::move_to(Worker& other) {
 }
 
 void Connection::leave() {
-  if (closed_) return;
-  if (closing_) {  // answered meanwhile: it has only to see the peer's end
+  if (closed()) return;
+  if (ending()) {  // answered meanwhile: it has only to see the peer's end
     moving_to_ = nullptr;
     stream_.wait_readable();
     return;
@@ -75,7 +75,7 @@ void Connection::arrived() {
   complete_empty_body();
   set_deadline();
   resume();
-  if (closed_ || (http_ && http_->paused)) return;
+  if (closed() || (http_ && http_->paused)) return;
   stream_.wait_readable();
 }
 
@@ -83,7 +83,7 @@ void Connection::arrived() {
 // that is much nothing more is read.
 
 void Connection::on_readable() {
-  if (closed_) return;
+  if (closed()) return;
   worker_.update_now();
   for (int reads = 0; reads < reads_a_turn; ++reads) {
     const auto scratch = worker_.scratch();
@@ -93,8 +93,8 @@ void Connection::on_readable() {
       peer_gone(result.status == net::IoStatus::failed);
       return;
     }
-    if (!draining_) read_input(scratch.first(result.bytes));
-    if (closed_) return;
+    read_input(scratch.first(result.bytes));
+    if (closed()) return;
     if (result.bytes < scratch.size() || holds_much() || moving_to_ != nullptr) break;
   }
   if (holds_much()) {
@@ -103,7 +103,7 @@ void Connection::on_readable() {
   }
   if (moving_to_ == nullptr) stream_.wait_readable();
   // What answers it leaves now: a peer that waits for it need not wait for others' turn.
-  if (!closed_ && outbox_ && outbox_->due() == Outbox::Due::turn_end) flush();
+  if (!closed() && outbox_ && outbox_->due() == Outbox::Due::turn_end) flush();
 }
 
 bool Connection::holds_much() const {
@@ -111,14 +111,14 @@ bool Connection::holds_much() const {
 }
 
 void Connection::read_input(std::span<char> bytes) {
-  if (closing_) return;
+  if (ending()) return;
   if (reader_) {
     read_websocket(bytes);
     return;
   }
   if (http_->held.empty()) {
     const auto rest = parse(bytes);
-    if (http_ && !closed_) http_->held.append(rest.data(), rest.size());
+    if (http_ && !closed()) http_->held.append(rest.data(), rest.size());
   } else {
     http_->held.erase(0, std::exchange(http_->held_begin, 0));
     http_->held.append(bytes.data(), bytes.size());
@@ -130,7 +130,7 @@ std::span<char> Connection::parse(std::span<char> bytes) {
   http_->parsing = true;
   while (parse_step(input)) {
   }
-  if (closed_) return {};
+  if (closed()) return {};
   http_->parsing = false;
   const auto rest = bytes.last(input.size());
   if (reader_) {
@@ -144,13 +144,13 @@ std::span<char> Connection::parse(std::span<char> bytes) {
 }
 
 void Connection::resume() {
-  if (closed_ || closing_ || moving_to_ != nullptr) return;
+  if (ending() || moving_to_ != nullptr) return;
   if (!http_ || http_->phase == Phase::in_hand) return;
   if (!http_->held.empty() || reader_) {
     std::string held = std::exchange(http_->held, {});
     const std::size_t begin = std::exchange(http_->held_begin, 0);
     const std::size_t rest = parse(std::span(held).subspan(begin)).size();
-    if (!http_ || closed_) return;
+    if (!http_ || closed()) return;
     if (rest > 0) {
       http_->held_begin = held.size() - rest;
       http_->held = std::move(held);
@@ -163,7 +163,7 @@ void Connection::resume() {
 }
 
 bool Connection::parse_step(std::string_view& input) {
-  if (closed_ || closing_ || reader_ || http_->phase == Phase::in_hand) return false;
+  if (ending() || reader_ || http_->phase == Phase::in_hand) return false;
   if (moving_to_ != nullptr) return false;
   if (input.empty() || backlog_bytes() > answers_bytes_max) return false;
   switch (http_->parser.receive(input)) {
@@ -186,7 +186,7 @@ bool Connection::parse_step(std::string_view& input) {
 
 // The body may be complete already without another byte of input.
 void Connection::complete_empty_body() {
-  if (closed_ || closing_ || moving_to_ != nullptr || http_->phase != Phase::body) return;
+  if (ending() || moving_to_ != nullptr || http_->phase != Phase::body) return;
   std::string_view none;
   const auto progress = http_->parser.receive(none);
   if (progress == http::Progress::complete) request_complete();
@@ -203,7 +203,7 @@ void Connection::head_seen() {
   http_->origin = request.header("origin");
   endpoint_ = worker_.endpoint_for(request.path());
   const std::size_t body_max = endpoint_->head(*this, request);
-  if (closed_ || closing_ || moving_to_ != nullptr) return;
+  if (ending() || moving_to_ != nullptr) return;
   if (http_->phase != Phase::body) {  // answered: the body is not wanted
     close_after_flush();
     return;
@@ -269,7 +269,7 @@ void Connection::resume_later() {
 }
 
 bool Connection::awaits_answer() const {
-  return !closed_ && http_ && (http_->phase == Phase::body || http_->phase == Phase::in_hand);
+  return !closed() && http_ && (http_->phase == Phase::body || http_->phase == Phase::in_hand);
 }
 
 void Connection::close_after_answer() {
@@ -296,12 +296,12 @@ void Connection::open_websocket(std::string_view response, const websocket::Read
 }
 
 void Connection::read_websocket(std::span<char> input) {
-  while (!closed_ && !closing_) {
+  while (!ending()) {
     auto message = reader_->next(input);
     if (!message) {
       queue(Bytes(websocket::close_frame(message.error())));
       endpoint_->websocket_lost(*this, true);
-      if (!closed_) close_after_flush();
+      if (!closed()) close_after_flush();
       return;
     }
     if (!message.value()) return;
@@ -321,7 +321,7 @@ void Connection::websocket_message(const websocket::Message& message) {
     case websocket::Opcode::close:
       queue(Bytes(websocket::close_frame(message.close_code)));
       endpoint_->websocket_lost(*this, false);
-      if (!closed_) close_after_flush();
+      if (!closed()) close_after_flush();
       return;
     default:
       endpoint_->message(*this, message);
@@ -332,34 +332,40 @@ void Connection::websocket_message(const websocket::Message& message) {
 
 void Connection::peer_gone(bool error) {
   if (error && http_ && http_->phase == Phase::idle && !http_->answered) log_no_request();
-  if (closing_ && !draining_ && !error && outbox_) {
-    half_closed_ = true;  // and may still read: what is queued goes out first
+  if (!error && owes_half_closed()) {
+    half_closed_ = true;
     return;
   }
-  if (draining_ || closing_) {
+  if (ending()) {
     report_lost_answer(error);
     close();
     return;
   }
-  const bool in_request = awaits_answer();
-  if (!error && in_request && http_->phase == Phase::in_hand && endpoint_->answers_half_closed()) {
-    half_closed_ = true;
-    return;
-  }
-  if (reader_) {
-    endpoint_->websocket_lost(*this, error);
-  } else if (in_request) {
-    endpoint_->lost(*this, false);
-  } else {
-    report_lost_answer(error);
-  }
-  if (closed_) return;
+  tell_lost(error);
+  if (closed()) return;
   if (!error && outbox_) {  // an answer that is queued still goes to a peer that has only ended
     half_closed_ = true;
     close_after_flush();
     return;
   }
   close();
+}
+
+/// Whether a peer that has only ended its sending half, and may still read, is to get something
+/// before the connection closes: the rest of what is queued, or an answer that is not there yet.
+bool Connection::owes_half_closed() const {
+  if (ending_ == Ending::flushing) return outbox_ != nullptr;
+  return !ending() && http_ && http_->phase == Phase::in_hand && endpoint_->answers_half_closed();
+}
+
+void Connection::tell_lost(bool error) {
+  if (reader_) {
+    endpoint_->websocket_lost(*this, error);
+  } else if (awaits_answer()) {
+    endpoint_->lost(*this, false);
+  } else {
+    report_lost_answer(error);
+  }
 }
 
 // A peer that ends in good order after it has acknowledged everything has its answer.
@@ -370,8 +376,8 @@ void Connection::report_lost_answer(bool error) {
 }
 
 void Connection::close_after_flush() {
-  if (closing_ || closed_) return;
-  closing_ = true;
+  if (ending()) return;
+  ending_ = Ending::flushing;
   if (outbox_) outbox_->end();
   set_deadline();
   if (!outbox_) finish_sending();
@@ -379,7 +385,7 @@ void Connection::close_after_flush() {
 
 void Connection::disown() {
   owner = 0;
-  if (closing_ || closed_) return;
+  if (ending()) return;
   disowned_ = true;
   set_deadline();
 }
@@ -390,40 +396,40 @@ void Connection::finish_sending() {
     close();
     return;
   }
-  draining_ = true;
+  ending_ = Ending::draining;
   worker_.set_deadline(key_, worker_.now() + drain_timeout);
 }
 
 void Connection::close() {
-  if (closed_) return;
-  closed_ = true;
+  if (closed()) return;
+  ending_ = Ending::closed;
   worker_.forget(key_);
 }
 
 void Connection::expired() {
-  if (closed_) return;
+  if (closed()) return;
   if (is_sending() && request_deadline_ > worker_.now()) return check_progress();
   // A WebSocket that is neither closing nor disowned has no other deadline: its peer has taken
   // since what it was slow to take.
-  if (reader_ && !closing_ && !disowned_) return set_deadline();
-  if (!closing_ && http_ && (http_->phase == Phase::head || http_->phase == Phase::body)) {
+  if (reader_ && !ending() && !disowned_) return set_deadline();
+  if (!ending() && http_ && (http_->phase == Phase::head || http_->phase == Phase::body)) {
     http_->keep_alive = false;
     if (http_->phase == Phase::body) {
       endpoint_->lost(*this, false);
-      if (closed_ || !awaits_answer()) return;
+      if (closed() || !awaits_answer()) return;
     }
     http_->phase = Phase::in_hand;
     answer({408, {}, {}});
     return;
   }
   report_lost_answer(false);
-  if (!closed_) close();
+  if (!closed()) close();
 }
 
 /// Whether it has bytes for a peer that is to take them in time. (A connection that closes has its
 /// own time.)
 bool Connection::is_sending() const {
-  return outbox_ && outbox_->due() == Outbox::Due::writable && !closing_ && !disowned_;
+  return outbox_ && outbox_->due() == Outbox::Due::writable && !ending() && !disowned_;
 }
 
 TimePoint Connection::stalls_at() const {
@@ -433,13 +439,13 @@ TimePoint Connection::stalls_at() const {
 void Connection::check_progress() {
   if (worker_.now() < stalls_at()) return set_deadline();
   endpoint_->stalled(*this);
-  if (!closed_) abort();
+  if (!closed()) abort();
 }
 
 void Connection::set_deadline() {
   TimePoint deadline = never;
   const auto& options = worker_.options();
-  if (closing_ || disowned_) {
+  if (ending() || disowned_) {
     deadline = worker_.now() + options.request_timeout;
   } else if (http_ && !reader_) {
     // The clock of a request starts with its first byte and is not moved on by later ones.
@@ -468,29 +474,29 @@ Outbox& Connection::outbox() {
 }
 
 void Connection::queue(Bytes bytes) {
-  if (closing_ || closed_) return;
+  if (ending()) return;
   if (outbox().add(std::move(bytes))) worker_.mark_dirty(key_);
 }
 
 void Connection::queue_rest(Bytes frame, std::size_t sent) {
-  if (closing_ || closed_) return;
+  if (ending()) return;
   if (outbox().add_rest(std::move(frame), sent)) worker_.mark_dirty(key_);
 }
 
 std::size_t Connection::backlog_bytes() const { return outbox_ ? outbox_->bytes() : 0; }
 
 void Connection::flush() {
-  if (closed_ || !outbox_ || outbox_->due() == Outbox::Due::writable) return;
+  if (closed() || !outbox_ || outbox_->due() == Outbox::Due::writable) return;
   if (!write_outbox()) {
     outbox_->wait_writable();
     stream_.wait_writable();
     if (is_sending() && outbox_->watch()) set_deadline();
-    if (reader_ && !closing_) endpoint_->writable_changed(*this, false);
+    if (reader_ && !ending()) endpoint_->writable_changed(*this, false);
     return;
   }
-  if (closed_) return;
+  if (closed()) return;
   worker_.spare(std::move(outbox_));
-  if (closing_) {
+  if (ending()) {
     finish_sending();
   } else if (http_) {
     resume_later();
@@ -515,12 +521,12 @@ bool Connection::write_outbox() {
 }
 
 void Connection::on_writable() {
-  if (closed_ || !outbox_) return;
+  if (closed() || !outbox_) return;
   worker_.update_now();
   outbox_->became_writable();
   flush();
-  if (!closed_ && !closing_ && !outbox_ && http_) set_deadline();
-  if (!closed_ && !closing_ && !outbox_ && reader_) endpoint_->writable_changed(*this, true);
+  if (!ending() && !outbox_ && http_) set_deadline();
+  if (!ending() && !outbox_ && reader_) endpoint_->writable_changed(*this, true);
 }
 
 }  // namespace crier::web

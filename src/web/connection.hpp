@@ -69,7 +69,7 @@ class Connection final : public net::StreamUser {
   void flush();
   /// Whether a frame may be written to the descriptor directly: nothing is queued or half-sent.
   [[nodiscard]] bool writable() const {
-    return !closing_ && !closed_ && (outbox_ == nullptr || outbox_->due() != Outbox::Due::writable);
+    return ending_ == Ending::no && (outbox_ == nullptr || outbox_->due() != Outbox::Due::writable);
   }
   [[nodiscard]] std::size_t backlog_bytes() const;
   /// No more is read; what is queued is sent, then the connection closes.
@@ -91,6 +91,12 @@ class Connection final : public net::StreamUser {
 
  private:
   enum class Phase : std::uint8_t { idle, head, body, in_hand };
+  enum class Ending : std::uint8_t {
+    no,
+    flushing,  ///< What is queued is sent, then it closes.
+    draining,  ///< All is sent; waits for the peer's end so that no reset hits it.
+    closed,
+  };
   struct Http {
     explicit Http(const http::Limits& limits) : parser(limits) {}
     http::Parser parser;
@@ -105,6 +111,9 @@ class Connection final : public net::StreamUser {
     bool answered = false;  ///< Since the last request, and nothing has come after it.
   };
 
+  [[nodiscard]] bool closed() const { return ending_ == Ending::closed; }
+  /// Nothing more is read or queued.
+  [[nodiscard]] bool ending() const { return ending_ != Ending::no; }
   void leave();
   void read_input(std::span<char> bytes);
   /// Parses and serves as many requests as can be now; returns what is left.
@@ -120,6 +129,8 @@ class Connection final : public net::StreamUser {
   void read_websocket(std::span<char> input);
   void websocket_message(const websocket::Message& message);
   void peer_gone(bool error);
+  [[nodiscard]] bool owes_half_closed() const;
+  void tell_lost(bool error);
   void report_lost_answer(bool error);
   void log_no_request() const;
   void set_deadline();
@@ -141,10 +152,8 @@ class Connection final : public net::StreamUser {
   Worker* moving_to_ = nullptr;
   TimePoint request_deadline_ = never;
   bool disowned_ = false;
-  bool closing_ = false;   ///< What is queued is sent, then it closes.
-  bool draining_ = false;  ///< All is sent; waits for the peer's end so that no reset hits it.
-  bool closed_ = false;
   bool half_closed_ = false;  ///< The peer has ended its sending half.
+  Ending ending_ = Ending::no;
 };
 
 static_assert(sizeof(Connection) <= 112);  // an idle connection's share
