@@ -120,14 +120,14 @@ void admit(benchmark::State& state) {
     admission.start(auth, wall, {});
     admission.looked_up(std::optional(user), {});
     const gateway::Command command = admission.history_read(reply, {});
-    const auto* admitted = std::get_if<gateway::admit>(&command);
+    const auto* admitted = std::get_if<gateway::Admit>(&command);
     if (admitted == nullptr) {
       state.SkipWithError("not admitted");
       break;
     }
     gateway::Pid pid = admitted->recovery.next;
     pid.sid = "AAAAAAAAAAAAAAAAAAAA";
-    benchmark::DoNotOptimize(seal.seal(pid));
+    benchmark::DoNotOptimize(seal.seal(pid, user.id));
   }
 }
 BENCHMARK(admit);
