@@ -16,6 +16,20 @@ if(CRIER_SANITIZE)
   target_link_options(crier_options INTERFACE -fsanitize=${CRIER_SANITIZE})
 endif()
 
+# How tests are compiled with sanitizers, where they take most of the time of a cold build: not optimised, with
+# GoogleTest's headers compiled once. GCC leaves out the checks of pointers; AddressSanitizer finds most of what they
+# would find, and clang's build makes them all.
+add_library(crier_test_options INTERFACE)
+if(CRIER_SANITIZE)
+  target_compile_options(crier_test_options INTERFACE
+    -O0 $<$<CXX_COMPILER_ID:GNU>:-fno-sanitize=null,alignment,object-size,vptr>)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cpp CONTENT "")
+  add_library(crier_test_headers OBJECT ${PROJECT_BINARY_DIR}/test_headers.cpp)
+  target_link_libraries(crier_test_headers PRIVATE crier_options crier_test_options GTest::gmock)
+  target_precompile_headers(crier_test_headers PRIVATE
+    <gmock/gmock.h> <gtest/gtest.h> <functional> <map> <memory> <optional> <string> <string_view> <variant> <vector>)
+endif()
+
 # crier_module(NAME SOURCES a.cpp … [TESTS a_test.cpp …] [DEPENDS base …] [LIBRARIES OpenSSL::Crypto …])
 #
 # Makes the static library crier_NAME and, with CRIER_TESTS, the GoogleTest program NAME_test,
@@ -27,7 +41,11 @@ function(crier_module name)
   target_link_libraries(crier_${name} PUBLIC crier_options ${arg_DEPENDS} ${arg_LIBRARIES})
   if(CRIER_TESTS AND arg_TESTS)
     add_executable(${name}_test ${arg_TESTS})
-    target_link_libraries(${name}_test PRIVATE crier_${name} GTest::gmock GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE crier_${name} crier_test_options GTest::gmock
+                                               GTest::gtest_main)
+    if(CRIER_SANITIZE)
+      target_precompile_headers(${name}_test REUSE_FROM crier_test_headers)
+    endif()
     target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR})  # for tests/
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
