@@ -23,6 +23,8 @@ add_library(crier_test_options INTERFACE)
 if(CRIER_SANITIZE)
   target_compile_options(crier_test_options INTERFACE
     -O0 $<$<CXX_COMPILER_ID:GNU>:-fno-sanitize=null,alignment,object-size,vptr>)
+  # GCC takes a precompiled header only under the same macros; hiredis brings this one along.
+  target_compile_definitions(crier_test_options INTERFACE _FILE_OFFSET_BITS=64)
   file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cpp CONTENT "")
   add_library(crier_test_headers OBJECT ${PROJECT_BINARY_DIR}/test_headers.cpp)
   target_link_libraries(crier_test_headers PRIVATE crier_options crier_test_options GTest::gmock)
