@@ -113,10 +113,7 @@ void Server::run() { impl_->worker_.run(); }
 void Server::reload_certificate() { impl_->certificate_.reload(); }
 
 void Server::stop() {
-  impl_->door_->post([impl = impl_.get()] {
-    impl->worker_.update_now();
-    impl->shutdown_.begin();
-  });
+  impl_->door_->post([impl = impl_.get()] { impl->shutdown_.begin(); });
 }
 
 }  // namespace crier

@@ -21,6 +21,11 @@ class Watches;
 boost::asio::io_context& context_of(Loop& loop);
 /// The sockets that `loop` watches beside it.
 Watches& watches_of(Loop& loop);
+/// Sets the loop's handler_time(). Every completion of Asio that leads out of net/ begins with it;
+/// posted tasks and watched sockets get it from the loop.
+void begin_handler(Loop& loop);
+/// Monotonic time, read now.
+TimePoint read_clock();
 
 /// A stream that owns the connected, non-blocking socket `descriptor`; encrypted if there is a
 /// session over that. If the loop cannot watch it, closes it and returns nothing. `peer` is an IPv4

@@ -82,6 +82,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
                                   const Resolver::results_type& found) {
           const auto self = weak.lock();
           if (!self) return;
+          begin_handler(self->loop);
           if (error) return self->finish(Unexpected{self->failure("the name is not known")});
           for (const auto& entry : found) self->candidates.push_back(entry.endpoint());
           self->try_next();

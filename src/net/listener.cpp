@@ -94,7 +94,9 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   void wait() {
     socket.async_wait(Descriptor::wait_read,
                       [self = shared_from_this()](const boost::system::error_code&) {
-                        if (!self->closed) self->accept_ready();
+                        if (self->closed) return;
+                        begin_handler(self->loop);
+                        self->accept_ready();
                       });
   }
 

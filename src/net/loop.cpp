@@ -28,7 +28,7 @@ constexpr std::size_t handlers_extended_max = 64;
 
 class LoopBackend {
  public:
-  LoopBackend() = default;
+  explicit LoopBackend(TimePoint& handler_time) : handler_time_(handler_time) { begin_handler(); }
   LoopBackend(const LoopBackend&) = delete;
   LoopBackend& operator=(const LoopBackend&) = delete;
 
@@ -65,6 +65,8 @@ class LoopBackend {
     if (!std::exchange(scheduled_, true)) schedule();
   }
 
+  void begin_handler() { handler_time_ = read_clock(); }
+
   void on_turn_end(std::function<void()> handler) {
     turn_end_ = std::move(handler);
     turn_end_replaced_ = true;
@@ -95,7 +97,8 @@ class LoopBackend {
       ++handled_;
       return true;
     }
-    const std::size_t count = watches_.dispatch(handlers_a_turn_max - handled_, stopping_);
+    const std::size_t count =
+        watches_.dispatch(handlers_a_turn_max - handled_, stopping_, handler_time_);
     handled_ += count;
     return extended_ && count > 0 && handled_ < handlers_extended_max;
   }
@@ -109,6 +112,7 @@ class LoopBackend {
     for (; !stopping_ && handled_ < handlers_a_turn_max; ++handled_) {
       const std::function<void()> task = take_task(false);
       if (!task) return;
+      begin_handler();
       task();
     }
     schedule();
@@ -120,6 +124,7 @@ class LoopBackend {
     for (; !stopping_ && handled_ < handlers_a_turn_max; ++handled_) {
       const std::function<void()> task = take_task(true);
       if (!task) return;
+      begin_handler();
       task();
     }
   }
@@ -148,6 +153,7 @@ class LoopBackend {
   // hint asks for, and it spares the lock around each wait.
   asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+  TimePoint& handler_time_;
   Watches watches_;
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> watching_{
       context_, watches_.descriptor()};
@@ -167,16 +173,20 @@ class LoopBackend {
 asio::io_context& context_of(Loop& loop) { return loop.backend().context(); }
 Watches& watches_of(Loop& loop) { return loop.backend().watches(); }
 
-Loop::Loop() : backend_(std::make_unique<LoopBackend>()) {}
+void begin_handler(Loop& loop) { loop.backend().begin_handler(); }
+
+TimePoint read_clock() {
+  return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+}
+
+Loop::Loop() : backend_(std::make_unique<LoopBackend>(handler_time_)) {}
 Loop::~Loop() = default;
 
 void Loop::run() { backend_->run(); }
 void Loop::stop() { backend_->stop(); }
 void Loop::post(std::function<void()> task) { backend_->post(std::move(task)); }
 
-TimePoint Loop::now() const {
-  return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
-}
+TimePoint Loop::now() const { return read_clock(); }
 
 void Loop::extend_turn() { backend_->extend_turn(); }
 
@@ -206,7 +216,8 @@ struct Timer::State : std::enable_shared_from_this<Timer::State> {
   void expired() {
     waiting_until = never;
     if (due == never) return;
-    if (loop.now() < due) return wait();
+    begin_handler(loop);
+    if (loop.handler_time() < due) return wait();
     due = never;
     // Out of its place while it runs: it may destroy the timer.
     std::function<void()> running = std::move(handler);

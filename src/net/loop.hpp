@@ -31,6 +31,10 @@ class Loop {
 
   /// Monotonic time, read now.
   [[nodiscard]] TimePoint now() const;
+  /// Monotonic time at which the handler in progress, or the last one, began; before the first,
+  /// when the loop was made. The loop reads the clock before each handler: one time holds for all
+  /// that a handler does, and none can forget it.
+  [[nodiscard]] TimePoint handler_time() const { return handler_time_; }
 
   /// Runs `handler` at the end of each turn of the loop, after the handlers that were ready (256 at
   /// most): the place to flush what they queued. One handler; an empty one takes it away.
@@ -43,6 +47,7 @@ class Loop {
   [[nodiscard]] LoopBackend& backend() { return *backend_; }
 
  private:
+  TimePoint handler_time_;  ///< Written by the backend.
   std::unique_ptr<LoopBackend> backend_;
 };
 

@@ -208,6 +208,32 @@ TEST(Loop, ReadsAClockThatDoesNotGoBack) {
   EXPECT_LE(before, loop.now());
 }
 
+TEST(Loop, ReadsTheClockBeforeEachTaskAndOnlyThen) {
+  Loop loop;
+  TimePoint first_ended{};
+  TimePoint second_began{};
+  loop.post([&] {
+    const TimePoint began = loop.handler_time();
+    while (loop.now() == began) {
+    }
+    first_ended = loop.now();
+    EXPECT_EQ(loop.handler_time(), began);
+  });
+  loop.post([&] { second_began = loop.handler_time(); });
+  EXPECT_TRUE(run_until(loop, [&] { return second_began != TimePoint{}; }));
+  EXPECT_GE(second_began, first_ended);
+}
+
+TEST(Timer, CallsWithTheClockRead) {
+  Loop loop;
+  const TimePoint at = loop.now() + 1ms;
+  TimePoint began{};
+  Timer timer(loop, [&] { began = loop.handler_time(); });
+  timer.arm(at);
+  EXPECT_TRUE(run_until(loop, [&] { return began != TimePoint{}; }));
+  EXPECT_GE(began, at);
+}
+
 TEST(Timer, CallsOnceAndNotEarly) {
   Loop loop;
   int calls = 0;

@@ -1,6 +1,7 @@
 #include "net/watches.hpp"
 
 #include "base/assert.hpp"
+#include "net/backend.hpp"
 
 #include <algorithm>
 #include <array>
@@ -48,7 +49,8 @@ void Watches::forget(std::shared_ptr<Watch> watch) {
   if (dispatching_) forgotten_.push_back(std::move(watch));
 }
 
-std::size_t Watches::dispatch(std::size_t max, const std::atomic<bool>& stop) {
+std::size_t Watches::dispatch(std::size_t max, const std::atomic<bool>& stop,
+                              TimePoint& handler_time) {
   std::array<epoll_event, 256> events;
   const auto room = static_cast<int>(std::min(max, events.size()));
   const int count = ::epoll_wait(set_, events.data(), room, 0);
@@ -64,6 +66,7 @@ std::size_t Watches::dispatch(std::size_t max, const std::atomic<bool>& stop) {
     const std::uint32_t wanted = watch.awaited();
     if ((came & watch.watched_ & ~wanted) != 0) look_for(watch, wanted);
     if ((came & wanted) == 0) continue;
+    handler_time = read_clock();
     watch.ready(came & wanted);
     ++called;
   }

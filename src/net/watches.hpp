@@ -4,6 +4,8 @@
 // descriptor. Awaiting readiness again, as after each read, then is no system call, and an idle
 // stream costs none of the event loop's records. Nobody outside net/ includes this.
 
+#include "base/time.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -56,8 +58,9 @@ class Watches {
   void forget(std::shared_ptr<Watch> watch);
 
   /// Calls those that are ready, `max` (at least 1) at most, until `stop`; what is left over is
-  /// ready at the next call. Returns how many were called.
-  std::size_t dispatch(std::size_t max, const std::atomic<bool>& stop);
+  /// ready at the next call. Returns how many were called. `handler_time` is set to the time at
+  /// which each began.
+  std::size_t dispatch(std::size_t max, const std::atomic<bool>& stop, TimePoint& handler_time);
 
  private:
   void look_for(Watch& watch, std::uint32_t events) const;

@@ -1,5 +1,7 @@
 #include "net/watches.hpp"
 
+#include "net/backend.hpp"
+
 #include <array>
 #include <functional>
 #include <gtest/gtest.h>
@@ -42,13 +44,23 @@ class WatchesTest : public testing::Test {
     ::close(watches.descriptor());
   }
   void write(std::size_t peer) { EXPECT_EQ(::send(peers.at(peer), "x", 1, 0), 1); }
-  std::size_t dispatch(std::size_t max = 256) { return watches.dispatch(max, stop); }
+  std::size_t dispatch(std::size_t max = 256) { return watches.dispatch(max, stop, handler_time); }
 
   Watches watches;
   std::array<std::shared_ptr<End>, 3> ends;
   std::array<int, 3> peers{};
   std::atomic<bool> stop = false;
+  TimePoint handler_time{};
 };
+
+TEST_F(WatchesTest, ReadsTheClockBeforeEachCall) {
+  EXPECT_EQ(dispatch(), 0U);
+  EXPECT_EQ(handler_time, TimePoint{}) << "nobody was called";
+  write(1);
+  const TimePoint before = read_clock();
+  EXPECT_EQ(dispatch(), 1U);
+  EXPECT_GE(handler_time, before);
+}
 
 TEST_F(WatchesTest, CallsWhoeverAwaitsWhatCame) {
   EXPECT_EQ(dispatch(), 0U);

@@ -157,7 +157,6 @@ void Admissions::claim(Pending& pending, const std::string& sid) {
   parts_.claims.claim(sid, [this, self](const Result<history::Fence, history::StoreError>& fence) {
     Pending* claimer = find(self);
     if (claimer == nullptr) return;
-    parts_.worker.update_now();
     perform(self.session, claimer->machine.claimed(fence, parts_.worker.now()));
   });
 }
@@ -170,7 +169,6 @@ void Admissions::load_position(Pending& pending, const gateway::LoadPosition& lo
       [this, self](const Result<std::string, history::StoreError>& position) {
         Pending* asker = find(self);
         if (asker == nullptr) return;
-        parts_.worker.update_now();
         perform(self.session, asker->machine.position_loaded(position, parts_.worker.now()));
       });
 }
@@ -184,7 +182,6 @@ void Admissions::take_over(Pending& pending, gateway::TakeOver session) {
       [this, self](const Result<void, history::StoreError>& result) {
         Pending* holder = find(self);
         if (holder == nullptr) return;
-        parts_.worker.update_now();
         perform(self.session, holder->machine.taken_over(result, parts_.worker.now()));
       });
 }

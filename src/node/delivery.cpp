@@ -158,7 +158,6 @@ void Delivery::read(std::vector<history::ReadRequest> reads) {
     if (read.after != gateway::after_everything) ++counters_.history_reads;
   }
   parts_.bus.read(std::move(reads), [this](Result<history::ReadReply, history::StoreError> answer) {
-    parts_.worker.update_now();
     feed_.store_read(std::move(answer), parts_.worker.now());
     run();
   });

@@ -36,7 +36,6 @@ struct HistoryHub::Line {
     line->under_way.fetch_add(1, std::memory_order_relaxed);
     line->worker.loop().post([line, task = std::move(task)]() {
       if (!line->closed) {
-        line->worker.update_now();
         task();
       }
       line->under_way.fetch_sub(1, std::memory_order_release);

@@ -186,10 +186,7 @@ Node::Node(const GatewayOptions& options, Parts parts, const LogSink& log)
               lane->door->post([this, &worker = lane->worker] { open_port(worker); });
             }
           }) {
-  history_->when_available([this] {
-    home_.update_now();
-    publisher_.settle();
-  });
+  history_->when_available([this] { publisher_.settle(); });
   totals_.limit_handshakes(options.engine.handshakes_per_second, options.engine.handshakes_burst,
                            home_.now());
   if (has_home()) history_hub_.emplace(home_, *history_, options.server.worker_backlog_bytes_max);
@@ -227,11 +224,9 @@ void Node::publish(std::string program, std::string body, std::string token, Pub
     (*shared)(std::move(result));
     --under_way_;
   };
-  const bool posted = home_door_->post([this, program = std::move(program), body = std::move(body),
-                                        token = std::move(token), finish] {
-    home_.update_now();
-    publisher_.publish(program, body, token, finish);
-  });
+  const bool posted = home_door_->post(
+      [this, program = std::move(program), body = std::move(body), token = std::move(token),
+       finish] { publisher_.publish(program, body, token, finish); });
   if (!posted) finish(Unexpected{Error{503, "not_running", "The gateway does not run.", ""}});
 }
 
@@ -240,10 +235,7 @@ void Node::publish_from(Lane& lane, std::string program, std::string body, std::
   if (has_home()) {
     publish(std::move(program), std::move(body), std::move(token),
             [&lane, done = std::move(done)](Result<Position> result) {
-              lane.door->post([&lane, done, result = std::move(result)] {
-                lane.worker.update_now();
-                done(result);
-              });
+              lane.door->post([&lane, done, result = std::move(result)] { done(result); });
             });
     return;
   }
@@ -257,10 +249,7 @@ void Node::publish_from(Lane& lane, std::string program, std::string body, std::
 
 void Node::mark_gap(std::string program) {
   owed_.owe(program);  // before those who are closed for it come back
-  home_door_->post([this, program = std::move(program)] {
-    home_.update_now();
-    publisher_.mark_gap(program);
-  });
+  home_door_->post([this, program = std::move(program)] { publisher_.mark_gap(program); });
 }
 
 void Node::deliver_unnumbered(const std::string& program, const Bytes& body) {
@@ -272,7 +261,6 @@ void Node::deliver_unnumbered(const std::string& program, const Bytes& body) {
     Lane& lane = *each;
     ++lane.unnumbered;
     lane.door->post([&lane, program, body] {
-      lane.worker.update_now();
       lane.front.delivery().deliver_unnumbered(program, body.view());
       --lane.unnumbered;
     });
@@ -295,10 +283,8 @@ void Node::handle(std::string_view method, std::string_view path, const HttpHand
     lane->routes.add(
         method, path,
         [first = lanes_.front().get(), run](const HttpRequest& request, const HttpReply& reply) {
-          first->door->post([first, run, request, reply] {
-            first->worker.update_now();
-            web::call(first->worker, run, request, reply);
-          });
+          first->door->post(
+              [first, run, request, reply] { web::call(first->worker, run, request, reply); });
         });
   }
 }
@@ -497,7 +483,6 @@ void Node::run() {
 
 void Node::stop() {
   home_door_->post([this] {
-    home_.update_now();
     publisher_.refuse_publishes();
     for (const auto& each : lanes_) {
       each->door->post([this, &lane = *each] { begin_stop(lane); });
@@ -506,7 +491,6 @@ void Node::stop() {
 }
 
 void Node::begin_stop(Lane& lane) {
-  lane.worker.update_now();
   lane.api.refuse_all();
   lane.shutdown.begin();
 }

@@ -8,8 +8,7 @@ Opening::Opening(web::Worker& worker, std::function<bool()> answered, std::funct
     : worker_(worker), answered_(std::move(answered)), open_(std::move(open)) {}
 
 void Opening::begin(std::chrono::milliseconds deadline) {
-  worker_.update_now();
-  open_at_ = worker_.now() + deadline;
+  open_at_ = worker_.loop().now() + deadline;
   worker_.loop().post([] {});  // a turn, at the end of which the deadline is set
 }
 

@@ -84,7 +84,6 @@ void Connection::arrived() {
 
 void Connection::on_readable() {
   if (closed()) return;
-  worker_.update_now();
   for (int reads = 0; reads < reads_a_turn; ++reads) {
     const auto scratch = worker_.scratch();
     const auto result = stream_.read(scratch);
@@ -263,7 +262,6 @@ void Connection::answer(const http::Response& response) {
 void Connection::resume_later() {
   if (http_->phase == Phase::in_hand || (http_->held.empty() && !http_->paused)) return;
   worker_.loop().post([&worker = worker_, key = key_] {
-    worker.update_now();
     if (Connection* connection = worker.find(key)) connection->resume();
   });
 }
@@ -522,7 +520,6 @@ bool Connection::write_outbox() {
 
 void Connection::on_writable() {
   if (closed() || !outbox_) return;
-  worker_.update_now();
   outbox_->became_writable();
   flush();
   if (!ending() && !outbox_ && http_) set_deadline();

@@ -83,7 +83,6 @@ void Routes::request(Connection& connection, http::Request& request) {
                      once](HttpResponse response) {
     if (once->test_and_set()) return;
     door->post([&worker, key, response = std::move(response)]() mutable {
-      worker.update_now();
       Connection* target = worker.find(key);
       if (target != nullptr && target->awaits_answer())
         target->answer(to_wire(std::move(response)));

@@ -49,8 +49,7 @@ Worker::Counters& Worker::Counters::operator+=(const Counters& other) {
 Worker::Worker(WorkerOptions options, LogSink log)
     : options_(std::move(options)),
       log_(std::move(log)),
-      now_(loop_.now()),
-      wheel_(now_),
+      wheel_(now()),
       timer_(loop_, [this] { tick(); }),
       not_found_(std::make_unique<NotFound>()),
       scratch_(64 * 1024) {
@@ -109,7 +108,6 @@ Endpoint* Worker::endpoint_for(std::string_view path) const {
 }
 
 void Worker::accept(net::Stream stream) {
-  update_now();
   if (totals_->connections >= options_.connections_max) {
     ++counters_.refused;
     return;
@@ -121,11 +119,10 @@ void Worker::accept(net::Stream stream) {
 }
 
 void Worker::accept_failed(const std::string& reason) {
-  update_now();
   ++counters_.accept_failures;
   ++unsaid_accept_failures_;
-  if (accept_failure_said_ && now_ < *accept_failure_said_ + std::chrono::seconds(1)) return;
-  accept_failure_said_ = now_;
+  if (accept_failure_said_ && now() < *accept_failure_said_ + std::chrono::seconds(1)) return;
+  accept_failure_said_ = now();
   log(LogLevel::warning, "connections wait: none can be accepted",
       {{"reason", reason},
        {"times", std::to_string(std::exchange(unsaid_accept_failures_, 0))},
@@ -133,7 +130,6 @@ void Worker::accept_failed(const std::string& reason) {
 }
 
 void Worker::receive(Connection::Parcel& parcel) {
-  update_now();
   auto stream = net::attach(loop_, std::move(parcel.stream));
   if (!stream) {
     --totals_->connections;
@@ -190,14 +186,13 @@ void Worker::turn_end() {
 
 void Worker::tick() {
   armed_ = never;
-  update_now();
   due_.clear();
-  wheel_.advance(now_, due_);
+  wheel_.advance(now(), due_);
   for (const auto slot : due_) {
     if (Connection* connection = connections_.at_slot(slot)) connection->expired();
   }
   for (TurnUser* user : turn_users_) {
-    if (user->deadline() <= now_) user->tick(now_);
+    if (user->deadline() <= now()) user->tick(now());
   }
 }
 

@@ -103,7 +103,8 @@ class Worker {
   void stop() { loop_.stop(); }
 
   // For connections and endpoints.
-  [[nodiscard]] TimePoint now() const { return now_; }
+  /// When the handler in progress began.
+  [[nodiscard]] TimePoint now() const { return loop_.handler_time(); }
   /// Counts the loop's turns.
   [[nodiscard]] std::uint32_t turn() const { return turn_; }
   [[nodiscard]] const WorkerOptions& options() const { return options_; }
@@ -130,8 +131,6 @@ class Worker {
   std::span<char> scratch() { return scratch_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
   void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
-  /// Reads the clock again: at the start of each handler.
-  void update_now() { now_ = loop_.now(); }
 
  private:
   void accept(net::Stream stream);
@@ -144,7 +143,6 @@ class Worker {
   WorkerOptions options_;
   LogSink log_;
   net::Loop loop_;
-  TimePoint now_;
   std::uint32_t turn_ = 0;
   TimerWheel wheel_;
   std::vector<TimerWheel::Slot> due_;

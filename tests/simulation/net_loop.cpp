@@ -9,12 +9,14 @@ namespace crier::net {
 
 using simulation::World;
 
-LoopState::LoopState()
+LoopState::LoopState(TimePoint& handler_time)
     : world(World::current()),
       host(world.current_host()),
+      handler_time_(handler_time),
       dice_(world.dice().fork("loop", host.index)),
       thread_(host.threads.size()) {
   host.threads.emplace_back();
+  handler_time_ = world.now();
 }
 
 TimePoint LoopState::frozen_until() const {
@@ -44,6 +46,7 @@ void LoopState::turn() {
   for (; count > 0 && !stopping && !closed_ && !host.dead; --count) {
     const std::function<void()> handler = std::move(ready_.front());
     ready_.pop_front();
+    handler_time_ = world.now();
     handler();
   }
   if (closed_ || host.dead) return;
@@ -70,7 +73,7 @@ void LoopState::close() {
   const std::deque<std::function<void()>> never_ran = std::exchange(ready_, {});
 }
 
-Loop::Loop() : backend_(std::make_unique<LoopBackend>()) {}
+Loop::Loop() : backend_(std::make_unique<LoopBackend>(handler_time_)) {}
 Loop::~Loop() { backend_->state->close(); }
 
 void Loop::run() {

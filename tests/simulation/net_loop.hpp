@@ -16,7 +16,8 @@ namespace crier::net {
 /// be told something.
 class LoopState : public std::enable_shared_from_this<LoopState> {
  public:
-  LoopState();
+  /// Keeps the time at which each handler began in `handler_time`, until close().
+  explicit LoopState(TimePoint& handler_time);
 
   /// Runs `handler` in a turn to come, in the order of the calls.
   void enqueue(std::function<void()> handler);
@@ -33,6 +34,7 @@ class LoopState : public std::enable_shared_from_this<LoopState> {
   void turn();
   void end_turn();
 
+  TimePoint& handler_time_;
   simulation::Dice dice_;
   std::size_t thread_;
   std::deque<std::function<void()>> ready_;
@@ -44,7 +46,9 @@ class LoopState : public std::enable_shared_from_this<LoopState> {
 
 class LoopBackend {
  public:
-  std::shared_ptr<LoopState> state = std::make_shared<LoopState>();
+  explicit LoopBackend(TimePoint& handler_time)
+      : state(std::make_shared<LoopState>(handler_time)) {}
+  std::shared_ptr<LoopState> state;
 };
 
 }  // namespace crier::net
