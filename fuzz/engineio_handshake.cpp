@@ -39,24 +39,24 @@ void one_input(std::string_view input, std::size_t split) {
   attempt.sid = take_line(input);
   attempt.eio = take_line(input);
   attempt.origin = take_line(input).value_or("");
-  const auto admission = admit(attempt, transport_of);
-  if (!admission) {
-    check(admission.error() != ErrorCode::forbidden);
-    check(status(admission.error()) == 400 && !message(admission.error()).empty());
+  const auto admitted = admit(attempt, transport_of);
+  if (!admitted) {
+    check(admitted.error() != ErrorCode::forbidden);
+    check(status(admitted.error()) == 400 && !message(admitted.error()).empty());
     return;
   }
   const bool has_sid = attempt.sid && !attempt.sid->empty();
   check(attempt.eio == "4");
   check(attempt.origin.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos);
   check(attempt.transport == (attempt.upgrade ? "websocket" : "polling"));
-  switch (*admission) {
-    case Admission::open_polling:
+  switch (*admitted) {
+    case Entry::open_polling:
       return check(!has_sid && attempt.get && !attempt.upgrade);
-    case Admission::open_websocket:
+    case Entry::open_websocket:
       return check(!has_sid && attempt.get && attempt.upgrade);
-    case Admission::polling_request:
+    case Entry::polling_request:
       return check(attempt.sid == "polls" && !attempt.upgrade);
-    case Admission::upgrade:
+    case Entry::upgrade:
       return check(has_sid && transport_of(*attempt.sid) && attempt.get && attempt.upgrade);
   }
   std::abort();

@@ -17,18 +17,18 @@ bool is_field_value(std::string_view value) {
                       [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
 }
 
-Result<Admission, ErrorCode> admit_handshake(const Attempt& attempt, TransportKind wanted) {
+Result<Entry, ErrorCode> admit_handshake(const Attempt& attempt, TransportKind wanted) {
   if (!attempt.get) return Unexpected{ErrorCode::bad_handshake_method};
   // The reference answers 101 to an upgrade for `polling`, only to close at once: refused instead.
   if ((wanted == TransportKind::websocket) != attempt.upgrade) {
     return Unexpected{ErrorCode::bad_request};
   }
   if (attempt.eio != "4") return Unexpected{ErrorCode::unsupported_protocol_version};
-  return attempt.upgrade ? Admission::open_websocket : Admission::open_polling;
+  return attempt.upgrade ? Entry::open_websocket : Entry::open_polling;
 }
 
-Result<Admission, ErrorCode> admit_to_session(const Attempt& attempt, TransportKind wanted,
-                                              TransportKind current) {
+Result<Entry, ErrorCode> admit_to_session(const Attempt& attempt, TransportKind wanted,
+                                          TransportKind current) {
   // A request without upgrade is for polling, whatever runs: over WebSocket nobody would answer it.
   const TransportKind means = attempt.upgrade ? TransportKind::websocket : TransportKind::polling;
   if (wanted != means) return Unexpected{ErrorCode::bad_request};
@@ -36,7 +36,7 @@ Result<Admission, ErrorCode> admit_to_session(const Attempt& attempt, TransportK
     return Unexpected{ErrorCode::bad_request};
   }
   if (attempt.eio != "4") return Unexpected{ErrorCode::bad_request};
-  return attempt.upgrade ? Admission::upgrade : Admission::polling_request;
+  return attempt.upgrade ? Entry::upgrade : Entry::polling_request;
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ std::string body(ErrorCode code) {
   return text + "\"}";
 }
 
-Result<Admission, ErrorCode> admit(
+Result<Entry, ErrorCode> admit(
     const Attempt& attempt,
     const std::function<std::optional<TransportKind>(std::string_view sid)>& transport_of) {
   const auto wanted = transport_named(attempt.transport);

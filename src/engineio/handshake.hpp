@@ -38,13 +38,13 @@ struct Attempt {
   std::string_view origin;  ///< The Origin header; empty if none.
 };
 
-enum class Admission : std::uint8_t { open_polling, open_websocket, polling_request, upgrade };
+enum class Entry : std::uint8_t { open_polling, open_websocket, polling_request, upgrade };
 
 /// What to do with the request, or the error to answer it with. Revision 4 alone is served: without
 /// `sid` another one is `unsupported_protocol_version`; with `sid` it is `bad_request`, since the
 /// session has revision 4. `transport_of(sid)` gives the current transport of a live session, or
 /// nothing; it may be called once.
-Result<Admission, ErrorCode> admit(
+Result<Entry, ErrorCode> admit(
     const Attempt& attempt,
     const std::function<std::optional<TransportKind>(std::string_view sid)>& transport_of);
 

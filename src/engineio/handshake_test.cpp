@@ -20,18 +20,18 @@ std::optional<TransportKind> transport_of(std::string_view sid) {
   return std::nullopt;
 }
 
-/// Either the admission's or the error's name.
+/// Either the entry's or the error's name.
 std::string outcome(const Attempt& attempt) {
-  const auto admission = admit(attempt, transport_of);
-  if (!admission) return std::string(message(admission.error()));
-  switch (*admission) {
-    case Admission::open_polling:
+  const auto admitted = admit(attempt, transport_of);
+  if (!admitted) return std::string(message(admitted.error()));
+  switch (*admitted) {
+    case Entry::open_polling:
       return "open polling";
-    case Admission::open_websocket:
+    case Entry::open_websocket:
       return "open websocket";
-    case Admission::polling_request:
+    case Entry::polling_request:
       return "polling request";
-    case Admission::upgrade:
+    case Entry::upgrade:
       return "upgrade";
   }
   return {};

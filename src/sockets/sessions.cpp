@@ -150,10 +150,10 @@ std::size_t Sessions::head(web::Connection& connection, const http::Request& req
   const http::Query query(request.query());
   Entry* entry = find_sid(as_view(query.get("sid")));
   if (entry == nullptr || request.wants_websocket()) return options_.payload_bytes_max;
-  const auto admission = engineio::admit(attempt_of(request, query), [entry](std::string_view) {
+  const auto admitted = engineio::admit(attempt_of(request, query), [entry](std::string_view) {
     return std::optional(entry->session.transport());
   });
-  if (admission && *admission == engineio::Admission::polling_request) {
+  if (admitted && *admitted == engineio::Entry::polling_request) {
     connection.owner = entry->key;
     engineio::Outputs outputs;
     entry->session.post_started(connection.key(), worker_.now(), outputs);
@@ -175,28 +175,28 @@ void Sessions::request(web::Connection& connection, http::Request& request) {
   }
   const http::Query query(request.query());
   Entry* entry = nullptr;
-  const auto admission =
+  const auto admitted =
       engineio::admit(attempt_of(request, query),
                       [&](std::string_view sid) -> std::optional<engineio::TransportKind> {
                         entry = find_sid(sid);
                         if (entry == nullptr) return std::nullopt;
                         return entry->session.transport();
                       });
-  if (!admission) {
-    refuse(connection, request, admission.error());
+  if (!admitted) {
+    refuse(connection, request, admitted.error());
     return;
   }
-  switch (*admission) {
-    case engineio::Admission::open_polling:
+  switch (*admitted) {
+    case engineio::Entry::open_polling:
       handshake(connection, false, request);
       return;
-    case engineio::Admission::open_websocket:
+    case engineio::Entry::open_websocket:
       handshake(connection, true, request);
       return;
-    case engineio::Admission::polling_request:
+    case engineio::Entry::polling_request:
       polling_request(connection, *entry, request);
       return;
-    case engineio::Admission::upgrade:
+    case engineio::Entry::upgrade:
       upgrade(connection, *entry, request);
       return;
   }
