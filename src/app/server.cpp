@@ -19,7 +19,7 @@ web::WorkerOptions worker_options(const ServerOptions& options,
                                   const web::Certificate& certificate) {
   web::WorkerOptions worker;
   worker.tls = certificate.tls();
-  worker.endpoint = {options.http.address, options.http.port};
+  worker.address = {options.http.address, options.http.port};
   worker.cors.origins = options.http.origins;
   worker.http.header_bytes_max = options.http.header_bytes_max;
   worker.http.headers_max = options.http.headers_max;

@@ -149,19 +149,19 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   bool closed = false;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::bind(Loop& loop, const Endpoint& endpoint,
+Result<std::unique_ptr<Listener>, std::string> Listener::bind(Loop& loop, const Address& address,
                                                               Handler handler,
                                                               std::shared_ptr<const TlsServer> tls,
                                                               FailureHandler failed) {
   const std::string what =
-      "cannot listen on " + endpoint.address + " port " + std::to_string(endpoint.port) + ": ";
+      "cannot listen on " + address.ip + " port " + std::to_string(address.port) + ": ";
   boost::system::error_code error;
-  const asio::ip::address address = asio::ip::make_address(endpoint.address, error);
+  const asio::ip::address ip = asio::ip::make_address(address.ip, error);
   if (error) return Unexpected{what + "that is not an IPv4 or IPv6 address"};
   std::unique_ptr<Listener> listener(new Listener(
       std::make_shared<State>(loop, std::move(handler), std::move(tls), std::move(failed))));
   listener->state_->what = what;
-  const int status = listener->state_->bind({address, endpoint.port}, endpoint.sharing);
+  const int status = listener->state_->bind({ip, address.port}, address.sharing);
   if (status != 0) return Unexpected{what + listen_error(status)};
   return listener;
 }
@@ -172,11 +172,11 @@ Result<void, std::string> Listener::listen() {
   return {};
 }
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
+Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Address& address,
                                                               Handler handler,
                                                               std::shared_ptr<const TlsServer> tls,
                                                               FailureHandler failed) {
-  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls), std::move(failed));
+  auto bound = bind(loop, address, std::move(handler), std::move(tls), std::move(failed));
   if (!bound) return bound;
   auto listening = bound.value()->listen();
   if (!listening) return Unexpected{std::move(listening.error())};

@@ -19,8 +19,8 @@ enum class Sharing : std::uint8_t {
   joining  ///< Joins a first one, with its address and port.
 };
 
-struct Endpoint {
-  std::string address;     ///< IPv4 or IPv6 literal.
+struct Address {
+  std::string ip;          ///< IPv4 or IPv6 literal.
   std::uint16_t port = 0;  ///< 0: any free port.
   Sharing sharing = Sharing::none;
 };
@@ -37,14 +37,14 @@ class Listener {
   /// Binds; with `tls` the streams are encrypted. The system refuses connections until listen().
   /// Fails with one sentence that names address and port, for example when the port is taken.
   static Result<std::unique_ptr<Listener>, std::string> bind(
-      Loop& loop, const Endpoint& endpoint, Handler handler,
+      Loop& loop, const Address& address, Handler handler,
       std::shared_ptr<const TlsServer> tls = {}, FailureHandler failed = {});
   /// Accepts from now on. Once. Fails as bind() does: another process may have bound the port too,
   /// and have been the first to listen.
   Result<void, std::string> listen();
   /// Both at once.
   static Result<std::unique_ptr<Listener>, std::string> open(
-      Loop& loop, const Endpoint& endpoint, Handler handler,
+      Loop& loop, const Address& address, Handler handler,
       std::shared_ptr<const TlsServer> tls = {}, FailureHandler failed = {});
   ~Listener();  ///< Stops accepting.
   Listener(const Listener&) = delete;

@@ -60,8 +60,8 @@ TEST(Listener, SaysWhichAddressAndPortItCannotHave) {
   Loop loop;
   const auto first = listen(loop, [](const Stream&) {});
   const std::string port = std::to_string(first->port());
-  const auto error = [&](const Endpoint& endpoint) {
-    const auto listener = Listener::open(loop, endpoint, [](const Stream&) {});
+  const auto error = [&](const Address& address) {
+    const auto listener = Listener::open(loop, address, [](const Stream&) {});
     return listener ? "" : listener.error();
   };
   EXPECT_EQ(error({"127.0.0.1", first->port()}),

@@ -381,13 +381,13 @@ void Node::add_operational_routes(Lane& lane) {
 // Running.
 
 Result<void, std::string> Node::listen() {
-  net::Endpoint endpoint{options_.http.address, options_.http.port};
-  if (has_home()) endpoint.sharing = net::Sharing::first;
+  net::Address address{options_.http.address, options_.http.port};
+  if (has_home()) address.sharing = net::Sharing::first;
   for (const auto& worker : workers_) {
-    auto bound = worker->bind(endpoint);
+    auto bound = worker->bind(address);
     if (!bound) return bound;
-    endpoint.port = worker->port();
-    endpoint.sharing = net::Sharing::joining;
+    address.port = worker->port();
+    address.sharing = net::Sharing::joining;
   }
   if (history_->available() || options_.history.start_deadline.count() == 0) return open_ports();
   opening_.begin(options_.history.start_deadline);

@@ -18,7 +18,7 @@ std::optional<access::Algorithm> algorithm(std::string_view name) {
 
 web::WorkerOptions worker_options(const GatewayOptions& options) {
   web::WorkerOptions worker;
-  worker.endpoint = {options.http.address, options.http.port};
+  worker.address = {options.http.address, options.http.port};
   worker.cors.origins = options.http.origins;
   worker.http.header_bytes_max = options.http.header_bytes_max;
   worker.http.headers_max = options.http.headers_max;

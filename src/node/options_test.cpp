@@ -53,8 +53,8 @@ TEST(Options, TheListenersAreTheGateways) {
   options.http.port = 4711;
   options.http.connections_max = 3;
   const auto worker = worker_options(options);
-  EXPECT_EQ(worker.endpoint.address, "127.0.0.1");
-  EXPECT_EQ(worker.endpoint.port, 4711);
+  EXPECT_EQ(worker.address.ip, "127.0.0.1");
+  EXPECT_EQ(worker.address.port, 4711);
   EXPECT_EQ(worker.connections_max, 3U);
 }
 

@@ -80,7 +80,7 @@ class ReplaysTest : public testing::Test {
   static web::WorkerOptions worker_options(std::chrono::milliseconds slow_reader_timeout) {
     web::WorkerOptions options;
     options.slow_reader_timeout = slow_reader_timeout;
-    options.endpoint = {"127.0.0.1", 0};
+    options.address = {"127.0.0.1", 0};
     return options;
   }
   static history::Retention retention() { return {std::chrono::minutes(5), 1000, 64'000'000}; }

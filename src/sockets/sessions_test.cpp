@@ -71,7 +71,7 @@ class MessageLayerTest : public testing::Test {
   }
   static web::WorkerOptions worker_options() {
     web::WorkerOptions options;
-    options.endpoint = {"127.0.0.1", 0};
+    options.address = {"127.0.0.1", 0};
     options.slow_reader_timeout = std::chrono::milliseconds(200);
     return options;
   }

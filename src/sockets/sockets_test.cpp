@@ -62,7 +62,7 @@ class SocketsTest : public testing::Test {
   }
   static web::WorkerOptions worker_options() {
     web::WorkerOptions options;
-    options.endpoint = {"127.0.0.1", 0};
+    options.address = {"127.0.0.1", 0};
     return options;
   }
   /// A client whose session is open.

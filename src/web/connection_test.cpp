@@ -81,7 +81,7 @@ class ConnectionTest : public testing::Test {
   }
   static WorkerOptions options() {
     WorkerOptions options;
-    options.endpoint = {"127.0.0.1", 0};
+    options.address = {"127.0.0.1", 0};
     return options;
   }
   void run() {

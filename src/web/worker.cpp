@@ -74,7 +74,7 @@ void Worker::join(std::size_t index, std::span<Worker* const> workers, Totals& t
 }
 
 Result<void, std::string> Worker::listen() {
-  auto bound = bind(options_.endpoint);
+  auto bound = bind(options_.address);
   return bound ? open_port() : bound;
 }
 
@@ -83,9 +83,9 @@ Result<void, std::string> Worker::open_port() {
   return listener_->listen();
 }
 
-Result<void, std::string> Worker::bind(const net::Endpoint& endpoint) {
+Result<void, std::string> Worker::bind(const net::Address& address) {
   auto listener = net::Listener::bind(
-      loop_, endpoint, [this](net::Stream stream) { accept(std::move(stream)); }, options_.tls,
+      loop_, address, [this](net::Stream stream) { accept(std::move(stream)); }, options_.tls,
       [this](const std::string& reason) { accept_failed(reason); });
   if (!listener) return Unexpected{listener.error()};
   listener_ = std::move(listener).value();

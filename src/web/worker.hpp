@@ -25,7 +25,7 @@
 namespace crier::web {
 
 struct WorkerOptions {
-  net::Endpoint endpoint;
+  net::Address address;
   std::shared_ptr<const net::TlsServer> tls;  ///< Null: without.
   http::Cors cors;
   http::Limits http;
@@ -90,7 +90,7 @@ class Worker {
   /// bind() and open_port().
   Result<void, std::string> listen();
   /// Has the port, where connections are refused until open_port().
-  Result<void, std::string> bind(const net::Endpoint& endpoint);
+  Result<void, std::string> bind(const net::Address& address);
   /// Accepts connections, unless stop_listening() came before.
   Result<void, std::string> open_port();
   /// That bind() has. From any thread.

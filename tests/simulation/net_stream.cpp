@@ -129,7 +129,7 @@ struct Listener::State {
   Handler handler;
 };
 
-Result<std::unique_ptr<Listener>, std::string> Listener::bind(Loop& loop, const Endpoint& endpoint,
+Result<std::unique_ptr<Listener>, std::string> Listener::bind(Loop& loop, const Address& address,
                                                               Handler handler,
                                                               std::shared_ptr<const TlsServer> tls,
                                                               FailureHandler /*failed*/) {
@@ -137,7 +137,7 @@ Result<std::unique_ptr<Listener>, std::string> Listener::bind(Loop& loop, const 
   auto state = std::make_shared<State>();
   state->on = loop.backend().state;
   state->handler = std::move(handler);
-  state->port = state->on->world.network().bind(state->on->host, endpoint);
+  state->port = state->on->world.network().bind(state->on->host, address);
   return std::unique_ptr<Listener>(new Listener(std::move(state)));
 }
 
@@ -155,11 +155,11 @@ Result<void, std::string> Listener::listen() {
   return {};
 }
 
-Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Endpoint& endpoint,
+Result<std::unique_ptr<Listener>, std::string> Listener::open(Loop& loop, const Address& address,
                                                               Handler handler,
                                                               std::shared_ptr<const TlsServer> tls,
                                                               FailureHandler failed) {
-  auto bound = bind(loop, endpoint, std::move(handler), std::move(tls), std::move(failed));
+  auto bound = bind(loop, address, std::move(handler), std::move(tls), std::move(failed));
   if (bound) CRIER_ASSERT(bound.value()->listen().has_value());
   return bound;
 }

@@ -215,10 +215,10 @@ void Wire::kill(int end, bool silent) {
 Network::Network(World& world) : world_(world), dice_(world.dice().fork("network")) {}
 Network::~Network() = default;
 
-std::uint16_t Network::bind(Host& host, const net::Endpoint& endpoint) {
-  const std::uint16_t port = endpoint.port == 0 ? next_port_++ : endpoint.port;
+std::uint16_t Network::bind(Host& host, const net::Address& address) {
+  const std::uint16_t port = address.port == 0 ? next_port_++ : address.port;
   Port& bound = ports_[port];
-  if (endpoint.sharing != net::Sharing::joining) bound = {&host};
+  if (address.sharing != net::Sharing::joining) bound = {&host};
   CRIER_ASSERT(bound.host == &host);
   return port;
 }

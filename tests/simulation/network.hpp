@@ -120,7 +120,7 @@ class Network {
 
   /// A port is one host's; 0 chooses one. Connections are refused until somebody listens; each goes
   /// to one of those `listener`s that do, by lot.
-  std::uint16_t bind(Host& host, const net::Endpoint& endpoint);
+  std::uint16_t bind(Host& host, const net::Address& address);
   void listen(Host& host, std::uint16_t port, const void* listener, Accept accept);
   void stop_listening(std::uint16_t port, const void* listener);
   /// Calls `done` with a connection, or null when nobody listens. A host that has vanished with its

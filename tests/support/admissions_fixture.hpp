@@ -117,7 +117,7 @@ class AdmissionsTest : public testing::Test {
 
   static web::WorkerOptions worker_options() {
     web::WorkerOptions options;
-    options.endpoint = {"127.0.0.1", 0};
+    options.address = {"127.0.0.1", 0};
     return options;
   }
   /// Runs `call` on the loop and returns what it returns.

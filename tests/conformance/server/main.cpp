@@ -52,7 +52,7 @@ int run(std::uint16_t port) {
   using namespace crier::sockets;
   using namespace crier::web;
   WorkerOptions options;
-  options.endpoint = {"127.0.0.1", port};
+  options.address = {"127.0.0.1", port};
   options.cors.origins = {"*"};
   Worker worker(options, {});
   crier::Random random = crier::Random::secure();
