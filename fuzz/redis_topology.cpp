@@ -20,7 +20,7 @@ bool announces_much(std::string_view bytes) {
   return false;
 }
 
-void check(const Node& node) { CRIER_ASSERT(is_host(node.host) && node.port != 0); }
+void check(const Host& node) { CRIER_ASSERT(is_host(node.name) && node.port != 0); }
 
 void check(const redisReply& reply) {
   if (const auto master = master_of(reply)) check(*master);
@@ -29,7 +29,7 @@ void check(const redisReply& reply) {
     if (!owner) continue;
     check(owner->primary);
     CRIER_ASSERT(owner->nodes.size() <= nodes_max);
-    for (const Node& node : owner->nodes) check(node);
+    for (const Host& node : owner->nodes) check(node);
   }
   CRIER_ASSERT(!is_master(reply) || reply.elements > 0);
 }

@@ -12,7 +12,7 @@ void one_input(std::string_view input, std::size_t split) {
   }
   CRIER_ASSERT(!url->nodes.empty() && url->nodes.size() <= crier::redis::nodes_max);
   for (const auto& node : url->nodes) {
-    CRIER_ASSERT(crier::redis::is_host(node.host) && node.port != 0);
+    CRIER_ASSERT(crier::redis::is_host(node.name) && node.port != 0);
   }
   CRIER_ASSERT(url->master.empty() == (url->form != crier::redis::Form::sentinel));
   CRIER_ASSERT(url->database <= (url->is_cluster() ? 0U : 65535U));

@@ -94,8 +94,8 @@ void Connection::attempt() {
 
 /// Each search begins with another node: the one before may have told of a server that is gone.
 void Connection::search() {
-  std::vector<Node> nodes = url_.nodes;
-  for (const Node& node : learned_) {
+  std::vector<Host> nodes = url_.nodes;
+  for (const Host& node : learned_) {
     if (std::ranges::find(nodes, node) == nodes.end()) nodes.push_back(node);
   }
   const auto first = static_cast<std::ptrdiff_t>(searches_++ % nodes.size());
@@ -108,7 +108,7 @@ void Connection::search() {
                                            });
 }
 
-void Connection::connect(const Node& node) {
+void Connection::connect(const Host& node) {
   std::shared_ptr<const net::TlsClient> tls;
   if (url_.tls) {
     auto loaded = net::TlsClient::load(tls_files(options_));
@@ -121,7 +121,7 @@ void Connection::connect(const Node& node) {
     tls = std::move(loaded).value();
   }
   connecting_ = std::make_unique<net::Connecting>(
-      loop_, node.host, node.port, options_.connect_timeout,
+      loop_, node.name, node.port, options_.connect_timeout,
       [this](Result<net::Stream, std::string> stream) {
         if (!stream) return lose(stream.error());
         begin(std::move(stream).value());

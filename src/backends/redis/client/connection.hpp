@@ -93,7 +93,7 @@ class Connection final : private net::StreamUser {
 
   void attempt();
   void search();
-  void connect(const Node& node);
+  void connect(const Host& node);
   void expect_master();
   void begin(net::Stream stream);
   void expect_ok(const std::vector<std::string>& command);
@@ -116,7 +116,7 @@ class Connection final : private net::StreamUser {
   ConnectionUser& user_;
   std::unique_ptr<Discovery> discovery_;  ///< The newest search.
   std::size_t searches_ = 0;
-  std::vector<Node> learned_;  ///< Nodes of the cluster, from the last search that succeeded.
+  std::vector<Host> learned_;  ///< Nodes of the cluster, from the last search that succeeded.
   std::unique_ptr<net::Connecting> connecting_;
   std::optional<net::Stream> stream_;
   std::unique_ptr<redisReader, FreeReader> reader_;

@@ -7,7 +7,7 @@
 
 namespace crier::redis {
 
-Discovery::Discovery(net::Loop& loop, const Url& url, std::vector<Node> nodes,
+Discovery::Discovery(net::Loop& loop, const Url& url, std::vector<Host> nodes,
                      const ConnectionOptions& options, Random& random, Done done)
     : loop_(loop),
       url_(url),

@@ -14,8 +14,8 @@ namespace crier::redis {
 
 /// Where the search for a server led.
 struct Found {
-  Node server;
-  std::vector<Node> nodes;  ///< Of a cluster: whom else one may ask the next time.
+  Host server;
+  std::vector<Host> nodes;  ///< Of a cluster: whom else one may ask the next time.
 };
 
 /// One search for the server that a URL means: asks Sentinels, or nodes of a cluster, one after the
@@ -26,7 +26,7 @@ class Discovery final : private ConnectionUser {
   using Done = std::function<void(Result<Found, std::string>)>;
 
   /// `url` is not of form single. Asks `nodes`, of which there is at least one, in their order.
-  Discovery(net::Loop& loop, const Url& url, std::vector<Node> nodes,
+  Discovery(net::Loop& loop, const Url& url, std::vector<Host> nodes,
             const ConnectionOptions& options, Random& random, Done done);
 
  private:
@@ -38,7 +38,7 @@ class Discovery final : private ConnectionUser {
 
   net::Loop& loop_;
   const Url url_;
-  const std::vector<Node> nodes_;
+  const std::vector<Host> nodes_;
   const ConnectionOptions options_;
   Random& random_;
   Done done_;

@@ -13,24 +13,24 @@ std::optional<std::string_view> text_of(const redisReply& reply) {
   return std::string_view(reply.str, static_cast<std::size_t>(reply.len));
 }
 
-std::optional<Node> valid(std::string_view host, std::int64_t port) {
+std::optional<Host> valid(std::string_view host, std::int64_t port) {
   if (!is_host(host) || port < 1 || port > 65535) return std::nullopt;
-  return Node{std::string(host), static_cast<std::uint16_t>(port)};
+  return Host{std::string(host), static_cast<std::uint16_t>(port)};
 }
 
 /// `host port id …`; a node that does not know its own address leaves the host out.
-std::optional<Node> node_of(const redisReply& reply, const Node& asked) {
+std::optional<Host> node_of(const redisReply& reply, const Host& asked) {
   if (reply.type != REDIS_REPLY_ARRAY || reply.elements < 2) return std::nullopt;
   const redisReply& host = *reply.element[0];
   const redisReply& port = *reply.element[1];
   if (port.type != REDIS_REPLY_INTEGER) return std::nullopt;
-  if (host.type == REDIS_REPLY_NIL) return valid(asked.host, port.integer);
+  if (host.type == REDIS_REPLY_NIL) return valid(asked.name, port.integer);
   const auto text = text_of(host);
   if (!text) return std::nullopt;
-  return valid(text->empty() ? asked.host : *text, port.integer);
+  return valid(text->empty() ? asked.name : *text, port.integer);
 }
 
-void add(std::vector<Node>& nodes, const Node& node) {
+void add(std::vector<Host>& nodes, const Host& node) {
   if (nodes.size() == nodes_max || std::ranges::find(nodes, node) != nodes.end()) return;
   nodes.push_back(node);
 }
@@ -47,7 +47,7 @@ unsigned slot_of(std::string_view hash_tag) {
   return crc % 16384;
 }
 
-std::optional<Node> master_of(const redisReply& reply) {
+std::optional<Host> master_of(const redisReply& reply) {
   if (reply.type != REDIS_REPLY_ARRAY || reply.elements != 2) return std::nullopt;
   const auto host = text_of(*reply.element[0]);
   const auto port = text_of(*reply.element[1]);
@@ -58,7 +58,7 @@ std::optional<Node> master_of(const redisReply& reply) {
   return valid(*host, number);
 }
 
-std::optional<SlotOwner> owner_of(unsigned slot, const redisReply& reply, const Node& asked) {
+std::optional<SlotOwner> owner_of(unsigned slot, const redisReply& reply, const Host& asked) {
   if (reply.type != REDIS_REPLY_ARRAY) return std::nullopt;
   SlotOwner owner;
   bool found = false;

@@ -19,15 +19,15 @@ constexpr std::string_view hash_tag = "socket:events";
 
 /// The answer to SENTINEL GET-MASTER-ADDR-BY-NAME. Nothing: the name is not known there, or the
 /// answer makes no sense.
-std::optional<Node> master_of(const redisReply& reply);
+std::optional<Host> master_of(const redisReply& reply);
 
 struct SlotOwner {
-  Node primary;
-  std::vector<Node> nodes;  ///< All of the cluster that were named, at most nodes_max.
+  Host primary;
+  std::vector<Host> nodes;  ///< All of the cluster that were named, at most nodes_max.
 };
 /// The answer of `asked` to CLUSTER SLOTS. Nothing: nobody serves `slot`, or the answer makes no
 /// sense.
-std::optional<SlotOwner> owner_of(unsigned slot, const redisReply& reply, const Node& asked);
+std::optional<SlotOwner> owner_of(unsigned slot, const redisReply& reply, const Host& asked);
 
 /// The answer to ROLE.
 bool is_master(const redisReply& reply);

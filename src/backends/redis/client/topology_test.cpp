@@ -43,10 +43,10 @@ TEST(RedisTopology, HasTheSlotsOfTheSpecification) {
 }
 
 TEST(RedisTopology, ReadsWhereSentinelSaysThatTheMasterIs) {
-  const Node expected{"10.0.0.7", 6380};
+  const Host expected{"10.0.0.7", 6380};
   EXPECT_EQ(master_of(*reply("*2\r\n" + bulk("10.0.0.7") + bulk("6380"))), expected);
   EXPECT_EQ(master_of(*reply("*2\r\n" + bulk("redis-1.example") + bulk("1"))),
-            (Node{"redis-1.example", 1}));
+            (Host{"redis-1.example", 1}));
   const std::string senseless[] = {
       "*-1\r\n",
       "$-1\r\n",
@@ -68,14 +68,14 @@ TEST(RedisTopology, ReadsWhereSentinelSaysThatTheMasterIs) {
 }
 
 TEST(RedisTopology, FindsThePrimaryOfASlotAmongRanges) {
-  const Node asked{"10.0.0.9", 7};
+  const Host asked{"10.0.0.9", 7};
   const auto slots =
       reply("*3\r\n" + range(0, 99, node(bulk("10.0.0.1"), "6379"), 1) +
             range(100, 100, node(bulk("10.0.0.2"), "6380") + node(bulk("10.0.0.3"), "6381"), 2) +
             range(101, 16383, node(bulk("10.0.0.1"), "6379"), 1));
   struct Case {
     unsigned slot;
-    Node primary;
+    Host primary;
   };
   const Case cases[] = {{0, {"10.0.0.1", 6379}},
                         {99, {"10.0.0.1", 6379}},
@@ -87,7 +87,7 @@ TEST(RedisTopology, FindsThePrimaryOfASlotAmongRanges) {
     ASSERT_TRUE(owner) << c.slot;
     EXPECT_EQ(owner->primary, c.primary) << c.slot;
     EXPECT_EQ(owner->nodes,
-              (std::vector<Node>{{"10.0.0.1", 6379}, {"10.0.0.2", 6380}, {"10.0.0.3", 6381}}));
+              (std::vector<Host>{{"10.0.0.1", 6379}, {"10.0.0.2", 6380}, {"10.0.0.3", 6381}}));
   }
 }
 
@@ -96,7 +96,7 @@ TEST(RedisTopology, TakesTheHostThatItAskedWhereTheNodeDoesNotKnowItsOwn) {
     const auto owner =
         owner_of(5, *reply("*1\r\n" + range(0, 16383, node(host, "6380"), 1)), {"h", 1});
     ASSERT_TRUE(owner) << host;
-    EXPECT_EQ(owner->primary, (Node{"h", 6380}));
+    EXPECT_EQ(owner->primary, (Host{"h", 6380}));
   }
 }
 
@@ -105,7 +105,7 @@ TEST(RedisTopology, TakesNodesWithMoreToSay) {
                              bulk("hostname") + bulk("a.example");
   const auto owner = owner_of(5, *reply("*1\r\n" + range(0, 16383, modern, 1)), {"h", 1});
   ASSERT_TRUE(owner);
-  EXPECT_EQ(owner->primary, (Node{"10.0.0.1", 6379}));
+  EXPECT_EQ(owner->primary, (Host{"10.0.0.1", 6379}));
 }
 
 TEST(RedisTopology, FindsNobodyWhereNobodyServesTheSlotOrNothingMakesSense) {

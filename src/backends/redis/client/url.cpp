@@ -30,7 +30,7 @@ std::optional<Credentials> parse_credentials(std::string_view text) {
 }
 
 /// `host`, `host:port`, `[host]` or `[host]:port`. The error goes on from "The Redis URL".
-Result<Node, std::string_view> parse_node(std::string_view text, std::uint16_t default_port) {
+Result<Host, std::string_view> parse_node(std::string_view text, std::uint16_t default_port) {
   constexpr std::string_view no_host = "has no valid host.";
   const bool bracketed = text.starts_with('[');
   const std::size_t host_end = bracketed ? text.find(']') : std::min(text.find(':'), text.size());
@@ -39,10 +39,10 @@ Result<Node, std::string_view> parse_node(std::string_view text, std::uint16_t d
   const std::string_view rest = text.substr(host_end + (bracketed ? 1 : 0));
   if (!is_host(host) || (!rest.empty() && rest.front() != ':')) return Unexpected{no_host};
   if (!bracketed && host.find('%') != std::string_view::npos) return Unexpected{no_host};
-  if (rest.empty()) return Node{std::string(host), default_port};
+  if (rest.empty()) return Host{std::string(host), default_port};
   const auto port = parse_decimal(rest.substr(1), 65535);
   if (!port || *port == 0) return Unexpected<std::string_view>{"must have ports from 1 to 65535."};
-  return Node{std::string(host), static_cast<std::uint16_t>(*port)};
+  return Host{std::string(host), static_cast<std::uint16_t>(*port)};
 }
 
 /// Takes what comes before `separator`, or all of it, from the front of `text`.
@@ -136,14 +136,14 @@ Result<Url, std::string> parse_url(std::string_view text) {
   return url;
 }
 
-std::string place_of(const Node& node) {
-  const bool bracketed = node.host.find(':') != std::string::npos;
-  return (bracketed ? '[' + node.host + ']' : node.host) + ':' + std::to_string(node.port);
+std::string place_of(const Host& node) {
+  const bool bracketed = node.name.find(':') != std::string::npos;
+  return (bracketed ? '[' + node.name + ']' : node.name) + ':' + std::to_string(node.port);
 }
 
 std::string place_of(const Url& url) {
   std::string place;
-  for (const Node& node : url.nodes) {
+  for (const Host& node : url.nodes) {
     if (!place.empty()) place += ',';
     place += place_of(node);
   }

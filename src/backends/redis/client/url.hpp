@@ -15,11 +15,11 @@ struct Credentials {
   std::string password;
 };
 
-struct Node {
-  std::string host;  ///< A name or an address; IPv6 without brackets.
+struct Host {
+  std::string name;  ///< A name or an address; IPv6 without brackets.
   std::uint16_t port = 0;
 
-  bool operator==(const Node&) const = default;
+  bool operator==(const Host&) const = default;
 };
 
 /// How the server that holds the keys is found.
@@ -32,7 +32,7 @@ enum class Form : std::uint8_t {
 struct Url {
   Form form = Form::single;
   bool tls = false;
-  std::vector<Node> nodes;  ///< At least one, at most nodes_max.
+  std::vector<Host> nodes;  ///< At least one, at most nodes_max.
   std::string master;       ///< With Sentinel: its name there.
   std::optional<Credentials> credentials;
   unsigned database = 0;  ///< 0 in a cluster.
@@ -51,7 +51,7 @@ constexpr std::size_t nodes_max = 64;
 Result<Url, std::string> parse_url(std::string_view text);
 
 /// `host:port` or `[address]:port`.
-std::string place_of(const Node& node);
+std::string place_of(const Host& node);
 
 /// Where `url` leads, for the log: its nodes and the master's name, no credentials.
 std::string place_of(const Url& url);

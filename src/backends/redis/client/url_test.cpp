@@ -36,7 +36,7 @@ TEST(RedisUrl, NamesHostPortCredentialsAndDatabase) {
     const auto url = parse_url(c.text);
     ASSERT_TRUE(url.has_value()) << c.text << ": " << url.error();
     ASSERT_EQ(url->nodes.size(), 1U) << c.text;
-    EXPECT_EQ(url->nodes[0], (Node{c.host, c.port})) << c.text;
+    EXPECT_EQ(url->nodes[0], (Host{c.host, c.port})) << c.text;
     EXPECT_EQ(url->database, c.database) << c.text;
     ASSERT_EQ(url->credentials.has_value(), c.user != nullptr) << c.text;
     if (c.user == nullptr) continue;
@@ -49,7 +49,7 @@ struct FormCase {
   const char* text;
   Form form;
   bool tls;
-  std::vector<Node> nodes;
+  std::vector<Host> nodes;
   const char* master;
   unsigned database;
   const char* place;
