@@ -69,13 +69,13 @@ std::optional<history::Published> decode_bus_message(std::string_view text) {
   return history::Published{history::Epoch(epoch), *std::move(program), *std::move(record)};
 }
 
-std::optional<Claim> decode_claim(std::string_view text) {
+std::optional<ClaimMessage> decode_claim(std::string_view text) {
   if (!take(text, "{\"sid\":")) return std::nullopt;
   auto sid = take_name(text);
   if (!sid || !take(text, ",\"fence\":") || !text.ends_with('}')) return std::nullopt;
   const auto fence = parse_number(text.substr(0, text.size() - 1));
   if (!fence) return std::nullopt;
-  return Claim{*std::move(sid), *fence};
+  return ClaimMessage{*std::move(sid), *fence};
 }
 
 }  // namespace crier::redis

@@ -20,11 +20,11 @@ std::optional<history::Record> decode_member(std::string_view text);
 /// `{"epoch":"aB3-_x9Z","program":"p","seq":…,"prev":…,"gid":…,"envelope":{…}}`, checked likewise.
 std::optional<history::Published> decode_bus_message(std::string_view text);
 
-struct Claim {
+struct ClaimMessage {
   std::string sid;  ///< A name as base/names.hpp has it.
   history::Fence fence = 0;
 };
 /// `{"sid":"lv_VI97HAXpY6yYWAAAB","fence":1700000000001000}`, checked likewise.
-std::optional<Claim> decode_claim(std::string_view text);
+std::optional<ClaimMessage> decode_claim(std::string_view text);
 
 }  // namespace crier::redis
