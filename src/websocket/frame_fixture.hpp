@@ -62,9 +62,9 @@ inline std::string_view name(Opcode opcode) {
 }
 
 // Messages, and the code of the failure that ended them, as one line.
-class Feed {
+class Transcript {
  public:
-  explicit Feed(const ReaderLimits& limits, Inflater* inflater = nullptr)
+  explicit Transcript(const ReaderLimits& limits, Inflater* inflater = nullptr)
       : reader_(limits, inflater) {}
 
   void piece(std::string_view bytes) {
@@ -98,14 +98,14 @@ class Feed {
 
 inline std::string outcome(std::string_view bytes, const ReaderLimits& limits = {},
                            Inflater* inflater = nullptr) {
-  Feed whole(limits, inflater);
+  Transcript whole(limits, inflater);
   whole.piece(bytes);
-  Feed single(limits, inflater);
+  Transcript single(limits, inflater);
   for (std::size_t i = 0; i < bytes.size(); ++i) single.piece(bytes.substr(i, 1));
   EXPECT_EQ(single.outcome(), whole.outcome()) << "byte by byte";
   const std::size_t step = std::max<std::size_t>(1, bytes.size() / 512);
   for (std::size_t split = 0; split <= bytes.size(); split += step) {
-    Feed halves(limits, inflater);
+    Transcript halves(limits, inflater);
     halves.piece(bytes.substr(0, split));
     halves.piece(bytes.substr(split));
     EXPECT_EQ(halves.outcome(), whole.outcome()) << "split at " << split;

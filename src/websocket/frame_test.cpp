@@ -267,11 +267,11 @@ TEST(WebSocketReader, UnmasksPiecesOfEveryLengthAndAlignment) {
   const std::string bytes = client(0x82, payload);
   const ReaderLimits limits;
   for (std::size_t step = 1; step < 20; ++step) {
-    Feed feed(limits);
+    Transcript transcript(limits);
     for (std::size_t at = 0; at < bytes.size(); at += step) {
-      feed.piece(std::string_view(bytes).substr(at, step));
+      transcript.piece(std::string_view(bytes).substr(at, step));
     }
-    EXPECT_EQ(feed.outcome(), "binary{" + payload + "}") << step;
+    EXPECT_EQ(transcript.outcome(), "binary{" + payload + "}") << step;
   }
 }
 
