@@ -33,11 +33,11 @@ constexpr bool is_first_of_millisecond(Gid gid) { return gid % 2 == 0; }
 /// The millisecond since 1970 that an event's timestamp shows.
 constexpr std::int64_t milliseconds(Gid gid) { return static_cast<std::int64_t>(gid / 1000); }
 
-struct Position {
+struct EventNumbers {
   Epoch epoch;
   Gid gid = 0;
   Seq seq = 0;
-  friend bool operator==(const Position&, const Position&) = default;
+  friend bool operator==(const EventNumbers&, const EventNumbers&) = default;
 };
 
 /// The id that clients see: `epoch.gid`.

@@ -48,7 +48,7 @@ struct AppendRequest {
   std::string token;
 };
 struct Appended {
-  Position position;
+  EventNumbers position;
   Gid prev = 0;
   bool repeated = false;  ///< The token was known; nothing was appended.
 };

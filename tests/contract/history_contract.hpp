@@ -209,7 +209,7 @@ TYPED_TEST_P(HistoryContract, ForgetsATokenWithItsEvent) {
 TYPED_TEST_P(HistoryContract, KeepsTheOrderOfABurst) {
   this->subject.open({});
   constexpr int count = 1000;
-  std::vector<Position> reported;
+  std::vector<EventNumbers> reported;
   for (int i = 0; i < count; ++i) {
     this->subject.log().append(this->request(i % 3 == 0 ? "a" : "b", "{}"),
                                [&](auto result) { reported.push_back(result.value().position); });

@@ -23,7 +23,7 @@ EventNumber event_number(std::string_view envelope) {
   return number;
 }
 
-void Books::appended(const std::string& program, const history::Position& position,
+void Books::appended(const std::string& program, const history::EventNumbers& position,
                      std::string_view body) {
   const bool marker = body == history::gap_marker;
   const EventNumber event = marker ? 0 : event_number(body);

@@ -36,7 +36,7 @@ class Books final : public StoreWitness {
   Books(World& world, Duration remembers, Violation violation)
       : world_(world), remembers_(remembers), violation_(std::move(violation)) {}
 
-  void appended(const std::string& program, const history::Position& position,
+  void appended(const std::string& program, const history::EventNumbers& position,
                 std::string_view body) override;
   void lost() override { last_loss_ = world_.now(); }
   void epoch_begun(const history::Epoch& epoch, history::Gid floor) override;

@@ -159,7 +159,7 @@ TEST_F(StoreLinkTest, BeginsAnEpochForWhoHoldsWhatItHasNotNumbered) {
     subject.wait([&] { return read.has_value(); });
     return *read;
   };
-  const Position before = append_during([] {})->position;
+  const EventNumbers before = append_during([] {})->position;
   subject.store().witnessed(before.epoch, before.gid);
   subject.store().witnessed("another1", before.gid + 1'000);
   subject.store().witnessed(before.epoch, before.gid + 10'000'000);

@@ -65,7 +65,7 @@ struct StoreData {
 /// Who keeps the books of a run.
 class StoreWitness {
  public:
-  virtual void appended(const std::string& program, const history::Position& position,
+  virtual void appended(const std::string& program, const history::EventNumbers& position,
                         std::string_view body) = 0;
   /// What is there is lost, in whole or since the snapshot; a new epoch follows.
   virtual void lost() = 0;

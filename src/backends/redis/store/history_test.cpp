@@ -517,7 +517,7 @@ TEST_F(RedisServerOutage, SharesOneOrderAmongNodes) {
   open();
   const auto other = redis::open(loop, quick(server), {}, {});
   wait([&] { return other->available(); });
-  std::vector<history::Position> positions;
+  std::vector<history::EventNumbers> positions;
   for (int i = 0; i < 20; ++i) {
     history::HistoryStore& node = i % 2 == 0 ? *store : *other;
     std::optional<Outcome> outcome;

@@ -31,7 +31,7 @@ TEST(RedisScriptResult, OfAppendsIsNothingUnlessItHasItsShape) {
   const AppendBatch two{"mine", {}, {&request, &request}};
   const auto good = append_results(*parse(bulk("epoch--1 5000 2 4000 mine")), one);
   ASSERT_TRUE(good.has_value());
-  EXPECT_EQ((*good)[0]->position, (history::Position{"epoch--1", 5000, 2}));
+  EXPECT_EQ((*good)[0]->position, (history::EventNumbers{"epoch--1", 5000, 2}));
   EXPECT_EQ((*good)[0]->prev, 4000U);
   EXPECT_FALSE((*good)[0]->repeated);
   const auto both = append_results(*parse(bulk("epoch--1 5000 2 4000 other -\ntaken")), two);
