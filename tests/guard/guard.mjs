@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 
 import { check_commands } from "./commands.mjs";
 import { functions } from "./functions.mjs";
+import { check_glossary } from "./glossary.mjs";
 import { check_headers } from "./headers.mjs";
 import { check_includes, optional_headers } from "./includes.mjs";
 import { check_statements } from "./statements.mjs";
@@ -31,6 +32,7 @@ export async function guard({ root, cache_folder, compile = true }) {
   check_words(tree, report);
   check_commands(tree, report);
   check_statements(tree, report);
+  check_glossary(tree, report);
   if (compile) await check_headers(tree, report, { cache_folder });
   return breaches.sort((a, b) => a.path.localeCompare(b.path) || a.line - b.line);
 }

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 import { functions } from "./functions.mjs";
+import { types } from "./glossary.mjs";
 import { guard } from "./guard.mjs";
 import { cycles } from "./includes.mjs";
 
@@ -219,6 +220,15 @@ const bad = [
     'docs/recovery.md:5: tests/e2e/x.test.mjs has no test "always"',
   ],
   [
+    "a type of a second meaning",
+    {
+      "ARCHITECTURE.md": "## Glossary\n\n| word | meaning |\n|---|---|\n| claim, wire end | … |\n\n## Else\n\n| x | y |\n",
+      "src/base/x.hpp": "namespace crier {\nstruct WireEnd {};\nclass X {};\n}\n",
+      "src/net/x.hpp": "namespace crier {\nclass X {};\n\nenum class WireEnd : int { a };\n}\n",
+    },
+    "src/net/x.hpp:4: WireEnd is a word of the glossary and defined in src/base/x.hpp too",
+  ],
+  [
     "a download address",
     header("demo/package-lock.json", `"${"resol" + "ved"}": "https://registry"\n`),
     "demo/package-lock.json:1: records a download address",
@@ -252,6 +262,43 @@ test("reports a header that does not compile alone", async () => {
   const [found, ...more] = await breaches_of({ ...good, ...files }, true);
   assert.match(found, /^src\/base\/x\.hpp:1: does not compile alone:\n.*error: .*vector/s);
   assert.deepEqual(more, []);
+});
+
+test("tells a module's types from the details of a file, a type or a function", () => {
+  const source = `
+namespace crier::net {
+class Declared;
+// struct Commented {
+template <class T>
+class [[nodiscard]] Listener final : public Base<T>, private Other {
+  struct Nested {
+    int x = 0;
+  };
+};
+struct Listener<int>::State {};
+enum class Sharing : std::uint8_t { none, first };
+struct alignas(64) Lane
+    : Base {};
+Lane make() {
+  struct Local {};
+  return {};
+}
+namespace {
+struct Hidden {};
+}  // namespace
+namespace inner {
+union Inner {};
+}
+struct Last {};
+}  // namespace crier::net
+`;
+  assert.deepEqual(types(source), [
+    { name: "Listener", line: 6 },
+    { name: "Sharing", line: 12 },
+    { name: "Lane", line: 14 },
+    { name: "Inner", line: 23 },
+    { name: "Last", line: 25 },
+  ]);
 });
 
 test("finds the cycles of a graph", () => {
