@@ -39,7 +39,7 @@ bool is_host(std::string_view host, bool bracketed) {
 }
 
 /// `host`, `host:port`, `[address]` or `[address]:port`.
-bool read_authority(std::string_view text, Url& url) {
+bool read_authority(std::string_view text, HttpUrl& url) {
   const bool bracketed = text.starts_with('[');
   const auto host_end = bracketed ? text.find(']') : std::min(text.find(':'), text.size());
   if (host_end == std::string_view::npos) return false;
@@ -64,7 +64,7 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
   return std::chrono::seconds(*count * unit);
 }
 
-std::optional<Url> parse_url(std::string_view text) {
+std::optional<HttpUrl> parse_url(std::string_view text) {
   constexpr std::string_view scheme = "http://";
   if (!text.starts_with(scheme)) return {};
   text.remove_prefix(scheme.size());
@@ -72,7 +72,7 @@ std::optional<Url> parse_url(std::string_view text) {
       text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7F && c != '?' && c != '#'; });
   if (!plain) return {};
   const auto slash = std::min(text.find('/'), text.size());
-  Url url;
+  HttpUrl url;
   if (!read_authority(text.substr(0, slash), url)) return {};
   url.prefix = text.substr(slash);
   while (url.prefix.ends_with('/')) url.prefix.pop_back();

@@ -35,7 +35,7 @@ TEST(ParseDuration, RefusesEverythingElse) {
 }
 
 TEST(ParseUrl, TakesHostPortAndPath) {
-  const std::vector<std::pair<std::string, Url>> cases{
+  const std::vector<std::pair<std::string, HttpUrl>> cases{
       {"http://127.0.0.1:3000", {"127.0.0.1", 3000, ""}},
       {"http://localhost", {"localhost", 80, ""}},
       {"http://localhost/", {"localhost", 80, ""}},

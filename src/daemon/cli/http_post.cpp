@@ -112,12 +112,12 @@ std::optional<Number> number_in(std::string_view text) {
 }
 
 /// The answer in `bytes`; nothing while more must come (RFC 9112 section 6.3), unless `ended`.
-Result<std::optional<Answer>, std::string> read_answer(std::string_view bytes, bool ended) {
+Result<std::optional<HttpAnswer>, std::string> read_answer(std::string_view bytes, bool ended) {
   const auto nonsense = Unexpected{std::string("answered with something that is not HTTP")};
   const auto head_end = bytes.find("\r\n\r\n");
   if (head_end == std::string_view::npos) {
     if (ended) return nonsense;
-    return std::optional<Answer>();
+    return std::optional<HttpAnswer>();
   }
   const std::string_view head = bytes.substr(0, head_end);
   const auto status = head.size() < 12 ? std::nullopt : number_in<int>(head.substr(9, 3));
@@ -131,15 +131,15 @@ Result<std::optional<Answer>, std::string> read_answer(std::string_view bytes, b
     const auto size = number_in<std::size_t>(*length);
     if (!size) return nonsense;
     if (body.size() < *size && ended) return Unexpected{std::string("broke off its answer")};
-    if (body.size() < *size) return std::optional<Answer>();
+    if (body.size() < *size) return std::optional<HttpAnswer>();
     body = body.substr(0, *size);
   } else if (!ended) {
-    return std::optional<Answer>();
+    return std::optional<HttpAnswer>();
   }
-  return std::optional(Answer{*status, std::string(body)});
+  return std::optional(HttpAnswer{*status, std::string(body)});
 }
 
-Result<Answer, std::string> send_and_receive(Socket& socket, const std::string& request) {
+Result<HttpAnswer, std::string> send_and_receive(Socket& socket, const std::string& request) {
   if (const int error = socket.send(request)) return Unexpected{std::string(std::strerror(error))};
   std::string bytes;
   bool ended = false;
@@ -154,12 +154,12 @@ Result<Answer, std::string> send_and_receive(Socket& socket, const std::string& 
   return Unexpected{std::string("answered with more than 1 MiB")};
 }
 
-std::string authority(const Url& url) {
+std::string authority(const HttpUrl& url) {
   const bool bracketed = url.host.find(':') != std::string::npos;
   return (bracketed ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port);
 }
 
-std::string request_text(const Url& url, const std::string& path,
+std::string request_text(const HttpUrl& url, const std::string& path,
                          const std::vector<std::pair<std::string, std::string>>& headers,
                          const std::string& body) {
   std::string text = "POST " + url.prefix + path + " HTTP/1.1\r\nHost: " + authority(url) +
@@ -171,8 +171,8 @@ std::string request_text(const Url& url, const std::string& path,
 
 }  // namespace
 
-Result<Answer, std::string> http_post(
-    const Url& url, const std::string& path,
+Result<HttpAnswer, std::string> http_post(
+    const HttpUrl& url, const std::string& path,
     const std::vector<std::pair<std::string, std::string>>& headers, const std::string& body,
     std::chrono::milliseconds timeout) {
   const std::string who = authority(url) + ": ";

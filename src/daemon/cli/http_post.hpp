@@ -10,7 +10,7 @@
 
 namespace crier::daemon {
 
-struct Answer {
+struct HttpAnswer {
   int status = 0;
   std::string body;
 };
@@ -18,8 +18,8 @@ struct Answer {
 /// Sends one HTTP/1.1 POST with a JSON body and waits for the whole answer, which may have at most
 /// 1 MiB and must not be chunked. `path` is appended to the URL's. Blocks; at the latest it returns
 /// after `timeout` (a name that must be resolved may take longer). The error is a sentence.
-Result<Answer, std::string> http_post(
-    const Url& url, const std::string& path,
+Result<HttpAnswer, std::string> http_post(
+    const HttpUrl& url, const std::string& path,
     const std::vector<std::pair<std::string, std::string>>& headers, const std::string& body,
     std::chrono::milliseconds timeout);
 

@@ -15,7 +15,7 @@ constexpr milliseconds patience(10'000);
 /// `STATUS BODY`, or the error without the address.
 std::string outcome(const std::vector<std::string>& pieces, milliseconds timeout = patience) {
   FakeServer server(pieces);
-  const Url url{"127.0.0.1", server.port(), ""};
+  const HttpUrl url{"127.0.0.1", server.port(), ""};
   const auto answer = http_post(url, "/x", {}, "{}", timeout);
   if (answer) return std::to_string(answer->status) + " " + answer->body;
   const std::string who = "127.0.0.1:" + std::to_string(server.port()) + ": ";
@@ -25,7 +25,7 @@ std::string outcome(const std::vector<std::string>& pieces, milliseconds timeout
 
 TEST(HttpPost, SendsOneRequest) {
   FakeServer server({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
-  const Url url{"127.0.0.1", server.port(), "/prefix"};
+  const HttpUrl url{"127.0.0.1", server.port(), "/prefix"};
   ASSERT_TRUE(http_post(url, "/path", {{"X-One", "1"}, {"X-Two", "2"}}, "{\"a\":1}", patience));
   EXPECT_EQ(server.request(),
             "POST /prefix/path HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) +

@@ -64,7 +64,7 @@ std::string text_member(const std::string& object, std::string_view name) {
   return value ? json::unquote(*value).value_or("") : "";
 }
 
-int report_refusal(const Answer& answer, const Terminal& terminal) {
+int report_refusal(const HttpAnswer& answer, const Terminal& terminal) {
   std::string message = std::to_string(answer.status);
   const std::string object = json::is_valid(answer.body) ? answer.body : "{}";
   if (const auto code = text_member(object, "code"); !code.empty()) message += " " + code;
@@ -74,7 +74,7 @@ int report_refusal(const Answer& answer, const Terminal& terminal) {
 }
 
 /// The id that subscribers see; `-` if the event was only delivered, not kept.
-int report_success(const Answer& answer, const Terminal& terminal) {
+int report_success(const HttpAnswer& answer, const Terminal& terminal) {
   const bool valid = is_utf8(answer.body) && json::is_valid(answer.body);
   const auto id = valid ? json::member(answer.body, "id") : std::nullopt;
   if (!id) return fail(terminal, "the answer has no id");
