@@ -103,7 +103,7 @@ class StageMembership {
                    " VALUES (?1, ?2, ?3, ?4)") {}
 
   /// SQLITE_DONE or an error.
-  int run(const Membership& membership) {
+  int run(const MembershipRow& membership) {
     if (!statement_.valid()) return SQLITE_ERROR;
     statement_.bind(0, membership.program);
     statement_.bind(1, membership.user);
@@ -166,7 +166,7 @@ class Import {
   }
 
   Problem apply_membership(std::string_view text, std::size_t number) {
-    Membership membership;
+    MembershipRow membership;
     auto problem = read_fields(text, {{"programId", &membership.program, true},
                                       {"userId", &membership.user, true},
                                       {"active", &membership.active},

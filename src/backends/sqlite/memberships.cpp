@@ -66,7 +66,7 @@ class Memberships final : public access::MembershipSource {
     if (!is_current(database.get())) return false;
     database_ = std::move(database);
     execute(database_.get(), "PRAGMA cache_size = -16384");
-    look_up_ = LookUp(database_.get());
+    look_up_ = FindUser(database_.get());
     begin_ = Statement(database_.get(), "BEGIN");
     commit_ = Statement(database_.get(), "COMMIT");
     return look_up_.valid();
@@ -80,7 +80,7 @@ class Memberships final : public access::MembershipSource {
 
   void close() {
     in_view_ = false;
-    look_up_ = LookUp();
+    look_up_ = FindUser();
     begin_ = Statement();
     commit_ = Statement();
     database_.reset();
@@ -89,7 +89,7 @@ class Memberships final : public access::MembershipSource {
   std::string path_;
   FileId id_;
   Database database_;
-  LookUp look_up_;
+  FindUser look_up_;
   Statement begin_;
   Statement commit_;
   bool in_view_ = false;  ///< A transaction is open, of the file that was looked at when it began.

@@ -36,7 +36,7 @@ std::optional<std::string> problem_with(const access::User& user) {
   return {};
 }
 
-std::optional<std::string> problem_with(const Membership& membership) {
+std::optional<std::string> problem_with(const MembershipRow& membership) {
   if (!is_name(membership.program)) return not_a_name("the id of a program");
   if (!is_name(membership.user)) return not_a_name("the id of a user");
   if (membership.since > since_max) return "since must be a time from 1970 to 2255";
@@ -65,27 +65,27 @@ PutMembership::PutMembership(sqlite3* database)
       set_since_(database,
                  "UPDATE memberships SET since = ?3 WHERE program_id = ?1 AND user_id = ?2") {}
 
-int PutMembership::run(const Membership& membership) {
+int PutMembership::run(const MembershipRow& membership) {
   if (!put_.valid() || !set_since_.valid()) return SQLITE_ERROR;
   const int code = put(put_, membership, std::int64_t{membership.active});
   if (code != SQLITE_DONE || !membership.since) return code;
   return put(set_since_, membership, static_cast<std::int64_t>(*membership.since));
 }
 
-int PutMembership::put(Statement& statement, const Membership& membership, std::int64_t value) {
+int PutMembership::put(Statement& statement, const MembershipRow& membership, std::int64_t value) {
   statement.bind(0, membership.program);
   statement.bind(1, membership.user);
   statement.bind(2, value);
   return statement.run();
 }
 
-LookUp::LookUp(sqlite3* database)
+FindUser::FindUser(sqlite3* database)
     : statement_(database,
                  "SELECT u.name, u.role, u.active, m.program_id, m.since FROM users AS u"
                  " LEFT JOIN memberships AS m ON m.user_id = u.id AND m.active = 1"
                  " WHERE u.id = ?1 ORDER BY m.program_id") {}
 
-Result<std::optional<access::User>, int> LookUp::run(const std::string& id) {
+Result<std::optional<access::User>, int> FindUser::run(const std::string& id) {
   if (!statement_.valid()) return Unexpected{SQLITE_ERROR};
   statement_.bind(0, id);
   auto user = read(id);
@@ -93,7 +93,7 @@ Result<std::optional<access::User>, int> LookUp::run(const std::string& id) {
   return user;
 }
 
-Result<std::optional<access::User>, int> LookUp::read(const std::string& id) {
+Result<std::optional<access::User>, int> FindUser::read(const std::string& id) {
   std::optional<access::User> user;
   int code = statement_.step();
   for (; code == SQLITE_ROW; code = statement_.step()) {

@@ -13,7 +13,7 @@ namespace crier::sqlite {
 
 /// One sentence saying what a store would not take; nothing if all is well.
 std::optional<std::string> problem_with(const access::User& user);
-std::optional<std::string> problem_with(const Membership& membership);
+std::optional<std::string> problem_with(const MembershipRow& membership);
 
 /// Adds or replaces one user; memberships stay.
 class PutUser {
@@ -32,21 +32,21 @@ class PutMembership {
  public:
   explicit PutMembership(sqlite3* database);
   /// SQLITE_DONE or an error.
-  int run(const Membership& membership);
+  int run(const MembershipRow& membership);
 
  private:
-  static int put(Statement& statement, const Membership& membership, std::int64_t value);
+  static int put(Statement& statement, const MembershipRow& membership, std::int64_t value);
 
   Statement put_;
   Statement set_since_;
 };
 
 /// A user with the programs of their active memberships, in one statement.
-class LookUp {
+class FindUser {
  public:
   /// Invalid without a database.
-  LookUp() = default;
-  explicit LookUp(sqlite3* database);
+  FindUser() = default;
+  explicit FindUser(sqlite3* database);
   [[nodiscard]] bool valid() const { return statement_.valid(); }
 
   /// The error is SQLite's; SQLITE_MISMATCH when a row holds what no store of ours would.

@@ -95,7 +95,7 @@ Result<bool, std::string> Store::deactivate_user(const std::string& id) {
   return state_->change("UPDATE users SET active = 0 WHERE id = ?1", id);
 }
 
-Result<void, std::string> Store::put_membership(const Membership& membership) {
+Result<void, std::string> Store::put_membership(const MembershipRow& membership) {
   if (auto problem = problem_with(membership)) return Unexpected{std::move(*problem)};
   sqlite3* const database = state_->database.get();
   if (execute(database, "BEGIN IMMEDIATE") != SQLITE_OK) return state_->failure();
@@ -116,8 +116,8 @@ Result<bool, std::string> Store::remove_membership(const std::string& program,
                         user);
 }
 
-Result<std::vector<Membership>, std::string> Store::memberships(const std::string& user,
-                                                                const std::string& program) {
+Result<std::vector<MembershipRow>, std::string> Store::memberships(const std::string& user,
+                                                                   const std::string& program) {
   std::string sql = "SELECT program_id, user_id, active, since FROM memberships WHERE 1";
   if (!user.empty()) sql += " AND user_id = ?1";
   if (!program.empty()) sql += " AND program_id = ?2";
@@ -125,7 +125,7 @@ Result<std::vector<Membership>, std::string> Store::memberships(const std::strin
   if (!statement.valid()) return state_->failure();
   if (!user.empty()) statement.bind(0, user);
   if (!program.empty()) statement.bind(1, program);
-  std::vector<Membership> found;
+  std::vector<MembershipRow> found;
   int code = 0;
   while ((code = statement.step()) == SQLITE_ROW) {
     found.push_back({std::string(statement.text(0).value_or("")),
@@ -137,7 +137,7 @@ Result<std::vector<Membership>, std::string> Store::memberships(const std::strin
 }
 
 Result<std::optional<access::User>, std::string> Store::user(const std::string& id) {
-  auto found = LookUp(state_->database.get()).run(id);
+  auto found = FindUser(state_->database.get()).run(id);
   if (!found) return state_->failure();
   return std::move(*found);
 }

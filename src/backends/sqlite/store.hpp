@@ -22,7 +22,7 @@
 
 namespace crier::sqlite {
 
-struct Membership {
+struct MembershipRow {
   std::string program;
   std::string user;
   bool active = true;
@@ -46,12 +46,12 @@ class Store {
   /// False: no such user.
   Result<bool, std::string> deactivate_user(const std::string& id);
   /// Adds or replaces. Fails if the user does not exist.
-  Result<void, std::string> put_membership(const Membership& membership);
+  Result<void, std::string> put_membership(const MembershipRow& membership);
   /// False: there was none.
   Result<bool, std::string> remove_membership(const std::string& program, const std::string& user);
   /// By user or by program; both empty: all. Sorted.
-  Result<std::vector<Membership>, std::string> memberships(const std::string& user,
-                                                           const std::string& program);
+  Result<std::vector<MembershipRow>, std::string> memberships(const std::string& user,
+                                                              const std::string& program);
   Result<std::optional<access::User>, std::string> user(const std::string& id);
 
   /// Reads JSON lines `{"user":{"id","name","role","active"}}` and

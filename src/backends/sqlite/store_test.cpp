@@ -13,7 +13,7 @@ using testing::HasSubstr;
 
 using StoreTest = TemporaryStore;
 
-std::string listed(const std::vector<Membership>& memberships) {
+std::string listed(const std::vector<MembershipRow>& memberships) {
   std::string text;
   for (const auto& [program, user, active, since] : memberships) {
     text += program + "/" + user + (active ? " " : "- ");
@@ -59,8 +59,9 @@ TEST_F(StoreTest, DeactivatesUsersAndAddsThemAgain) {
 TEST_F(StoreTest, ListsMembershipsByUserByProgramAndAll) {
   const auto store = this->store();
   for (const std::string id : {"u1", "u2"}) ASSERT_TRUE(store->put_user(user_named(id)));
-  for (const Membership& membership : {Membership{"p2", "u1"}, Membership{"p1", "u2", false},
-                                       Membership{"p1", "u1"}, Membership{"p10", "u2"}}) {
+  for (const MembershipRow& membership :
+       {MembershipRow{"p2", "u1"}, MembershipRow{"p1", "u2", false}, MembershipRow{"p1", "u1"},
+        MembershipRow{"p10", "u2"}}) {
     ASSERT_TRUE(store->put_membership(membership));
   }
   EXPECT_EQ(listed(*store->memberships("", "")), "p1/u1 p1/u2- p10/u2 p2/u1 ");

@@ -55,7 +55,7 @@ int deactivate_user(Store& store, const Arguments& arguments, const Terminal& te
 void await_beginning() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
 
 int add_member(Store& store, const Arguments& arguments, const Terminal& terminal) {
-  sqlite::Membership membership{arguments.program, arguments.user, true};
+  sqlite::MembershipRow membership{arguments.program, arguments.user, true};
   if (arguments.since) {
     const auto time = parse_time(*arguments.since);
     if (!time || *time < 0) {
