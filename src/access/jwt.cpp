@@ -156,8 +156,8 @@ Result<std::optional<double>, TokenError> check_dates(const Object& claims,
   return expires;
 }
 
-Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy& policy,
-                                       WallTime now) {
+Result<TokenClaims, TokenError> read_claims(std::string_view part, const TokenPolicy& policy,
+                                            WallTime now) {
   const Object object(part);
   if (!object.is_valid()) return Unexpected{TokenError::malformed};
   const auto expires = check_dates(object, policy, now);
@@ -168,7 +168,7 @@ Result<Claims, TokenError> read_claims(std::string_view part, const TokenPolicy&
   if (!policy.audience.empty()) {
     if (auto ok = check_audience(object, policy.audience); !ok) return Unexpected{ok.error()};
   }
-  Claims claims{object.string("sub").value_or(""), {}};
+  TokenClaims claims{object.string("sub").value_or(""), {}};
   if (*expires) claims.expires_at = rounded_up(**expires);
   return claims;
 }
@@ -241,7 +241,7 @@ Result<void, TokenError> Verifier::check_signature(std::string_view text,
   return Unexpected{error};
 }
 
-Result<Claims, TokenError> Verifier::verify(std::string_view token, WallTime now) const {
+Result<TokenClaims, TokenError> Verifier::verify(std::string_view token, WallTime now) const {
   if (token.size() > policy_.token_bytes_max) return Unexpected{TokenError::too_large};
   const auto parts = split(token);
   if (!parts) return Unexpected{TokenError::malformed};

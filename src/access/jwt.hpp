@@ -49,7 +49,7 @@ std::string_view to_string(TokenError error);
 /// One sentence for the client; holds nothing of the token.
 std::string_view explain(TokenError error);
 
-struct Claims {
+struct TokenClaims {
   std::string subject;                     ///< `sub`; empty if absent or not a non-empty string.
   std::optional<std::int64_t> expires_at;  ///< `exp`, seconds since 1970, rounded up.
 };
@@ -65,7 +65,7 @@ class Verifier {
 
   /// The signature is checked before any claim. Dates may have fractions, and are compared with
   /// all of `now`; `exp` is exclusive (RFC 7519 section 4.1.4).
-  [[nodiscard]] Result<Claims, TokenError> verify(std::string_view token, WallTime now) const;
+  [[nodiscard]] Result<TokenClaims, TokenError> verify(std::string_view token, WallTime now) const;
 
  private:
   struct Secret;
