@@ -106,7 +106,7 @@ Command Admission::history_read(const Result<history::ReadReply, history::StoreE
   if (!answer) return unread(now);
   Recovery recovery = recover(cursor_, user_, *answer, options_->replay_timestamp_max);
   if (recovery.is_ahead && cursor_.received && !std::exchange(witnessed_, true)) {
-    return Witness{*cursor_.received};
+    return Testify{*cursor_.received};
   }
   recovery.next.here.memberships.as_of =
       held_ ? held_->here.memberships.as_of : looked_up_at(answer->clock, now);

@@ -65,7 +65,7 @@ struct TakeOver {
 };
 /// Tell the store that somebody holds this id, which is above its last number; go on with
 /// witnessed().
-struct Witness {
+struct Testify {
   history::EventId id;
 };
 /// Ask the feed; answer with history_read().
@@ -93,7 +93,7 @@ struct Admit {
   bool has_pid = true;       ///< False: the history could not be read, so nothing can be sealed.
 };
 
-using Command = std::variant<Refuse, LookUp, Claim, LoadPosition, TakeOver, Witness, ReadHistory,
+using Command = std::variant<Refuse, LookUp, Claim, LoadPosition, TakeOver, Testify, ReadHistory,
                              Wait, GiveUp, Admit>;
 
 class Admission {

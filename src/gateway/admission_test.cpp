@@ -254,8 +254,8 @@ TEST_F(AdmissionTest, ACursorAboveTheStoresLastNumberIsWitnessedOnceThenAReset) 
   after_look_up(",\"lastEventId\":\"epochABC.500\"", {"p"});
   const history::ReadReply reply{"epochABC", 1, {{"p", 7, {}}}};
   Command command = machine.history_read(reply, now);
-  ASSERT_TRUE(std::holds_alternative<Witness>(command));
-  EXPECT_EQ(std::get<Witness>(command).id, (history::EventId{"epochABC", 500}));
+  ASSERT_TRUE(std::holds_alternative<Testify>(command));
+  EXPECT_EQ(std::get<Testify>(command).id, (history::EventId{"epochABC", 500}));
   command = machine.witnessed();
   ASSERT_TRUE(std::holds_alternative<ReadHistory>(command));
   EXPECT_EQ(std::get<ReadHistory>(command).question.cursor, 500U);
@@ -379,7 +379,7 @@ TEST_F(AdmissionTest, ALostEndIsWitnessedAtEitherReadingOfASession) {
     const history::ReadReply lost{"epochABC", 1, {{"p", 7, {}}}};
     Command command = machine.history_read(at_once ? lost : whole, now);
     if (at_once) {
-      ASSERT_TRUE(std::holds_alternative<Witness>(command));
+      ASSERT_TRUE(std::holds_alternative<Testify>(command));
       machine.witnessed();
       command = machine.history_read(lost, now);
     }
@@ -387,7 +387,7 @@ TEST_F(AdmissionTest, ALostEndIsWitnessedAtEitherReadingOfASession) {
     machine.taken_over({}, now);
     command = machine.history_read(lost, now);
     if (!at_once) {
-      ASSERT_TRUE(std::holds_alternative<Witness>(command));
+      ASSERT_TRUE(std::holds_alternative<Testify>(command));
       machine.witnessed();
       command = machine.history_read(lost, now);
     }

@@ -92,7 +92,7 @@ void Admissions::perform(Key session, gateway::Command command) {
                    [&](const gateway::Claim& wanted) { claim(pending, wanted.sid); },
                    [&](const gateway::LoadPosition& load) { load_position(pending, load); },
                    [&](gateway::TakeOver& held) { take_over(pending, std::move(held)); },
-                   [&](const gateway::Witness& witness) {
+                   [&](const gateway::Testify& witness) {
                      parts_.claims.witnessed(witness.id.epoch, witness.id.gid);
                      perform(session, pending.machine.witnessed());
                    },
