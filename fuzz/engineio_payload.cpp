@@ -28,7 +28,7 @@ bool within(std::string_view part, std::string_view whole) {
 }  // namespace
 
 void one_input(std::string_view input, std::size_t split) {
-  const Payload payload = decode_payload(input);
+  const PollingPayload payload = decode_payload(input);
   std::string encoded;
   for (const Packet& packet : payload.packets) {
     check(within(packet.view, input));
@@ -39,7 +39,7 @@ void one_input(std::string_view input, std::size_t split) {
   }
   if (!payload.packets.empty()) {
     // Base64 in its lenient forms is not what the encoder writes; the meaning must be the same.
-    const Payload again = decode_payload(encoded);
+    const PollingPayload again = decode_payload(encoded);
     check(!again.malformed && again.packets.size() == payload.packets.size());
     for (std::size_t i = 0; i < again.packets.size(); ++i) {
       check(again.packets[i].type == payload.packets[i].type);
@@ -52,7 +52,7 @@ void one_input(std::string_view input, std::size_t split) {
   // Whole packets before the cut do not depend on what follows it.
   const std::string_view head = input.substr(0, split);
   if (split < input.size() && input[split] == separator) {
-    const Payload before = decode_payload(head);
+    const PollingPayload before = decode_payload(head);
     check(before.packets.size() <= payload.packets.size());
     for (std::size_t i = 0; i < before.packets.size(); ++i) {
       check(before.packets[i].data() == payload.packets[i].data());

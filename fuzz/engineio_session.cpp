@@ -225,7 +225,7 @@ class Bench {
   }
 
   void deliver_payload(std::string_view payload) {
-    const Payload decoded = decode_payload(payload);
+    const PollingPayload decoded = decode_payload(payload);
     check(!decoded.malformed);
     for (const Packet& packet : decoded.packets) {
       check(packet.type != PacketType::close || payload == "1");

@@ -19,8 +19,8 @@ std::optional<Packet> decode_packet(std::string_view text) {
   return Packet{static_cast<PacketType>(first - '0'), false, rest, {}};
 }
 
-Payload decode_payload(std::string_view body) {
-  Payload payload;
+PollingPayload decode_payload(std::string_view body) {
+  PollingPayload payload;
   while (true) {
     const std::size_t end = body.find(separator);
     auto packet = decode_packet(body.substr(0, end));

@@ -32,11 +32,11 @@ constexpr char separator = '\x1e';
 
 /// Splits a polling payload. Packets before a malformed one are kept; `malformed` tells. The
 /// packets' views are good while `body` is.
-struct Payload {
+struct PollingPayload {
   std::vector<Packet> packets;
   bool malformed = false;
 };
-Payload decode_payload(std::string_view body);
+PollingPayload decode_payload(std::string_view body);
 
 /// The open packet's text: `0{"sid":…,"upgrades":[…],"pingInterval":…,…}`, keys in Node's order.
 /// `sid` is of base64url characters.

@@ -59,14 +59,14 @@ TEST(DecodePacket, DecodedBytesFollowThePacketWhenItMoves) {
   for (const Packet& packet : packets) EXPECT_EQ(packet.data(), "\x01\x02\x03");
 }
 
-std::vector<std::string> data_of(const Payload& payload) {
+std::vector<std::string> data_of(const PollingPayload& payload) {
   std::vector<std::string> all;
   for (const Packet& packet : payload.packets) all.emplace_back(packet.data());
   return all;
 }
 
 TEST(DecodePayload, SplitsAtTheSeparator) {
-  const Payload payload = decode_payload(
+  const PollingPayload payload = decode_payload(
       "4hello\x1e"
       "2\x1e"
       "bAQIDBA==\x1e"
@@ -98,7 +98,7 @@ TEST(DecodePayload, KeepsWhatStandsBeforeAMalformedPacket) {
        {}},
   };
   for (const Case& c : cases) {
-    const Payload payload = decode_payload(c.body);
+    const PollingPayload payload = decode_payload(c.body);
     EXPECT_TRUE(payload.malformed) << c.body;
     EXPECT_EQ(data_of(payload), c.kept) << c.body;
   }

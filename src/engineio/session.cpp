@@ -304,7 +304,7 @@ void Session::post(RequestId request, std::string_view content_type, std::string
 std::optional<Closed> Session::take_payload(std::string_view body, TimePoint now, Outputs& out) {
   // Text that is not UTF-8 could be passed on to a WebSocket, whose client would fail on it.
   if (!is_utf8(body)) return Closed{CloseReason::parse_error, "not UTF-8"};
-  Payload payload = decode_payload(body);
+  PollingPayload payload = decode_payload(body);
   for (Packet& packet : payload.packets) {
     if (state_ == State::closing && packet.type != PacketType::close) continue;
     if (auto closed = take(std::move(packet), now, out)) return closed;
