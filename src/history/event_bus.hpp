@@ -19,7 +19,7 @@ struct Published {
 };
 
 /// What a store tells its node. Called on the loop's thread, also from inside a call to the store.
-class Listener {
+class BusListener {
  public:
   /// Whatever is published in the program from now on is heard, until lost() or unsubscribe().
   virtual void subscribed(const std::string& program) = 0;
@@ -34,7 +34,7 @@ class Listener {
   virtual void lost() = 0;
 
  protected:
-  ~Listener() = default;
+  ~BusListener() = default;
 };
 
 /// Used from one loop's thread; the listener is called and `done` runs there too.
@@ -42,7 +42,7 @@ class EventBus {
  public:
   /// Sets who hears of events and claims. Once, before anything else of what follows. The listener
   /// outlives the store.
-  virtual void listen(Listener& listener) = 0;
+  virtual void listen(BusListener& listener) = 0;
   /// Asks for the program's events; subscribed() answers, perhaps much later. Once a program.
   virtual void subscribe(const std::string& program) = 0;
   /// No event of the program is heard after this call.

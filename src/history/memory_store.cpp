@@ -60,7 +60,7 @@ struct MemoryStore::State : std::enable_shared_from_this<State> {
   std::unordered_map<std::string_view, std::list<Program>::iterator> by_name;
   std::size_t bytes = 0;
 
-  Listener* listener = nullptr;
+  BusListener* listener = nullptr;
   std::uint64_t subscriptions_made = 0;
   std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< Which one is in force.
   std::deque<std::function<void()>> news;
@@ -366,7 +366,7 @@ void MemoryStore::load_position(const std::string& user, const std::string& sess
   state_->tell();
 }
 
-void MemoryStore::listen(Listener& listener) {
+void MemoryStore::listen(BusListener& listener) {
   CRIER_ASSERT(state_->listener == nullptr);
   state_->listener = &listener;
   state_->add_news([&listener] { listener.claims_heard(); });

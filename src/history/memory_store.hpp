@@ -33,7 +33,7 @@ class MemoryStore final : public HistoryStore {
   void load_position(const std::string& user, const std::string& session,
                      Done<std::string> done) override;
 
-  void listen(Listener& listener) override;
+  void listen(BusListener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;
   void probe(std::function<void(bool)> done) override;

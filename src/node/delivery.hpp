@@ -23,7 +23,7 @@ std::string room_of(std::string_view program);
 
 /// Takes events from the store to the members of their programs: carries out the commands of
 /// gateway::Feed. On the loop's thread only.
-class Delivery final : public history::Listener, public web::TurnUser {
+class Delivery final : public history::BusListener, public web::TurnUser {
  public:
   struct Parts {
     web::Worker& worker;
@@ -93,7 +93,7 @@ class Delivery final : public history::Listener, public web::TurnUser {
   [[nodiscard]] const gateway::Feed& feed() const { return feed_; }
   [[nodiscard]] Counters counters() const;
 
-  // Listener.
+  // BusListener.
   void subscribed(const std::string& program) override;
   void published(history::Published event) override;
   void claims_heard() override;

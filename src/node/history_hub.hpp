@@ -22,7 +22,7 @@ class HistoryLink;
 /// one post an event and worker, in the store's order. Of the many subscribers the store sees one.
 /// A worker that is too far behind is told that something was lost, and is subscribed anew when it
 /// has caught up: it reads again what it missed.
-class HistoryHub final : public web::TurnUser, private history::Listener {
+class HistoryHub final : public web::TurnUser, private history::BusListener {
  public:
   /// `home` runs the loop that `store` is used on. Both outlive it. `backlog_bytes_max` bounds what
   /// is posted to one worker and has not arrived; one event may always be.
@@ -46,7 +46,7 @@ class HistoryHub final : public web::TurnUser, private history::Listener {
     std::vector<Subscriber> subscribers;
   };
 
-  // Listener, of the store.
+  // BusListener, of the store.
   void subscribed(const std::string& program) override;
   void published(history::Published event) override;
   void claims_heard() override;

@@ -22,7 +22,7 @@ struct HistoryHub::Line {
   explicit Line(web::Worker& w) : worker(w) {}
 
   web::Worker& worker;
-  history::Listener* listener = nullptr;
+  history::BusListener* listener = nullptr;
   std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< Which one is in force.
   std::uint64_t subscriptions_made = 0;
   std::uint64_t losses = 0;  ///< How often the listener was told of one.

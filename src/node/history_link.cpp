@@ -72,7 +72,7 @@ void HistoryLink::witnessed(const history::Epoch& epoch, history::Gid gid) {
 }
 bool HistoryLink::hears() const { return shared_.hears_; }
 
-void HistoryLink::listen(history::Listener& listener) {
+void HistoryLink::listen(history::BusListener& listener) {
   line_->listener = &listener;
   shared_.home_.loop().post([shared = &shared_, line = line_] { shared->listen(line); });
 }

@@ -32,7 +32,7 @@ class HistoryLink final : public history::HistoryView {
   void save_positions(std::vector<history::SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
                      history::Done<std::string> done) override;
-  void listen(history::Listener& listener) override;
+  void listen(history::BusListener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;
   void probe(std::function<void(bool)> done) override;

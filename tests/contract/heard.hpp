@@ -13,7 +13,7 @@
 namespace crier::history {
 
 /// `then`, if set, is called after each note.
-class Heard final : public Listener {
+class Heard final : public BusListener {
  public:
   void subscribed(const std::string& program) override { note("subscribed " + program); }
   void published(Published event) override {

@@ -423,7 +423,7 @@ void StoreLink::load_position(const std::string& user, const std::string& sessio
 
 // Listening.
 
-void StoreLink::listen(history::Listener& listener) {
+void StoreLink::listen(history::BusListener& listener) {
   CRIER_ASSERT(listener_ == nullptr);
   listener_ = &listener;
   connect(subscriber_);

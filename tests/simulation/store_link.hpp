@@ -39,7 +39,7 @@ class StoreLink final : public history::HistoryStore {
   void save_positions(std::vector<history::SessionPosition> positions) override;
   void load_position(const std::string& user, const std::string& session,
                      history::Done<std::string> done) override;
-  void listen(history::Listener& listener) override;
+  void listen(history::BusListener& listener) override;
   void subscribe(const std::string& program) override;
   void unsubscribe(const std::string& program) override;
   void probe(std::function<void(bool)> done) override;
@@ -176,7 +176,7 @@ class StoreLink final : public history::HistoryStore {
   history::Epoch witnessed_epoch_;
   history::Gid witnessed_ = 0;
 
-  history::Listener* listener_ = nullptr;
+  history::BusListener* listener_ = nullptr;
   bool hears_claims_ = false;
   struct Subscription {
     std::uint64_t number = 0;  ///< A late answer to an earlier one of the program says nothing.

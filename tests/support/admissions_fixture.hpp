@@ -54,7 +54,7 @@ class SlowHistory final : public history::HistoryStore {
   void witnessed(const history::Epoch& epoch, history::Gid gid) override {
     store.witnessed(epoch, gid);
   }
-  void listen(history::Listener& listener) override { store.listen(listener); }
+  void listen(history::BusListener& listener) override { store.listen(listener); }
   void subscribe(const std::string& program) override { store.subscribe(program); }
   void unsubscribe(const std::string& program) override { store.unsubscribe(program); }
   void probe(std::function<void(bool)> done) override { store.probe(std::move(done)); }

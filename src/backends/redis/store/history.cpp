@@ -202,7 +202,7 @@ void RedisHistory::log_end_of_outage() {
 
 // Listening.
 
-void RedisHistory::listen(history::Listener& listener) {
+void RedisHistory::listen(history::BusListener& listener) {
   CRIER_ASSERT(listener_ == nullptr);
   listener_ = &listener;
   SubscriberUser& user = *this;

@@ -60,7 +60,7 @@ class RedisHistory final : public history::HistoryStore,
   void load_position(const std::string& user, const std::string& session,
                      history::Done<std::string> done) override;
 
-  void listen(history::Listener& listener) override;
+  void listen(history::BusListener& listener) override;
   void subscribe(const std::string& program) override { subscriber_->subscribe(program); }
   void unsubscribe(const std::string& program) override { subscriber_->unsubscribe(program); }
   void probe(std::function<void(bool)> done) override;
@@ -154,7 +154,7 @@ class RedisHistory final : public history::HistoryStore,
   net::Timer window_;  ///< Ends what the newest batch collects.
   net::Timer deadline_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  history::Listener* listener_ = nullptr;
+  history::BusListener* listener_ = nullptr;
   std::unique_ptr<Subscriber> subscriber_;
   Connection connection_;
 };

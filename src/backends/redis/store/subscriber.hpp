@@ -18,7 +18,7 @@
 namespace crier::redis {
 
 /// Whom a subscriber serves; may destroy it in any call.
-class SubscriberUser : public history::Listener {
+class SubscriberUser : public history::BusListener {
  public:
   /// Connected with the instance of that run_id. False: with another than is of use.
   virtual bool on_instance(const std::string& run_id) = 0;
