@@ -1,5 +1,7 @@
 #pragma once
 
+// An assertion that stays on in release builds.
+
 #include <cstdio>
 #include <cstdlib>
 

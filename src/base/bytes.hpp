@@ -1,5 +1,7 @@
 #pragma once
 
+// Immutable byte strings that are shared by reference count, alone and in chains.
+
 #include <memory>
 #include <span>
 #include <string>
@@ -15,7 +17,7 @@ class Bytes {
  public:
   Bytes() = default;
   explicit Bytes(std::string data) : data_(std::make_shared<const std::string>(std::move(data))) {}
-  /// Those of a string that is never destroyed: copying them counts nothing.
+  /// Refers to a string that is never destroyed; copies need no reference count.
   static Bytes forever(const std::string& data) {
     Bytes bytes;
     bytes.data_ = std::shared_ptr<const std::string>(std::shared_ptr<const void>(), &data);
@@ -34,8 +36,7 @@ class Bytes {
   std::shared_ptr<const std::string> data_;
 };
 
-/// Bytes in pieces, one behind the other. Immutable, and shared as they are: a copy of it copies no
-/// piece.
+/// A sequence of byte strings, read one after the other. Immutable; a copy shares the pieces.
 class ByteChain {
  public:
   ByteChain() = default;
@@ -64,7 +65,7 @@ class ByteChain {
   }
 
  private:
-  Bytes one_;  ///< All there is, unless there are many.
+  Bytes one_;  ///< The only piece; unused when `many_` is set.
   std::shared_ptr<const std::vector<Bytes>> many_;
 };
 

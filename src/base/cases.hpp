@@ -1,9 +1,11 @@
 #pragma once
 
+// A visitor for std::visit() made of lambdas.
+
 namespace crier {
 
-/// One callable for each alternative of a variant, for std::visit(); an alternative that has none
-/// does not compile.
+/// Holds one callable for each alternative of a variant, for std::visit(). An alternative without a
+/// callable is a compile error.
 template <class... F>
 struct Cases : F... {
   using F::operator()...;

@@ -1,3 +1,5 @@
+// Implements the decoders with lookup tables, and the UTF-8 check as a small state machine.
+
 #include "base/encoding.hpp"
 
 #include <array>
@@ -14,7 +16,7 @@ constexpr std::string_view url_alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 constexpr std::uint8_t no_digit = 0xFF;
-constexpr std::uint32_t no_digit_bit = 0x80;  ///< Digits are below it.
+constexpr std::uint32_t no_digit_bit = 0x80;  ///< Every digit is below this value.
 using Digits = std::array<std::uint8_t, 256>;
 
 constexpr Digits digits_of(std::string_view alphabet, std::string_view also = {}) {
@@ -65,7 +67,7 @@ std::optional<std::string> decode64(std::string_view text, const Digits& digits,
   const auto digit_at = [&](std::size_t i) -> std::uint32_t {
     return digits[static_cast<unsigned char>(text[i])];
   };
-  std::uint32_t seen = 0;  // of all digits: no_digit has a bit that no digit has
+  std::uint32_t seen = 0;  // all digits, or-ed: no_digit has a bit that no digit has
   const std::size_t whole = text.size() / 4 * 4;
   for (std::size_t i = 0; i < whole; i += 4) {
     const std::uint32_t a = digit_at(i);
@@ -169,7 +171,7 @@ constexpr unsigned expect(unsigned count, unsigned low = 0x80, unsigned high = 0
 }
 constexpr unsigned spent = expect(1, 0xFF, 0x00);  // No byte is in this range.
 
-/// After a first byte that is not ASCII (Unicode table 3-7).
+/// The state after a first byte that is not ASCII (Unicode table 3-7).
 constexpr unsigned expect_after(unsigned lead) {
   if (lead < 0xC2) return spent;
   if (lead < 0xE0) return expect(1);
@@ -221,7 +223,7 @@ bool is_utf8(std::string_view bytes) {
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  volatile unsigned char difference = 0;  // volatile: keeps the compiler from leaving early
+  volatile unsigned char difference = 0;  // volatile: the compiler must not end the loop early
   for (std::size_t i = 0; i < a.size(); ++i) {
     difference = static_cast<unsigned char>(difference | (a[i] ^ b[i]));
   }

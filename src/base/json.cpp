@@ -1,3 +1,5 @@
+// The public Json value: checks text, or quotes it.
+
 #include "crier/json.hpp"
 
 #include "base/encoding.hpp"

@@ -1,3 +1,5 @@
+// Implements the JSON scanner, and the look-ups and conversions on scanned text.
+
 #include "base/json_text.hpp"
 
 #include "base/assert.hpp"
@@ -115,8 +117,9 @@ class Scanner {
     }
   }
 
-  /// One value; leading whitespace included. Iterative: its use of the stack does not grow with
-  /// the nesting. Tells `keys` of every object that opens, its keys (quotes included) and its end.
+  /// Scans one value, leading whitespace included. Iterative: its use of the stack does not grow
+  /// with the nesting. Notifies `keys` of the start of every object, its keys (quotes included) and
+  /// its end.
   template <class Keys>
   std::optional<Fault> value(std::size_t depth_bound, Keys& keys) {
     std::bitset<depth_max> is_object;
@@ -142,7 +145,7 @@ class Scanner {
   }
 
  private:
-  /// Closes all that ends here, up to the next value or the end.
+  /// Closes all containers that end here, up to the next value or the end of the text.
   template <class Keys>
   bool after_value(const std::bitset<depth_max>& is_object, std::size_t& depth, Keys& keys) {
     while (depth > 0) {
@@ -205,7 +208,7 @@ class Scanner {
     return digits();
   }
 
-  /// After the backslash.
+  /// Scans an escape after its backslash.
   bool escape() {
     if (at_ == end_) return false;
     const char c = *at_++;
@@ -273,8 +276,8 @@ char unescaped(char c) {
   }
 }
 
-/// What a lone surrogate becomes: U+FFFD for display; itself, in the manner of WTF-8, where two
-/// keys are compared, since JSON.parse tells them apart.
+/// How a lone surrogate is written: as U+FFFD for display; as itself, in the manner of WTF-8, where
+/// two keys are compared, because JSON.parse distinguishes them.
 enum class Surrogates : std::uint8_t { replace, keep };
 
 /// The text of a valid literal.
@@ -325,9 +328,9 @@ class UniqueKeys {
   [[nodiscard]] bool duplicate() const { return duplicate_; }
 
  private:
-  std::vector<std::string_view> keys_;  // of all open objects, outermost first
+  std::vector<std::string_view> keys_;  // the keys of all open objects, outermost first
   std::vector<std::size_t> starts_;     // where in keys_ each of them begins
-  std::deque<std::string> unescaped_;   // stable homes of keys that had escapes
+  std::deque<std::string> unescaped_;   // keys that had escapes; a deque keeps their addresses
   bool duplicate_ = false;
 };
 

@@ -54,8 +54,8 @@ std::optional<std::string_view> member(std::string_view object, std::string_view
 /// becomes U+FFFD. Nothing if it is not a valid string literal.
 std::optional<std::string> unquote(std::string_view literal);
 
-/// The JSON number `literal` as JSON.parse gives it: beyond what a double holds infinity, or zero.
-/// Nothing if it is not a valid number.
+/// The JSON number `literal` as JSON.parse gives it: infinity or zero if it is out of a double's
+/// range. Nothing if it is not a valid number.
 std::optional<double> number(std::string_view literal);
 
 /// `text` as a JSON string literal, quotes included. Escapes only what RFC 8259 requires, as

@@ -1,3 +1,5 @@
+// Implements the counters by label.
+
 #include "base/label_counts.hpp"
 
 namespace crier {

@@ -1,5 +1,7 @@
 #pragma once
 
+// Counters by label, for metrics.
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -7,7 +9,7 @@
 
 namespace crier {
 
-/// Counts by label, of which there are few.
+/// Counts by label. Meant for few labels.
 class LabelCounts {
  public:
   /// Adds one under `label`.

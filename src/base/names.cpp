@@ -1,3 +1,5 @@
+// Implements the rule for names.
+
 #include "base/names.hpp"
 
 #include "base/encoding.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// The rule for names of programs and users.
+
 #include <string_view>
 
 namespace crier {

@@ -1,3 +1,5 @@
+// Draws random bytes from the kernel in batches, or from a seeded generator.
+
 #include "base/random.hpp"
 
 #include "base/assert.hpp"
@@ -23,7 +25,7 @@ void fill_from_kernel(std::span<std::byte> out) {
 
 }  // namespace
 
-/// Of one call to the kernel, for several identifiers.
+/// The bytes of one call to the kernel, enough for several identifiers.
 struct Random::Drawn {
   std::array<std::byte, 480> bytes;
   std::size_t given = sizeof bytes;
@@ -33,7 +35,7 @@ Random::~Random() = default;
 Random::Random(Random&&) noexcept = default;
 Random& Random::operator=(Random&&) noexcept = default;
 
-// What has been given is not kept.
+// Bytes that have been returned are erased.
 void Random::draw(std::span<std::byte> out) {
   if (!drawn_) drawn_ = std::make_unique<Drawn>();
   const std::span<std::byte> all(drawn_->bytes);

@@ -1,5 +1,7 @@
 #pragma once
 
+// Random bytes, numbers and identifiers.
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,11 +12,11 @@
 
 namespace crier {
 
-/// A source of random bytes, an input of whatever needs identifiers or keys. Not thread-safe: one
-/// per worker. Moves, and is not copied: no two may give the same bytes.
+/// A source of random bytes, passed to all code that needs identifiers or keys. Not thread-safe:
+/// one per worker. Movable but not copyable: no two objects may give the same bytes.
 class Random {
  public:
-  /// From the kernel's generator (getrandom), fit for secrets.
+  /// Draws from the kernel's generator (getrandom), fit for secrets.
   static Random secure();
   /// Reproducible, for tests and simulation only.
   static Random seeded(std::uint64_t seed);
@@ -26,7 +28,7 @@ class Random {
   void fill(std::span<std::byte> out);
   std::uint64_t number();
 
-  /// An identifier of 20 characters of base64url: 15 random bytes. As Node's socket.io makes them.
+  /// An identifier of 20 characters of base64url (15 random bytes), as Node's socket.io makes them.
   std::string id20();
 
  private:
@@ -35,7 +37,7 @@ class Random {
   void draw(std::span<std::byte> out);
 
   std::optional<std::mt19937_64> seeded_;
-  std::unique_ptr<Drawn> drawn_;  ///< From the kernel, not given yet.
+  std::unique_ptr<Drawn> drawn_;  ///< Bytes from the kernel that have not been returned yet.
 };
 
 }  // namespace crier

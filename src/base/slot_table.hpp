@@ -1,5 +1,7 @@
 #pragma once
 
+// A table that owns objects and finds them by keys that are never used again.
+
 #include "base/assert.hpp"
 
 #include <cstdint>
@@ -8,12 +10,13 @@
 
 namespace crier {
 
-/// Names an entry of a SlotTable for ever: a slot and how often it had been used. Never 0.
+/// Identifies an object of a SlotTable; never used again. Holds a slot and how often the slot had
+/// been used. Never 0.
 using Key = std::uint64_t;
 
 constexpr std::uint32_t slot_of(Key key) { return static_cast<std::uint32_t>(key); }
 
-/// Owns objects and finds them by key; a key of something erased finds nothing.
+/// Owns objects and finds them by key. The key of an erased object finds nothing.
 template <class T>
 class SlotTable {
  public:

@@ -1,16 +1,19 @@
 #pragma once
 
+// Temporary lists that reuse the memory of earlier ones.
+
 #include <utility>
 #include <vector>
 
 namespace crier {
 
-/// Lists of which one after the other is filled, gone through and dropped, perhaps inside one
-/// another: each takes over the memory of one before it.
+/// Gives out temporary lists, which may be nested; each reuses the memory of a list that was
+/// dropped before.
 template <class T>
 class Spares {
  public:
-  /// A list that is empty at first, until the end of the scope. The spares outlive it.
+  /// A list, empty at first, whose memory returns to the spares at the end of the scope. The spares
+  /// outlive it.
   class List {
    public:
     explicit List(Spares& spares) : spares_(spares) {
@@ -32,7 +35,7 @@ class Spares {
   };
 
  private:
-  static constexpr std::size_t items_max = 64;  ///< A longer one is not kept.
+  static constexpr std::size_t items_max = 64;  ///< The memory of a longer list is not kept.
   std::vector<std::vector<T>> lists_;
 };
 

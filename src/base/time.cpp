@@ -1,3 +1,5 @@
+// Writes and reads times as text.
+
 #include "base/time.hpp"
 
 #include <algorithm>
@@ -15,7 +17,7 @@ constexpr std::pair<std::int64_t, std::int64_t> floor_divide(std::int64_t value,
                        : std::pair(value / divisor, remainder);
 }
 
-/// At least `digits` of them.
+/// Appends at least `digits` digits.
 void append_digits(std::string& text, std::uint64_t number, std::size_t digits) {
   std::array<char, 20> reversed;
   std::size_t count = 0;
@@ -27,7 +29,7 @@ void append_digits(std::string& text, std::uint64_t number, std::size_t digits) 
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Takes a text apart from its front.
+/// Reads a text from its front.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : rest_(text) {}
@@ -80,7 +82,7 @@ std::optional<std::chrono::sys_days> scan_date(Scanner& text) {
   return sys_days(date);
 }
 
-/// `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f`.
+/// Reads `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f`.
 std::optional<Duration> scan_time_of_day(Scanner& text) {
   using namespace std::chrono;
   const auto hour = text.number(2);
@@ -98,7 +100,7 @@ std::optional<Duration> scan_time_of_day(Scanner& text) {
   return time + Duration(*fraction);
 }
 
-/// `Z`, `+hh:mm`, `+hhmm` or `+hh`: what is to be subtracted.
+/// Reads `Z`, `+hh:mm`, `+hhmm` or `+hh`; returns the offset to subtract.
 std::optional<Duration> scan_zone(Scanner& text) {
   using namespace std::chrono;
   if (text.one_of("Zz")) return Duration(0);
@@ -132,7 +134,7 @@ std::optional<WallTime> parse_iso8601(std::string_view written) {
 }  // namespace
 
 std::optional<WallTime> parse_time(std::string_view text) {
-  constexpr std::size_t digits_max = 15;  // so that as many microseconds fit
+  constexpr std::size_t digits_max = 15;  // so that their microseconds fit too
   if (text.empty() || !std::ranges::all_of(text, is_digit)) return parse_iso8601(text);
   if (text.size() > digits_max) return {};
   WallTime milliseconds = 0;

@@ -1,3 +1,5 @@
+// Implements the hierarchical timer wheel.
+
 #include "base/timer_wheel.hpp"
 
 #include "base/assert.hpp"
@@ -29,8 +31,8 @@ void TimerWheel::set(Slot slot, TimePoint deadline) {
   if (deadline != never) ++armed_;
   entry.deadline = deadline;
 
-  // Lazy: an entry whose bucket comes no later than the new deadline stays where it is and is
-  // looked at again then. A cancel or a prolongation so touches nothing else.
+  // Lazy: an entry whose bucket comes no later than the new deadline stays there and is checked
+  // again when the bucket is due. A cancel or a later deadline thus changes only the entry itself.
   if (deadline == never) return;
   if (entry.bucket != no_bucket) {
     if (wheel_[entry.bucket].earliest <= deadline) return;

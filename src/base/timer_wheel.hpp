@@ -1,5 +1,7 @@
 #pragma once
 
+// A timer wheel: the deadlines of all sessions and connections of a worker.
+
 #include "base/time.hpp"
 
 #include <array>
@@ -14,7 +16,7 @@ namespace crier {
 /// clock.
 class TimerWheel {
  public:
-  using Slot = std::uint32_t;  ///< Any but the greatest value; memory grows with the greatest used.
+  using Slot = std::uint32_t;  ///< Any value but UINT32_MAX; memory grows with the greatest used.
 
   /// `resolution` is a matter of cost only: deadlines are met exactly.
   explicit TimerWheel(TimePoint start, Duration resolution = std::chrono::milliseconds(1));
@@ -46,7 +48,7 @@ class TimerWheel {
     TimePoint deadline = never;
     Slot next = no_slot;
     Slot previous = no_slot;
-    std::uint16_t bucket = no_bucket;  // level × 64 + index; where it is, also after a cancel
+    std::uint16_t bucket = no_bucket;  // level × 64 + index of its bucket, also after a cancel
   };
   static_assert(sizeof(Entry) <= 24);
 

@@ -1,3 +1,5 @@
+// Implements the rate limiter.
+
 #include "base/token_bucket.hpp"
 
 #include "base/assert.hpp"
@@ -18,7 +20,7 @@ TokenBucket::TokenBucket(std::uint32_t per_second, std::uint32_t burst, TimePoin
 bool TokenBucket::take(TimePoint now) {
   if (now > last_) {
     const auto passed = static_cast<std::uint64_t>((now - last_).count());
-    // What fills the bucket is enough to know; the product of a long time would not fit.
+    // Time beyond what fills the bucket is ignored: the product for a long time would overflow.
     const std::uint64_t enough = full_ / per_second_ + 1;
     level_ = std::min(full_, level_ + std::min(passed, enough) * per_second_);
     last_ = now;

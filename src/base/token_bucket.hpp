@@ -1,5 +1,7 @@
 #pragma once
 
+// A rate limiter for new sessions.
+
 #include "base/time.hpp"
 
 #include <cstdint>
@@ -18,8 +20,8 @@ class TokenBucket {
 
  private:
   std::uint64_t per_second_;
-  std::uint64_t full_;   ///< In millionths of a token: a microsecond brings per_second_ of them.
-  std::uint64_t level_;  ///< At last_.
+  std::uint64_t full_;   ///< In millionths of a token; a microsecond adds per_second_ of them.
+  std::uint64_t level_;  ///< The level at the time last_.
   TimePoint last_;
 };
 
