@@ -1,5 +1,7 @@
 #pragma once
 
+// Requests and responses of the application's own HTTP routes.
+
 #include <functional>
 #include <string>
 #include <string_view>
@@ -8,7 +10,7 @@
 
 namespace crier {
 
-/// A request to a route of the application's own. Good until the handler returns; copy what is
+/// A request to one of the application's routes. Valid until the handler returns; copy what is
 /// needed later.
 struct HttpRequest {
   std::string method;                                        ///< `GET`, `POST`, …
@@ -22,14 +24,15 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;  ///< Further ones; without CR or LF.
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Further headers; without CR or LF.
 };
 
-/// Sends the answer. Call it once, from any thread, now or later; a second call does nothing, and
-/// neither does a call after the peer has gone.
+/// Sends the response. Call it once, from any thread, now or later. A second call and a call after
+/// the peer has disconnected do nothing.
 using HttpReply = std::function<void(HttpResponse)>;
 
-/// Runs on the server's loop and must not block; a slow one keeps `reply` and returns.
+/// Runs on the server's loop and must not block. A slow handler keeps `reply`, returns, and replies
+/// later.
 using HttpHandler = std::function<void(const HttpRequest& request, HttpReply reply)>;
 
 }  // namespace crier

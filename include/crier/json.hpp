@@ -1,5 +1,7 @@
 #pragma once
 
+// Validated JSON text as a value.
+
 #include "crier/result.hpp"
 
 #include <cstddef>
@@ -22,7 +24,7 @@ class Json {
   /// `text` as a JSON string, escaped. Fails with `bad_utf8`.
   static Result<Json> string(std::string_view text);
 
-  /// Good until this value is changed or destroyed.
+  /// Valid until this value is changed or destroyed.
   [[nodiscard]] std::string_view text() const { return text_; }
 
   friend bool operator==(const Json&, const Json&) = default;

@@ -1,5 +1,7 @@
 #pragma once
 
+// The interface for Crier's log.
+
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -16,8 +18,8 @@ struct LogField {
 };
 
 /// Receives each line of the log: a short constant message and its values. Called from any of
-/// Crier's threads, also at the same time; must not throw and should not block. An empty function
-/// drops everything. Tokens, keys and payloads are never passed to it.
+/// Crier's threads, also concurrently; must not throw and should not block. An empty function
+/// discards the log. Tokens, keys and payloads are never passed to it.
 using LogSink =
     std::function<void(LogLevel, std::string_view message, std::initializer_list<LogField> fields)>;
 

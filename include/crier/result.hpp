@@ -1,5 +1,7 @@
 #pragma once
 
+// Result, a value or an error, and Error, the error of the public interface.
+
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -9,9 +11,9 @@ namespace crier {
 
 /// Why a request of the application was refused. A value; safe to copy and keep.
 struct Error {
-  int status = 500;     ///< HTTP status that says the same.
-  std::string code;     ///< Stable, snake_case: for programs.
-  std::string message;  ///< One sentence: for people. May change between releases.
+  int status = 500;     ///< The HTTP status for this error.
+  std::string code;     ///< For programs: snake_case, and stable between releases.
+  std::string message;  ///< For people: one sentence. May change between releases.
   std::string path;     ///< JSON Pointer of the offending value; empty when there is none.
 
   friend bool operator==(const Error&, const Error&) = default;
@@ -25,8 +27,8 @@ struct Unexpected {
 template <class E>
 Unexpected(E) -> Unexpected<E>;
 
-/// A value or the reason why there is none. Members are named as in std::expected, which replaces
-/// it with C++23. Reading the side that is not there ends the process.
+/// A value or an error. Members are named as in std::expected, which replaces it with C++23.
+/// Reading the absent side ends the process.
 template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
@@ -60,7 +62,7 @@ class [[nodiscard]] Result {
   std::variant<T, E> state_;
 };
 
-/// Success without a value, or the reason why not.
+/// Success without a value, or an error.
 template <class E>
 class [[nodiscard]] Result<void, E> {
  public:

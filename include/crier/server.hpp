@@ -1,5 +1,7 @@
 #pragma once
 
+// The general Socket.IO server: namespaces, sockets, rooms and untyped events.
+
 #include "crier/log.hpp"
 #include "crier/options.hpp"
 #include "crier/result.hpp"
@@ -13,36 +15,36 @@
 
 namespace crier {
 
-/// The arguments of an event or ack: the text of a JSON array, in which binary values stand as
-/// placeholders `{"_placeholder":true,"num":0}` for `attachments`.
+/// The arguments of an event or ack: the text of a JSON array. Each binary value is a placeholder
+/// `{"_placeholder":true,"num":0}` in it, which names one of `attachments`.
 struct Arguments {
   std::string json = "[]";
   std::vector<std::string> attachments;
 };
 
-/// Answers an event whose sender asked for it. Call it once, on the loop; a second call and one
-/// after the socket has gone do nothing. Empty when no answer was asked for.
+/// Acknowledges an event. Call it once, on the loop's thread; a second call and a call after the
+/// socket has disconnected do nothing. Empty if the sender requested no ack.
 using Ack = std::function<void(const Arguments&)>;
 
-/// One client in one namespace. A value that names it: copy and keep it; calls on a socket that has
-/// gone do nothing. On the loop's thread only.
+/// One client in one namespace. A value that refers to it: copy and keep it; calls on a socket that
+/// has disconnected do nothing. On the loop's thread only.
 class Socket {
  public:
   class Owner;
   Socket(Owner& owner, std::uint64_t key) : owner_(&owner), key_(key) {}
 
-  [[nodiscard]] std::string id() const;    ///< Empty when it has gone.
+  [[nodiscard]] std::string id() const;    ///< Empty after it has disconnected.
   [[nodiscard]] std::string auth() const;  ///< The CONNECT payload, a JSON object.
   [[nodiscard]] std::uint64_t key() const { return key_; }
 
   /// `handler(arguments, ack)` runs for each event of that name; events without a handler are
-  /// dropped. A handler that throws costs this socket its connection.
+  /// dropped. If a handler throws, the socket's connection is closed.
   void on(std::string_view event, std::function<void(const Arguments&, const Ack&)> handler);
   /// `reason` is one of Socket.IO's (`transport close`, `client namespace disconnect`, …).
   void on_disconnect(std::function<void(std::string_view reason)> handler);
 
   void emit(std::string_view event, const Arguments& arguments = {});
-  /// The same, and `on_ack` gets the client's answer, if it comes.
+  /// Also requests an ack; `on_ack` receives it, if it comes.
   void emit(std::string_view event, const Arguments& arguments,
             std::function<void(const Arguments&)> on_ack);
 
@@ -55,7 +57,8 @@ class Socket {
   std::uint64_t key_;
 };
 
-/// Everybody in one namespace. Lives as long as the server; on the loop's thread once it runs.
+/// One namespace with all its sockets. Valid as long as the server; on the loop's thread only, once
+/// the server runs.
 class Namespace {
  public:
   class State;
@@ -69,17 +72,17 @@ class Namespace {
   State* state_;
 };
 
-/// A general Socket.IO server with untyped events. A resource; neither copied nor moved.
+/// A general Socket.IO server with untyped events. Neither copyable nor movable.
 class Server {
  public:
-  /// Throws std::invalid_argument, with a sentence that names the option, when options make no
-  /// sense.
+  /// Throws std::invalid_argument, with a sentence that names the option, if an option is invalid.
   Server(ServerOptions options, LogSink log);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// The namespace, made at first use. Clients may join only what exists. Before run() only.
+  /// Returns the namespace; creates it at first use. Clients can join only namespaces that exist.
+  /// Before run() only.
   Namespace of(std::string_view path);
 
   Result<void> listen();
