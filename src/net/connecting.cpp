@@ -1,3 +1,6 @@
+// Connects to a host: resolves its name, tries its addresses one after the other, and does the TLS
+// handshake.
+
 #include "net/backend.hpp"
 #include "net/stream.hpp"
 #include "net/tls_session.hpp"
@@ -18,7 +21,7 @@ namespace {
 using boost::asio::ip::tcp;
 using Resolver = boost::asio::ip::basic_resolver<tcp, boost::asio::io_context::executor_type>;
 
-/// A socket that is connected or about to be; -1 with errno if that fails at once.
+/// Returns a socket that is connected or connecting; -1 with errno if that fails at once.
 int start_connecting(const tcp::endpoint& to) {
   const int descriptor =
       ::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -35,7 +38,7 @@ int start_connecting(const tcp::endpoint& to) {
   return descriptor;
 }
 
-/// The user of a stream between connecting and its handing over.
+/// The user of a stream after it has connected, until it is handed to the caller.
 class Nobody : public StreamUser {
  public:
   void on_readable() override {}
@@ -69,7 +72,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
     const auto address = boost::asio::ip::make_address(host, not_literal);
     if (not_literal) return resolve();
     candidates.emplace_back(address, port);
-    // Later, so that `done` is never called while the object is still being made.
+    // Posted, so that `done` is never called while the object is being constructed.
     loop.post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->try_next();
     });
@@ -104,7 +107,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
     finish(Unexpected{failure(reason)});
   }
 
-  /// False with errno: that failed at once.
+  /// False with errno if it failed at once.
   bool start(const tcp::endpoint& to) {
     connected = false;
     descriptor = start_connecting(to);
@@ -122,7 +125,7 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
     try_next();
   }
 
-  /// What a server says weighs more than what is between it and us.
+  /// Keeps the reason; one that a server gave takes precedence over one of the network.
   void give_reason(std::string why) {
     if (!server_refused) reason = std::move(why);
   }
@@ -191,10 +194,10 @@ struct Connecting::State final : std::enable_shared_from_this<Connecting::State>
   Timer timer;
   TimePoint deadline = never;
   std::vector<tcp::endpoint> candidates;
-  std::size_t next = 0;  // the candidate that is tried after this one
+  std::size_t next = 0;  // index of the candidate to try next
   std::optional<Stream> attempt;
-  TlsSession* session = nullptr;  // of the attempt, if it is to be encrypted
-  int descriptor = -1;            // of the attempt
+  TlsSession* session = nullptr;  // the attempt's TLS session, if it is encrypted
+  int descriptor = -1;            // the attempt's socket
   bool connected = false;
   std::string reason;
   bool server_refused = false;

@@ -1,5 +1,7 @@
 #pragma once
 
+// Lets other threads post to a loop that may end before they do.
+
 #include "net/loop.hpp"
 
 #include <functional>
@@ -7,12 +9,13 @@
 
 namespace crier::net {
 
-/// Posts to a loop from threads that may outlive it: a closed door drops what comes.
+/// Posts tasks to a loop from threads that may outlive the loop. After close() tasks are discarded.
+/// Thread-safe.
 class Door {
  public:
   explicit Door(Loop& loop) : loop_(&loop) {}
 
-  /// False when the door is closed; the task is then destroyed.
+  /// False after close(); the task is then destroyed.
   bool post(std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     if (loop_ == nullptr) return false;

@@ -1,3 +1,5 @@
+// Accepts TCP connections, and pauses when descriptors or memory run out.
+
 #include "net/listener.hpp"
 
 #include "net/backend.hpp"
@@ -20,24 +22,25 @@ using asio::ip::tcp;
 using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
 constexpr int accepts_a_turn_max = 64;
-constexpr int unsent_bytes_max = 64 * 1024;  // in the kernel, besides what is on its way
+constexpr int unsent_bytes_max = 64 * 1024;  // limit on unsent bytes in the kernel, besides those
+                                             // in flight
 constexpr Duration pause_without_descriptors = std::chrono::milliseconds(100);
 
 bool turn_on(int descriptor, int level, int option, int value = 1) {
   return ::setsockopt(descriptor, level, option, &value, sizeof value) == 0;
 }
 
-/// False with errno if that fails.
+/// Sets the options and binds. False with errno if that fails.
 bool bind_to(int descriptor, const tcp::endpoint& endpoint, Sharing sharing) {
   if (!turn_on(descriptor, SOL_SOCKET, SO_REUSEADDR)) return false;
-  // What is accepted inherits both. Without the second the kernel takes megabytes for a peer that
-  // does not read, before anything of it is seen here.
+  // Accepted sockets inherit both options. Without the second one the kernel buffers megabytes for
+  // a peer that does not read before Crier notices.
   turn_on(descriptor, IPPROTO_TCP, TCP_NODELAY);
   turn_on(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent_bytes_max);
-  // "::" takes IPv4 too, whatever the system's default is.
+  // "::" accepts IPv4 too, whatever the system's default is.
   if (endpoint.address().is_v6() && !turn_on(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0))
     return false;
-  // The first binds without the option: another process that shares its port must not have it.
+  // The first listener binds without SO_REUSEPORT, so that no other process can share the port.
   if (sharing == Sharing::joining && !turn_on(descriptor, SOL_SOCKET, SO_REUSEPORT)) return false;
   if (::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
     return false;
@@ -66,7 +69,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
         socket(context_of(on)),
         pause(on, [this] { wait(); }) {}
 
-  /// Returns an errno, 0 for success.
+  /// Returns an errno; 0 means success.
   int bind(const tcp::endpoint& endpoint, Sharing sharing) {
     const int descriptor =
         ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -84,7 +87,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
     return 0;
   }
 
-  /// As bind().
+  /// Returns an errno, as bind() does.
   int listen() {
     if (::listen(socket.native_handle(), SOMAXCONN) != 0) return errno;
     wait();
@@ -101,7 +104,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   }
 
   void accept_ready() {
-    // Out of its place while it runs: it may destroy the listener.
+    // Moved out while it runs, because the handler may destroy the listener.
     Handler running = std::move(handler);
     for (int i = 0; i < accepts_a_turn_max && !closed; ++i) {
       if (accept_one(running)) continue;
@@ -144,7 +147,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   FailureHandler failed;
   Descriptor socket;
   Timer pause;
-  std::string what;  ///< Of an error: what cannot be done.
+  std::string what;  ///< The beginning of an error message: what failed.
   std::uint16_t port = 0;
   bool closed = false;
 };

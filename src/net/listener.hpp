@@ -1,5 +1,7 @@
 #pragma once
 
+// A TCP listener, with or without TLS.
+
 #include "net/stream.hpp"
 
 #include <cstdint>
@@ -11,12 +13,12 @@ namespace crier::net {
 
 class TlsServer;
 
-/// Whether several listeners of this process, on several loops, have one address and port. The
-/// system then spreads new connections over them.
+/// Whether several listeners of this process, on several loops, share one address and port. The
+/// system then distributes new connections over them.
 enum class Sharing : std::uint8_t {
   none,
-  first,   ///< Others may join. Nobody else may have the port.
-  joining  ///< Joins a first one, with its address and port.
+  first,   ///< Other listeners may join. Other processes cannot use the port.
+  joining  ///< Joins the first listener on its address and port.
 };
 
 struct Address {
@@ -26,11 +28,12 @@ struct Address {
 };
 
 /// Accepts TCP connections on one address and hands each to a handler, on the loop's thread, with
-/// TCP_NODELAY set. When descriptors or memory run out it says so, pauses for 100 ms, and goes on.
+/// TCP_NODELAY set. When descriptors or memory run out, it calls the failure handler, pauses for
+/// 100 ms, and continues.
 class Listener {
  public:
   using Handler = std::function<void(Stream)>;
-  /// Gets the reason, such as "too many open files"; at most ten times a second. It must not
+  /// Receives the reason, such as "too many open files", at most ten times a second. It must not
   /// destroy the listener.
   using FailureHandler = std::function<void(const std::string& reason)>;
 
@@ -39,10 +42,10 @@ class Listener {
   static Result<std::unique_ptr<Listener>, std::string> bind(
       Loop& loop, const Address& address, Handler handler,
       std::shared_ptr<const TlsServer> tls = {}, FailureHandler failed = {});
-  /// Accepts from now on. Once. Fails as bind() does: another process may have bound the port too,
-  /// and have been the first to listen.
+  /// Starts to accept. Call it once. Fails as bind() does: another process may have bound the port
+  /// too, and have called listen() first.
   Result<void, std::string> listen();
-  /// Both at once.
+  /// Calls bind() and listen().
   static Result<std::unique_ptr<Listener>, std::string> open(
       Loop& loop, const Address& address, Handler handler,
       std::shared_ptr<const TlsServer> tls = {}, FailureHandler failed = {});

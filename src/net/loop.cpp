@@ -1,3 +1,5 @@
+// Implements the event loop and its timers on Boost.Asio.
+
 #include "net/loop.hpp"
 
 #include "net/backend.hpp"
@@ -19,9 +21,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// After so many handlers a turn ends though more are ready, so that what they queued is flushed.
+/// A turn ends after this many handlers even if more are ready, so that their output is flushed.
 constexpr std::size_t handlers_a_turn_max = 256;
-/// And an extended one looks no further, so that what is gathered does not wait for long.
+/// An extended turn ends after this many handlers, so that the collected events do not wait long.
 constexpr std::size_t handlers_extended_max = 64;
 
 }  // namespace
@@ -32,7 +34,7 @@ class LoopBackend {
   LoopBackend(const LoopBackend&) = delete;
   LoopBackend& operator=(const LoopBackend&) = delete;
 
-  // Tasks go first: what they hold may still use the loop.
+  // Destroys the tasks first, because their captures may still use the loop.
   ~LoopBackend() {
     std::deque<std::function<void()>> never_ran;  // destroyed after the lock is released
     const std::lock_guard lock(mutex_);
@@ -56,7 +58,7 @@ class LoopBackend {
 
   void stop() {
     stopping_ = true;
-    asio::post(context_, [] {});  // wakes run(), which then looks
+    asio::post(context_, [] {});  // wakes run(), which then checks stopping_
   }
 
   void post(std::function<void()> task) {
@@ -78,7 +80,7 @@ class LoopBackend {
   Watches& watches() { return watches_; }
 
  private:
-  /// Asks to be told when a stream is ready.
+  /// Waits for a stream to become ready.
   void watch() {
     ready_ = false;
     if (std::exchange(waiting_, true)) return;
@@ -89,8 +91,8 @@ class LoopBackend {
                          });
   }
 
-  /// Runs more of what is ready; false when that ends the turn. Whoever is ready together with
-  /// other streams is called in one go: only a turn that is extended looks again.
+  /// Runs more ready handlers; false at the end of the turn. Streams that are ready together are
+  /// called in one pass; only an extended turn polls again.
   bool step() {
     if (!ready_) {
       if (context_.poll_one() == 0) return false;
@@ -107,7 +109,7 @@ class LoopBackend {
     asio::post(context_, [this] { run_tasks(); });
   }
 
-  // Asio keeps no order between what its own thread posts and what others do; this queue does.
+  // Asio keeps no order between tasks posted by its own thread and by others; this queue does.
   void run_tasks() {
     for (; !stopping_ && handled_ < handlers_a_turn_max; ++handled_) {
       const std::function<void()> task = take_task(false);
@@ -118,8 +120,8 @@ class LoopBackend {
     schedule();
   }
 
-  /// What the handlers of this turn have posted, so that its end finds it done. run_tasks() comes
-  /// all the same.
+  /// Runs what the handlers of this turn have posted, before the turn ends. The scheduled
+  /// run_tasks() still follows.
   void run_posted() {
     for (; !stopping_ && handled_ < handlers_a_turn_max; ++handled_) {
       const std::function<void()> task = take_task(true);
@@ -140,7 +142,7 @@ class LoopBackend {
     return task;
   }
 
-  // The handler may replace itself: it is not in its place while it runs.
+  // Moves the handler out while it runs, because it may replace itself.
   void end_turn() {
     if (!turn_end_) return;
     turn_end_replaced_ = false;
@@ -149,16 +151,16 @@ class LoopBackend {
     if (!turn_end_replaced_) turn_end_ = std::move(handler);
   }
 
-  // One thread runs the context and uses what is made on it; others only post. That is what this
-  // hint asks for, and it spares the lock around each wait.
+  // One thread runs the context and uses the objects made on it; others only post. This hint
+  // requires that, and it avoids a lock around each wait.
   asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   TimePoint& handler_time_;
   Watches watches_;
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> watching_{
       context_, watches_.descriptor()};
-  bool waiting_ = false;  // for a stream to be ready
-  bool ready_ = false;    // streams are, and have not been called in this turn
+  bool waiting_ = false;  // an asynchronous wait for ready streams is pending
+  bool ready_ = false;    // streams are ready and have not been called in this turn
   std::atomic<bool> stopping_ = false;
   std::size_t handled_ = 0;
   bool extended_ = false;
@@ -166,7 +168,7 @@ class LoopBackend {
   bool turn_end_replaced_ = false;
 
   std::mutex mutex_;
-  bool scheduled_ = false;                   // under mutex_: run_tasks() will come
+  bool scheduled_ = false;                   // under mutex_: run_tasks() has been posted
   std::deque<std::function<void()>> tasks_;  // under mutex_
 };
 
@@ -196,8 +198,8 @@ struct Timer::State : std::enable_shared_from_this<Timer::State> {
   State(Loop& on, std::function<void()> call)
       : loop(on), handler(std::move(call)), timer(context_of(on)) {}
 
-  // Lazy: a later time leaves the wait as it is, and the wait's end finds the new time. The kernel
-  // hears of earlier ones only.
+  // Lazy: a later time does not change the pending wait, whose end reads the new time. Only earlier
+  // times reach the kernel.
   void arm(TimePoint at) {
     due = at;
     if (at < waiting_until) wait();
@@ -205,7 +207,7 @@ struct Timer::State : std::enable_shared_from_this<Timer::State> {
 
   void wait() {
     waiting_until = due;
-    // Farther times would overflow Asio's clock, in nanoseconds; expired() then waits again.
+    // Later times would overflow Asio's clock, in nanoseconds; expired() then waits again.
     const TimePoint soonest{};
     timer.expires_at(std::clamp(due, soonest, loop.now() + std::chrono::hours(24 * 365)));
     timer.async_wait([self = shared_from_this(), wait = ++waits](const boost::system::error_code&) {
@@ -219,7 +221,7 @@ struct Timer::State : std::enable_shared_from_this<Timer::State> {
     begin_handler(loop);
     if (loop.handler_time() < due) return wait();
     due = never;
-    // Out of its place while it runs: it may destroy the timer.
+    // Moved out while it runs, because the handler may destroy the timer.
     std::function<void()> running = std::move(handler);
     running();
     if (!destroyed) handler = std::move(running);
@@ -240,7 +242,7 @@ struct Timer::State : std::enable_shared_from_this<Timer::State> {
       timer;
   TimePoint due = never;
   TimePoint waiting_until = never;
-  std::uint64_t waits = 0;  // the number of the wait that counts: an older one's end is stale
+  std::uint64_t waits = 0;  // the number of the current wait; the end of an older wait is ignored
   bool destroyed = false;
 };
 

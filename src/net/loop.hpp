@@ -1,5 +1,7 @@
 #pragma once
 
+// The event loop of a thread, and its timers.
+
 #include "base/time.hpp"
 
 #include <functional>
@@ -18,15 +20,16 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Runs handlers until stop(), of which each run() uses up one. Handlers must not throw.
+  /// Runs handlers until stop(); each run() consumes one stop(). Handlers must not throw.
   void run();
 
-  /// Makes run() return after the handler in progress and the end of its turn. From any thread;
-  /// when it comes before run(), that returns at once.
+  /// Makes run() return after the handler in progress and the end of its turn. From any thread; if
+  /// it is called before run(), run() returns at once.
   void stop();
 
-  /// Runs `task` on the loop's thread, in the order posted; in this turn, while it has room. The
-  /// only thread-safe door. A task that never ran is destroyed with the loop.
+  /// Runs `task` on the loop's thread, in the order posted; in the current turn, if its limit on
+  /// handlers permits. Besides stop(), the only function for other threads. A task that never ran
+  /// is destroyed with the loop.
   void post(std::function<void()> task);
 
   /// Monotonic time, read now.
@@ -37,11 +40,11 @@ class Loop {
   [[nodiscard]] TimePoint handler_time() const { return handler_time_; }
 
   /// Runs `handler` at the end of each turn of the loop, after the handlers that were ready (256 at
-  /// most): the place to flush what they queued. One handler; an empty one takes it away.
+  /// most), to flush what they queued. There is one handler; an empty one removes it.
   void on_turn_end(std::function<void()> handler);
 
-  /// The turn in progress goes on while more is ready, up to 64 handlers: for who gathers what
-  /// comes before it is written.
+  /// Continues the current turn while more handlers are ready, up to 64, so that a caller can
+  /// collect further events before writing.
   void extend_turn();
 
   [[nodiscard]] LoopBackend& backend() { return *backend_; }

@@ -33,7 +33,7 @@ inline void run_ready(Loop& loop) {
   run_until(loop, [&] { return done; });
 }
 
-/// Whether the kernel has an IPv6 address, told without Crier's own code.
+/// Whether the kernel has an IPv6 address, checked without Crier's own code.
 inline bool machine_has_ipv6() {
   std::ifstream addresses("/proc/net/if_inet6");
   return addresses.peek() != std::ifstream::traits_type::eof();
@@ -61,7 +61,7 @@ inline Ends connect(Loop& loop, const std::string& address = "127.0.0.1") {
   return ends;
 }
 
-/// Counts what a stream tells, and does more if asked.
+/// Counts a stream's notifications, and runs further actions if set.
 struct Recorder final : StreamUser {
   void on_readable() override {
     ++readable;

@@ -1,3 +1,5 @@
+// Implements the byte stream over a non-blocking socket, with or without TLS.
+
 #include "net/stream.hpp"
 
 #include "base/assert.hpp"
@@ -28,7 +30,7 @@ IoResult failure(int error) {
   return {error == EAGAIN || error == EWOULDBLOCK ? IoStatus::would_block : IoStatus::failed};
 }
 
-/// What a system call that returned `count` did to a stream; sending nothing is done at once.
+/// The result of a system call that returned `count`. Sending nothing is done at once.
 IoResult sent(ssize_t count) {
   if (count < 0) return failure(errno);
   return {IoStatus::done, static_cast<std::size_t>(count)};
@@ -86,7 +88,7 @@ struct Stream::State : Watch {
     }
   }
 
-  /// Nobody is told anything any more; the descriptor is the caller's.
+  /// Ends all notifications; the descriptor is the caller's.
   void forget() {
     user = nullptr;
     read_on = write_on = 0;
@@ -94,12 +96,12 @@ struct Stream::State : Watch {
 
   Watches& watches;
   StreamUser* user = nullptr;
-  in6_addr peer;              // IPv4 mapped into it
-  std::uint8_t read_on = 0;   // on_readable() is due when this comes
-  std::uint8_t write_on = 0;  // on_writable() is due when this comes
+  in6_addr peer;              // IPv4 addresses are mapped
+  std::uint8_t read_on = 0;   // the readiness that triggers on_readable()
+  std::uint8_t write_on = 0;  // the readiness that triggers on_writable()
   bool secured = false;       // this is a SecuredState
 };
-// All that an idle stream costs, but for the block that it lies in and its counter.
+// The whole cost of an idle stream, except for the allocation's header and reference count.
 static_assert(sizeof(Stream::State) <= 56);
 
 namespace {
@@ -127,7 +129,7 @@ struct SecuredState final : Stream::State, std::enable_shared_from_this<SecuredS
 
   Loop& loop;
   std::unique_ptr<TlsSession> tls;
-  bool posted = false;  // on_readable() is due though nothing was awaited
+  bool posted = false;  // on_readable() is posted, without waiting for readiness
 };
 
 SecuredState& secured(const std::shared_ptr<Stream::State>& state) {
@@ -182,7 +184,7 @@ std::optional<Stream> attach(Loop& loop, Detached detached) {
 
 std::string reason_of(int error) {
   std::string reason = boost::system::system_category().message(error);
-  // The words begin a sentence of their own.
+  // Lowers the first letter: the system's message begins a sentence.
   if (reason.size() > 1 && reason[1] >= 'a' && reason[0] >= 'A' && reason[0] <= 'Z') {
     reason[0] = static_cast<char>(reason[0] | 0x20);
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+// A connected byte stream over TCP or TLS, and connecting to a host.
+
 #include "crier/result.hpp"
 #include "net/loop.hpp"
 
@@ -15,19 +17,20 @@ namespace crier::net {
 
 class TlsClient;
 
-/// What became of one non-blocking read or write.
+/// The outcome of one non-blocking read or write.
 enum class IoStatus : std::uint8_t {
   done,         ///< `bytes` were moved (at least one).
   would_block,  ///< Nothing now; wait for readiness.
   closed,       ///< Read: the peer will send no more.
-  failed,       ///< Reset, or any other error: the stream is useless.
+  failed,       ///< Reset, or any other error: the stream is unusable.
 };
 struct IoResult {
   IoStatus status;
   std::size_t bytes = 0;
 };
 
-/// What a stream tells its one user. The user may destroy the stream inside either call.
+/// Receives a stream's notifications; a stream has one user. The user may destroy the stream inside
+/// either call.
 class StreamUser {
  public:
   virtual void on_readable() = 0;
@@ -37,8 +40,8 @@ class StreamUser {
   ~StreamUser() = default;
 };
 
-/// A connected stream between two loops: nobody watches it. May go to another thread. Closes the
-/// connection if it is dropped.
+/// A connected stream that is on no loop, and may be moved to another thread. Its destructor closes
+/// the connection.
 class Detached {
  public:
   struct State;  // implementation
@@ -53,10 +56,9 @@ class Detached {
   std::unique_ptr<State> state_;
 };
 
-/// One connected byte stream over TCP, or TLS where Connecting or Listener was asked for it;
-/// non-blocking, and without buffers of its own. One that was accepted with TLS shakes hands as it
-/// is first read or written. A resource: destroying it closes the descriptor and no handler of it
-/// runs afterwards.
+/// One connected byte stream over TCP, or over TLS if Connecting or Listener was given it;
+/// non-blocking, and without own buffers. A stream accepted with TLS does its handshake in the
+/// first reads and writes. The destructor closes the descriptor; no handler runs afterwards.
 class Stream {
  public:
   struct State;  // implementation
@@ -66,7 +68,7 @@ class Stream {
   Stream& operator=(Stream&&) noexcept;
   ~Stream();
 
-  /// Who is told. Must outlive the stream or be replaced before it dies.
+  /// Sets the user. It must outlive the stream or be replaced before its end.
   void set_user(StreamUser& user);
 
   /// Asks for one on_readable() (on_writable()) when a read (write) would make progress. One
@@ -74,15 +76,16 @@ class Stream {
   void wait_readable();
   void wait_writable();
 
-  /// `into` must have room.
+  /// Reads what is there, up to the size of `into`, which must not be empty.
   IoResult read(std::span<char> into);
-  /// Writing nothing is done at once. With TLS, bytes that would block must be offered again.
+  /// Writing nothing is done at once. With TLS, a write that would block must be retried with the
+  /// same bytes.
   IoResult write(std::string_view bytes);
-  /// Gathers at most this many pieces, or 16 KiB with TLS; what is beyond them is not written.
+  /// Writes at most this many pieces, or 16 KiB with TLS; the rest is not written.
   static constexpr std::size_t pieces_max = 1024;
   IoResult write(std::span<const iovec> pieces);
 
-  /// Tells the peer that no more will be sent (FIN). Reading goes on.
+  /// Ends the sending direction (FIN). Reading continues.
   void shut_down_write();
 
   /// Whether the peer has acknowledged all bytes that were written.
@@ -95,31 +98,31 @@ class Stream {
   /// TLS.
   [[nodiscard]] int descriptor() const;
 
-  /// Why reading or writing failed, as a sentence's end.
+  /// The reason of a failed read or write, as the end of a sentence.
   [[nodiscard]] std::string failure() const;
 
   /// `127.0.0.1` or `::1`; taken at accept.
   [[nodiscard]] std::string peer_address() const;
 
-  /// Takes the connection from its loop, on that loop's thread: waits end without telling anybody,
-  /// and no handler runs any more. Bytes that were not read are not lost.
+  /// Takes the connection from its loop, on that loop's thread: waits end without a notification,
+  /// and no handler runs any more. Unread bytes are kept.
   Detached detach() &&;
 
  private:
   std::shared_ptr<State> state_;
 };
 
-/// Puts the connection on `loop`, on that loop's thread; it has no user yet. If the loop cannot
-/// watch it, closes it and returns nothing.
+/// Puts the connection on `loop`, on that loop's thread; it has no user at first. If the loop
+/// cannot watch it, closes it and returns nothing.
 std::optional<Stream> attach(Loop& loop, Detached detached);
 
 /// One non-blocking send without a Stream, as the fan-out uses it (MSG_NOSIGNAL).
 IoResult send_now(int descriptor, std::string_view bytes);
 
-/// Connects to host (name or address) and port; calls `done` once on the loop, with a stream or
-/// one sentence saying why not, at the latest after `timeout`. With `tls` the stream is encrypted
-/// and the server's certificate is valid for `host`. Destroying the returned object cancels; `done`
-/// is then not called.
+/// Connects to a host (name or address) and port. Calls `done` once on the loop, with a stream or
+/// with one sentence on the failure, at the latest after `timeout`. With `tls` the stream is
+/// encrypted and the server's certificate has been verified for `host`. The destructor cancels;
+/// `done` is then not called.
 class Connecting {
  public:
   using Done = std::function<void(Result<Stream, std::string>)>;

@@ -1,3 +1,5 @@
+// Implements the TLS peer of the tests on OpenSSL's memory buffers.
+
 #include "net/test_tls_peer.hpp"
 
 #include "base/assert.hpp"

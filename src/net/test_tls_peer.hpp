@@ -14,11 +14,11 @@ struct ssl_session_st;
 
 namespace crier::net {
 
-/// The other end of what is tested, over OpenSSL's own buffers; what it sends leaves in pieces of
-/// `piece` bytes.
+/// The other end of a tested connection, over OpenSSL's own buffers. It sends in pieces of `piece`
+/// bytes.
 class TlsPeer final : StreamUser {
  public:
-  /// A server, or with a client's context a client. `session`: one to go on with.
+  /// Makes a server, or with a client's context a client. `session`: one to resume.
   TlsPeer(Stream stream, ssl_ctx_st* context, std::size_t piece = SIZE_MAX,
           ssl_session_st* session = nullptr);
   ~TlsPeer();
@@ -36,7 +36,7 @@ class TlsPeer final : StreamUser {
   [[nodiscard]] ssl_st* tls() const { return tls_; }
 
   bool reads = true;
-  bool ended = false;  ///< The connection itself, with or without a word before.
+  bool ended = false;  ///< The connection has ended, with or without a close_notify.
   std::string raw;
   std::string received;
 

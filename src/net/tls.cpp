@@ -1,3 +1,5 @@
+// TLS with OpenSSL: certificates, contexts, and sessions over non-blocking sockets.
+
 #include "net/tls.hpp"
 
 #include "base/assert.hpp"
@@ -22,7 +24,7 @@
 namespace crier::net {
 namespace {
 
-/// What OpenSSL said first about the call that has just failed; empties its queue.
+/// OpenSSL's first error message for the call that has just failed; empties its error queue.
 std::string take_reason() {
   const unsigned long error = ERR_get_error();
   ERR_clear_error();
@@ -31,9 +33,9 @@ std::string take_reason() {
   return reason == nullptr ? "no reason given" : reason;
 }
 
-int no_passphrase(char*, int, int, void*) { return 0; }  // instead of asking on the terminal
+int no_passphrase(char*, int, int, void*) { return 0; }  // never asks on the terminal
 
-/// Each of these reads what it is named; otherwise the end of a sentence.
+/// Each of these functions reads what its name says; an error is the end of a sentence.
 Result<void, std::string> read_certificate(SSL_CTX* context, const std::string& certificate,
                                            const std::string& key) {
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
@@ -78,15 +80,16 @@ int choose_http(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
   return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/// For connections to us: forward secrecy and authenticated encryption, whatever the version.
+/// Sets up incoming connections: forward secrecy and authenticated encryption with every version.
 void set_up_server(SSL_CTX* context) {
   set_up(context);
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
-  // What HTTP and WebSocket carry says itself where it ends: many clients leave without a goodbye.
+  // HTTP and WebSocket mark the end of their messages, and many clients disconnect without a
+  // close_notify.
   SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context, 1);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // clients keep tickets
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // clients resume with tickets
   SSL_CTX_set_alpn_select_cb(context, choose_http, nullptr);
 }
 
@@ -101,7 +104,7 @@ Result<std::shared_ptr<SSL_CTX>, std::string> server_context(const std::string& 
   return context;
 }
 
-// A BIO over a descriptor, as OpenSSL's own but for SIGPIPE.
+// A BIO over a descriptor, like OpenSSL's own, but without SIGPIPE.
 
 int descriptor_of(BIO* bio) { return *static_cast<const int*>(BIO_get_data(bio)); }
 
@@ -155,7 +158,7 @@ bool is_address(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
 }
 
-/// Makes the certificate answer for `host`, and tells the server which one is meant.
+/// Requires a certificate for `host`, and sends the name to the server (SNI).
 void expect_host(SSL* tls, const std::string& host) {
   const std::string name = host.substr(0, host.find('%'));  // without a zone
   X509_VERIFY_PARAM* const wanted = SSL_get0_param(tls);
@@ -197,7 +200,7 @@ Result<std::shared_ptr<TlsServer>, std::string> TlsServer::load(std::string cert
 }
 
 Result<void, std::string> TlsServer::reload() {
-  const Stamp before = stamp();  // a change while they are read is seen afterwards
+  const Stamp before = stamp();  // a change during the read is detected afterwards
   auto context = server_context(certificate_file_, key_file_);
   const std::lock_guard lock(mutex_);
   read_ = before;
@@ -269,7 +272,7 @@ TlsSession::Step TlsSession::shake_hands() {
   return judge(SSL_do_handshake(tls_));
 }
 
-/// What became of the call that returned `result`; 1 is success.
+/// The outcome of the call that returned `result`; 1 means success.
 TlsSession::Step TlsSession::judge(int result) {
   if (result == 1) return Step::done;
   switch (SSL_get_error(tls_, result)) {
@@ -289,7 +292,7 @@ TlsSession::Step TlsSession::judge(int result) {
       break;
     }
     default:
-      break;  // the connection itself: cut off or reset
+      break;  // the connection was cut off or reset
   }
   if (failure_.empty()) failure_ = "the connection broke";
   return Step::failed;
@@ -338,7 +341,7 @@ IoResult TlsSession::write(std::span<const iovec> pieces) {
   return write(std::string_view(record.data(), size));
 }
 
-// Bytes that OpenSSL has read ahead may be less than a record: it has said so when it blocked.
+// OpenSSL may have read ahead less than a whole record; then the last read has blocked.
 bool TlsSession::has_unread() const {
   return SSL_pending(tls_) > 0 || (!read_blocked_ && SSL_has_pending(tls_) == 1);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+// TLS configuration: certificates for connections to servers, and those that listeners show.
+
 #include "crier/result.hpp"
 
 #include <array>
@@ -14,19 +16,20 @@ namespace crier::net {
 
 /// PEM files for TLS connections to a server.
 struct TlsFiles {
-  std::string ca = {};           ///< Certificates that are trusted; empty: those of the system.
-  std::string certificate = {};  ///< Ours, with its chain; empty: we show none.
-  std::string key = {};          ///< Of our certificate; empty: it is in the same file.
+  std::string ca = {};           ///< Trusted certificates; empty: those of the system.
+  std::string certificate = {};  ///< The client certificate, with its chain; empty: none.
+  std::string key = {};          ///< The certificate's key; empty: it is in the same file.
 };
 
-/// Whom our TLS connections trust and who we say we are. Immutable: any number of connections may
-/// share it. TLS 1.2 or later; the server's certificate must be valid and name the host.
+/// The trusted certificates and the client certificate of outgoing TLS connections. Immutable: any
+/// number of connections may share it. TLS 1.2 or later; the server's certificate must be valid and
+/// name the host.
 class TlsClient {
  public:
-  /// Reads the files now, on the calling thread. Fails with a sentence's end that names the file.
+  /// Reads the files, on the calling thread. An error is the end of a sentence and names the file.
   static Result<std::shared_ptr<const TlsClient>, std::string> load(const TlsFiles& files);
 
-  explicit TlsClient(ssl_ctx_st* context);  ///< Takes it over. For load().
+  explicit TlsClient(ssl_ctx_st* context);  ///< Takes ownership of `context`. For load().
   ~TlsClient();
   TlsClient(const TlsClient&) = delete;
   TlsClient& operator=(const TlsClient&) = delete;
@@ -37,26 +40,26 @@ class TlsClient {
   ssl_ctx_st* context_;
 };
 
-/// The certificate that listeners show, and its key. TLS 1.2 or later, for HTTP/1.1. Connections
-/// keep the one that they began with. From any thread.
+/// The certificate that listeners show, and its key. TLS 1.2 or later, for HTTP/1.1. A connection
+/// keeps the certificate that it began with. Thread-safe.
 class TlsServer {
  public:
-  /// Reads the PEM files now; the certificate's with its chain. Fails with a sentence's end that
-  /// names the file.
+  /// Reads the PEM files; the certificate's file holds its chain. An error is the end of a sentence
+  /// and names the file.
   static Result<std::shared_ptr<TlsServer>, std::string> load(std::string certificate_file,
                                                               std::string key_file);
 
-  /// Reads the files again, for connections to come. If that fails, the certificate stays.
+  /// Reads the files again; new connections use them. If that fails, the certificate stays.
   Result<void, std::string> reload();
-  /// Whether the files are others than those that were read last, or could not be used.
+  /// Whether the files have changed since they were last read, even if that read failed.
   [[nodiscard]] bool files_changed() const;
-  /// When the certificate ends, as `2027-01-31T12:00:00Z`.
+  /// When the certificate expires, as `2027-01-31T12:00:00Z`.
   [[nodiscard]] std::string valid_until() const;
 
   [[nodiscard]] std::shared_ptr<ssl_ctx_st> context() const;
 
  private:
-  /// What the system tells of the two files, to see a change.
+  /// Inode, size and modification time of the two files, to detect a change.
   using Stamp = std::array<std::int64_t, 8>;
 
   TlsServer(std::string certificate_file, std::string key_file);

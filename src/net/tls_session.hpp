@@ -1,6 +1,6 @@
 #pragma once
 
-// TLS over a non-blocking descriptor that somebody else owns. Nobody outside net/ includes this.
+// TLS over a non-blocking descriptor that the caller owns. Only net/ includes this header.
 
 #include "net/stream.hpp"
 #include "net/tls.hpp"
@@ -16,9 +16,9 @@ namespace crier::net {
 
 class TlsSession {
  public:
-  /// Towards a server. The descriptor is connected, or will be when shake_hands() is called first.
+  /// The client's end. The descriptor is connected, or will be when shake_hands() is first called.
   TlsSession(const TlsClient& client, const std::string& host, int descriptor);
-  /// Towards a client; reading and writing shake hands as far as needed.
+  /// The server's end; reads and writes do the handshake as needed.
   TlsSession(const TlsServer& server, int descriptor);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
@@ -26,26 +26,28 @@ class TlsSession {
 
   enum class Step : std::uint8_t { done, wants_read, wants_write, failed };
 
-  /// Until it is done or has failed: again once the descriptor is what the step wants. Done means
-  /// that the server is who it should be. Before that nothing is read or written.
+  /// Continues the handshake. Call it until it is done or has failed, each time when the descriptor
+  /// has the readiness that the step wants. `done` means that the server's certificate was
+  /// verified. Do not read or write before.
   Step shake_hands();
 
-  /// As Stream's. After a write that would block, the same bytes must be offered first.
+  /// Reads or writes as Stream does. After a write that would block, the next write must begin with
+  /// the same bytes.
   IoResult read(std::span<char> into);
   IoResult write(std::string_view bytes);
-  /// As much of the pieces as one record holds.
+  /// Writes as much of the pieces as one record holds.
   IoResult write(std::span<const iovec> pieces);
 
-  /// Bytes are here that the descriptor does not show.
+  /// Whether bytes are buffered for which the descriptor does not become readable.
   [[nodiscard]] bool has_unread() const;
-  /// The last read (write) that would block waits for the other kind of readiness.
+  /// Whether the last read (write) that would block waits for the other kind of readiness.
   [[nodiscard]] bool read_waits_for_room() const { return read_waits_for_room_; }
   [[nodiscard]] bool write_waits_for_bytes() const { return write_waits_for_bytes_; }
 
-  /// Tells the peer that nothing more will be written, if that can be told now.
+  /// Sends a close_notify, if that is possible without blocking.
   void say_goodbye();
 
-  /// Why it failed, as a sentence's end.
+  /// The reason of the failure, as the end of a sentence.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
@@ -58,7 +60,7 @@ class TlsSession {
   bool read_blocked_ = false;
   bool read_waits_for_room_ = false;
   bool write_waits_for_bytes_ = false;
-  bool closed_ = false;  ///< The peer has said goodbye.
+  bool closed_ = false;  ///< The peer has sent its close_notify.
   std::string failure_;
 };
 

@@ -1,3 +1,5 @@
+// Implements the watched sockets with an epoll set of their own.
+
 #include "net/watches.hpp"
 
 #include "base/assert.hpp"
@@ -28,7 +30,8 @@ bool Watches::add(Watch& watch) {
 
 void Watches::look_for(Watch& watch, std::uint32_t events) const {
   epoll_event event{};
-  // An error or the peer's end is reported whatever is asked for; edge-triggered, not for ever.
+  // epoll reports an error or the peer's end whatever was requested; edge-triggered, it does so
+  // once.
   event.events = events == 0 ? static_cast<std::uint32_t>(EPOLLET) : events;
   event.data.ptr = &watch;
   watch.watched_ = static_cast<std::uint8_t>(events);
@@ -40,8 +43,8 @@ void Watches::await(Watch& watch) {
   if ((wanted & ~watch.watched_) != 0) look_for(watch, wanted);
 }
 
-// Closing the descriptor would not do: a process that was forked meanwhile has it too, and the set
-// would go on telling of it.
+// Closing the descriptor would not suffice: a process that was forked meanwhile has it too, and the
+// set would continue to report it.
 void Watches::forget(std::shared_ptr<Watch> watch) {
   epoll_event ignored{};
   CRIER_ASSERT(::epoll_ctl(set_, EPOLL_CTL_DEL, watch->descriptor(), &ignored) == 0);
@@ -62,7 +65,7 @@ std::size_t Watches::dispatch(std::size_t max, const std::atomic<bool>& stop,
     if (watch.forgotten_) continue;
     std::uint32_t came = event.events;
     if ((came & (EPOLLERR | EPOLLHUP)) != 0) came |= Watch::readable | Watch::writable;
-    // What nobody waits for any more would be reported again and again.
+    // Readiness that is no longer awaited would be reported again and again.
     const std::uint32_t wanted = watch.awaited();
     if ((came & watch.watched_ & ~wanted) != 0) look_for(watch, wanted);
     if ((came & wanted) == 0) continue;

@@ -1,8 +1,8 @@
 #pragma once
 
 // The sockets of a loop's streams, in an epoll set of their own that the loop watches as one
-// descriptor. Awaiting readiness again, as after each read, then is no system call, and an idle
-// stream costs none of the event loop's records. Nobody outside net/ includes this.
+// descriptor. Thus waiting again after each read needs no system call, and an idle stream needs no
+// record in the event loop. Only net/ includes this header.
 
 #include "base/time.hpp"
 
@@ -14,10 +14,10 @@
 
 namespace crier::net {
 
-/// A socket that may be waited for.
+/// A socket whose readiness can be awaited.
 class Watch {
  public:
-  // As in <sys/epoll.h>.
+  // The values are those of <sys/epoll.h>.
   static constexpr std::uint32_t readable = 0x001;
   static constexpr std::uint32_t writable = 0x004;
 
@@ -30,36 +30,36 @@ class Watch {
 
  private:
   friend class Watches;
-  /// What it waits for now.
+  /// The events that are awaited now.
   [[nodiscard]] virtual std::uint32_t awaited() const = 0;
-  /// Something that it waits for, of `events`, has come; an error or the peer's end is all of them.
-  /// It may be forgotten meanwhile.
+  /// Called when awaited `events` have come; an error or the peer's end counts as all of them. The
+  /// watch may be forgotten during the call.
   virtual void ready(std::uint32_t events) = 0;
 
   int descriptor_;
-  std::uint8_t watched_ = 0;  ///< What the kernel was told to look for.
+  std::uint8_t watched_ = 0;  ///< The events requested from the kernel.
   bool forgotten_ = false;
 };
 
-/// On the loop's thread only.
+/// The set of a loop's watched sockets. On the loop's thread only.
 class Watches {
  public:
   Watches();  ///< Throws std::system_error if the system gives no event queue.
 
-  /// Readable when a watch is ready; whoever takes it closes it.
+  /// Readable when a watch is ready. The caller takes ownership of it.
   [[nodiscard]] int descriptor() const { return set_; }
 
-  /// False with errno if the kernel takes no more.
+  /// Adds the watch. False with errno if the kernel accepts no more.
   bool add(Watch& watch);
-  /// The watch awaits something, perhaps something new.
+  /// Notes that the watch's awaited() may have changed.
   void await(Watch& watch);
-  /// ready() is not called any more; the descriptor is still open. Within dispatch() the object
-  /// lives on to its end.
+  /// Removes the watch: ready() is not called any more. The descriptor must still be open. During
+  /// dispatch() the object is kept until dispatch() ends.
   void forget(std::shared_ptr<Watch> watch);
 
-  /// Calls those that are ready, `max` (at least 1) at most, until `stop`; what is left over is
-  /// ready at the next call. Returns how many were called. `handler_time` is set to the time at
-  /// which each began.
+  /// Calls the ready watches, at most `max` (at least 1), until `stop` is set; the others stay
+  /// ready for the next call. Returns how many were called. Sets `handler_time` to the time at
+  /// which each call began.
   std::size_t dispatch(std::size_t max, const std::atomic<bool>& stop, TimePoint& handler_time);
 
  private:
