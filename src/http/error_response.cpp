@@ -1,3 +1,5 @@
+// Writes an error as a JSON response.
+
 #include "http/error_response.hpp"
 
 #include "base/json_text.hpp"

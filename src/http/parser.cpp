@@ -1,3 +1,5 @@
+// Implements the request parser: Boost.Beast parses the head, the rest is done here.
+
 #include "http/parser.hpp"
 
 #include "base/assert.hpp"
@@ -42,9 +44,9 @@ bool is_control(char c) {
   return (byte < 0x20 && c != '\t') || byte == 0x7F;
 }
 
-// Fields that may come once in a request. Of two the first counts to one reader and the last to
-// another, so that a proxy and a gateway could judge two different requests. Host and
-// Content-Length are looked at for more than that.
+// Fields that a request may have only once. If there were two, one reader would use the first and
+// another the last, so a proxy and a gateway could see different requests. Host and Content-Length
+// are checked for more than that.
 constexpr std::array<std::string_view, 7> single_fields{
     "authorization",        "content-type",   "origin",
     "sec-websocket-key",    "sec-fetch-site", "access-control-request-method",
@@ -71,13 +73,14 @@ Method method_of(beast::http::verb verb) {
   }
 }
 
-// Beast knows the grammar of the head. What it lets pass and we do not is refused here; section
-// numbers are RFC 9112's.
+// Beast knows the grammar of the head. This class refuses what Beast accepts and Crier does not;
+// section numbers are RFC 9112's.
 class HeadParser final : public beast::http::basic_parser<true> {
  public:
   explicit HeadParser(Request& request) : request_(request) {}
 
-  /// 0, or the status to refuse `head` with. It must be one whole head, empty line included.
+  /// Returns 0, or the status to refuse `head` with. `head` must be one whole head, empty line
+  /// included.
   int parse(std::string_view head) {
     header_limit(UINT32_MAX);
     body_limit(boost::none);
@@ -122,7 +125,7 @@ class HeadParser final : public beast::http::basic_parser<true> {
     request_.headers.emplace_back(std::move(lower_name), view(value));
   }
 
-  /// Whether a field that may come once comes again.
+  /// Whether a field that a request may have only once is repeated.
   bool repeats(std::string_view lower_name) {
     const auto* const found = std::ranges::find(single_fields, lower_name);
     if (found == single_fields.end()) return false;
@@ -138,7 +141,7 @@ class HeadParser final : public beast::http::basic_parser<true> {
         return check_host(value);
       case beast::http::field::content_length:
         return check_length(value);
-      case beast::http::field::transfer_encoding:  // 6.1: Beast takes what it does not know
+      case beast::http::field::transfer_encoding:  // 6.1: Beast accepts codings it does not know
         if (request_.version_minor == 0) return 400;
         return equal_without_case(value, "chunked") ? 0 : 501;
       case beast::http::field::expect:  // RFC 9110 section 10.1.1
@@ -151,19 +154,19 @@ class HeadParser final : public beast::http::basic_parser<true> {
     }
   }
 
-  // 3.2.
+  // Section 3.2.
   int check_host(std::string_view value) {
     const bool is_bare = value.find_first_of(" \t,/\\@?#") == std::string_view::npos;
     return is_bare && !std::exchange(has_host_, true) ? 0 : 400;
   }
 
-  // 6.3: Beast takes lists and repetitions.
+  // Section 6.3: Beast accepts lists and repetitions.
   int check_length(std::string_view value) {
     const bool is_number = std::ranges::all_of(value, digit);
     return is_number && !std::exchange(has_length_, true) ? 0 : 400;
   }
 
-  // The body is not given to Beast.
+  // Beast never gets the body.
   void on_header_impl(boost::system::error_code&) override {}
   void on_response_impl(int, beast::string_view, int, boost::system::error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&,
@@ -225,13 +228,14 @@ struct Parser::State {
   Limits limits;
   Request request;
   std::size_t body_bytes_max;
-  std::uint64_t body_left = 0;    ///< Of a body with Content-Length, or of a chunk.
-  std::size_t framing_bytes = 0;  ///< Chunk extensions and trailers.
-  std::string pending;            ///< A head or a line that is not whole.
-  std::size_t head_begin = 0;     ///< After the empty line that may precede a request.
-  std::size_t line_begin = 0;     ///< Of the head's line that is being looked through.
-  std::size_t scanned = 0;        ///< Bytes of the head that were looked through.
-  std::size_t lines = 0;          ///< Whole ones, of the head or of the trailers.
+  std::uint64_t body_left = 0;    ///< Rest of a body with Content-Length, or of a chunk.
+  std::size_t framing_bytes = 0;  ///< Bytes of chunk extensions and trailers so far.
+  std::string pending;            ///< An incomplete head or line.
+  std::size_t head_begin = 0;     ///< Start of the head, after the empty line that may precede a
+                                  ///< request.
+  std::size_t line_begin = 0;     ///< Start of the head's current line.
+  std::size_t scanned = 0;        ///< Bytes of the head that have been scanned.
+  std::size_t lines = 0;          ///< Complete lines of the head or of the trailers.
   int status = 0;
   Phase phase = Phase::head;
 };
@@ -256,7 +260,8 @@ Progress Parser::State::receive_head(std::string_view& input) {
   return progress;
 }
 
-// Line by line, so that what is too long or malformed is refused before the rest of it comes.
+// Scans line by line, so that a head that is too long or malformed is refused before the rest
+// arrives.
 inline std::optional<std::size_t> Parser::State::find_head_end(std::string_view head) {
   while (phase != Phase::failed) {
     const std::size_t feed = head.find('\n', scanned);
@@ -272,8 +277,8 @@ inline std::optional<std::size_t> Parser::State::find_head_end(std::string_view 
   return std::nullopt;
 }
 
-// Judges a line of the head. True: it was the last. What has one caller is inline: a request
-// otherwise takes 5 % longer to read.
+// Checks a line of the head. True: it was the last. Functions with one caller are inline here: a
+// request otherwise takes 5 % longer to read.
 inline bool Parser::State::end_line(std::string_view line) {
   const bool folded = lines > 0 && (line.front() == ' ' || line.front() == '\t');  // 5.2
   if (!line.ends_with(crlf) || folded) {
@@ -304,7 +309,7 @@ inline Progress Parser::State::read_head(std::string_view head) {
   return Progress::head;
 }
 
-// What comes next of the request, behind its head.
+// Reads the next part of the request after its head.
 inline void Parser::State::receive_body(std::string_view& input) {
   if (phase == Phase::sized_body) return receive_sized_body(input);
   if (phase != Phase::chunk_data) return receive_line(input);
@@ -328,7 +333,7 @@ void Parser::State::receive_chunk_data(std::string_view& input) {
   input.remove_prefix(piece.size());
 }
 
-// RFC 9112 section 7.1, all of chunked coding but the data.
+// Reads a line of the chunked coding (RFC 9112 section 7.1): everything except the data.
 void Parser::State::receive_line(std::string_view& input) {
   constexpr std::size_t size_digits_max = 16;
   const std::size_t bytes_max =
@@ -349,7 +354,7 @@ void Parser::State::receive_line(std::string_view& input) {
   }
 }
 
-// The view is good until the next call.
+// Returns a complete line; the view is valid until the next call.
 std::optional<std::string_view> Parser::State::take_line(std::string_view& input,
                                                          std::size_t bytes_max) {
   if (pending.ends_with('\n')) pending.clear();
@@ -363,7 +368,7 @@ std::optional<std::string_view> Parser::State::take_line(std::string_view& input
   if (feed != std::string_view::npos && pending.empty()) return piece;
   pending.append(piece);
   if (feed == std::string_view::npos) {
-    // What cannot become the end of a chunk is refused now, not when more comes.
+    // Bytes that cannot become the end of a chunk are refused at once, without waiting for more.
     if (phase == Phase::chunk_end && !crlf.starts_with(pending)) fail(400);
     return std::nullopt;
   }
@@ -389,7 +394,7 @@ void Parser::State::read_chunk_size(std::string_view line) {
   phase = body_left == 0 ? Phase::trailers : Phase::chunk_data;
 }
 
-// Checked and dropped: nothing here reads trailers (RFC 9110 section 6.5.1).
+// Checks a trailer and drops it: Crier uses none (RFC 9110 section 6.5.1).
 void Parser::State::read_trailer(std::string_view line) {
   if (line.empty()) {
     phase = Phase::complete;
@@ -424,7 +429,7 @@ Progress Parser::receive(std::string_view& input) {
   if (state_->phase == Phase::head) {
     return input.empty() ? Progress::more : state_->receive_head(input);
   }
-  // A body may be empty: it has come without input.
+  // A body may be empty: it is complete without input.
   while (!state_->has_ended()) {
     state_->receive_body(input);
     if (input.empty() && !state_->has_ended()) return Progress::more;

@@ -1,6 +1,6 @@
 #pragma once
 
-// HTTP/1.1 requests from bytes (RFC 9112), strict where leniency lets requests be smuggled past a
+// Parses HTTP/1.1 requests (RFC 9112), strictly where leniency lets requests be smuggled past a
 // proxy: no obsolete line folding, no bare LF, one Host in HTTP/1.1, Content-Length once,
 // Transfer-Encoding exactly `chunked` and never beside Content-Length.
 
@@ -14,16 +14,17 @@
 namespace crier::http {
 
 struct Limits {
-  std::size_t header_bytes_max = 16 * 1024;  ///< Request line and headers together, in bytes; and
-                                             ///< again chunk extensions and trailers together.
-  std::size_t headers_max = 100;             ///< Header fields.
-  std::size_t body_bytes_max = 1'000'000;    ///< In bytes, after removing chunking.
+  std::size_t header_bytes_max = 16 * 1024;  ///< Request line and headers together; the same limit
+                                             ///< holds for chunk extensions and trailers together.
+  std::size_t headers_max = 100;             ///< Limit on header fields.
+  std::size_t body_bytes_max = 1'000'000;    ///< Limit on the body's bytes, without chunking.
 };
 
 enum class Progress : std::uint8_t {
-  more,      ///< All input is used; feed more.
-  head,      ///< The headers are in request(), once a request: the body limit may be set now.
-  complete,  ///< request() is whole; bytes after it are left in the input.
+  more,      ///< All input is consumed; feed more.
+  head,      ///< The headers are in request(); reported once for each request. The body limit may
+             ///< be set now.
+  complete,  ///< request() is complete; bytes after it are left in the input.
   failed,    ///< See status(); the connection must be closed after the answer.
 };
 
@@ -36,15 +37,16 @@ class Parser {
   Parser(Parser&&) noexcept;
   Parser& operator=(Parser&&) noexcept;
 
-  /// Uses up bytes from the front of `input`. After `head` call again, even with no input left;
-  /// after `more` with more of it; after `complete` take the request first, and call reset().
-  /// Once `failed` it stays so.
+  /// Consumes bytes from the front of `input`. After `head` call it again, even with no input left;
+  /// after `more` with more input; after `complete` take the request first and call reset().
+  /// `failed` is final.
   Progress receive(std::string_view& input);
 
   /// Overrides the body limit for the request whose head was just seen.
   void set_body_bytes_max(std::size_t bytes);
 
-  /// Headers are there from `head` on, the body from `complete` on; may be moved from then.
+  /// The request: its headers are valid from `head` on, its body from `complete` on. It may be
+  /// moved from after `complete`.
   [[nodiscard]] Request& request();
 
   /// After `failed`: 400, 413 (body), 431 (headers), 501 (transfer coding), 505 (version).
@@ -53,7 +55,7 @@ class Parser {
   /// Whether any byte of a request that is not complete has been seen (for deadlines).
   [[nodiscard]] bool in_request() const;
 
-  /// Ready for the next request.
+  /// Prepares for the next request.
   void reset();
 
  private:

@@ -1,3 +1,5 @@
+// Reads targets, headers and queries of requests.
+
 #include "http/request.hpp"
 
 #include "base/encoding.hpp"
@@ -37,7 +39,7 @@ bool list_has(std::string_view list, std::string_view token) {
   return false;
 }
 
-/// RFC 9112 section 3.2.2: a server takes `http://host/path` as it takes `/path`.
+/// RFC 9112 section 3.2.2: a server handles `http://host/path` like `/path`.
 std::string_view without_authority(std::string_view target) {
   const std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return target;

@@ -1,5 +1,7 @@
 #pragma once
 
+// An HTTP request, and the parameters of a query.
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,7 +13,7 @@ namespace crier::http {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
 
-/// One request, whole. A value.
+/// One complete request. A value.
 struct Request {
   Method method = Method::other;
   std::string target;                                        ///< As sent: path and query.
@@ -37,12 +39,13 @@ struct Request {
   [[nodiscard]] bool wants_websocket() const;
 };
 
-/// The parameters of a query (or urlencoded form), decoded once, `+` as space; the first of a name
-/// wins, as the bounded number of parameters does (64; later ones are dropped).
+/// The parameters of a query (or urlencoded form), decoded once, `+` as space. The first parameter
+/// of a name counts; parameters after the 64th are dropped.
 class Query {
  public:
   explicit Query(std::string_view text);
-  /// Nothing when the parameter is absent; what cannot be decoded is kept as sent.
+  /// The value; nothing when the parameter is absent. A value that cannot be decoded is kept as
+  /// sent.
   [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const { return all_; }
 

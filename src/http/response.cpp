@@ -1,3 +1,5 @@
+// Serializes responses and applies the cross-origin rules.
+
 #include "http/response.hpp"
 
 #include "base/assert.hpp"

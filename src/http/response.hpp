@@ -1,5 +1,7 @@
 #pragma once
 
+// An HTTP response, and the cross-origin headers.
+
 #include "base/bytes.hpp"
 #include "http/request.hpp"
 
@@ -17,18 +19,18 @@ struct Response {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  ByteChain rest = {};  ///< Of the body, what is behind `body`: shared, and not copied when long.
+  ByteChain rest = {};  ///< The rest of the body, after `body`; shared, and not copied when long.
 };
 
 Response text(int status, std::string_view body);
 Response json(int status, std::string body);
 
-/// The bytes of `response`. `head_only`: for HEAD, the length is told and the body left out.
-/// Header values must not contain CR or LF: asserted. A `rest` above this size is left out as well:
-/// its pieces are written behind.
+/// The bytes of `response`. `head_only`: for HEAD, with the length and without the body. Header
+/// values must not contain CR or LF: asserted. A `rest` above this size is left out: the caller
+/// writes pieces_behind() afterwards.
 constexpr std::size_t joined_rest_bytes_max = 1024;
 std::string serialize(const Response& response, bool keep_alive, bool head_only = false);
-/// What is written behind that, if anything. Good as long as the response is.
+/// The pieces to write after serialize(), if any. Valid as long as the response.
 std::span<const Bytes> pieces_behind(const Response& response, bool head_only);
 
 /// Cross-origin rules (Fetch standard, section 3.2): which origins may read answers, with
@@ -38,9 +40,9 @@ struct Cors {
   std::vector<std::string> origins;
 };
 
-/// The headers that an answer to a request with this Origin carries: none without rules, else Vary
-/// (not with `*`, where the answer is the same for all). A refused origin gets no
-/// Access-Control-Allow-Origin; the request itself goes on.
+/// The headers of an answer to a request with this Origin: none without rules, else Vary (except
+/// with `*`, where the answer is the same for all origins). A refused origin gets no
+/// Access-Control-Allow-Origin; the request itself is still handled.
 std::vector<std::pair<std::string, std::string>> cors_headers(const Cors& cors,
                                                               std::string_view origin);
 
