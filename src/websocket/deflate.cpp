@@ -1,3 +1,5 @@
+// Implements compression with zlib; one stream serves all messages of a thread.
+
 #include "websocket/deflate.hpp"
 
 #include "base/assert.hpp"
@@ -13,7 +15,7 @@ namespace {
 constexpr int window_bits = -15;  // raw DEFLATE with the largest window
 constexpr int level = 6;
 constexpr int memory_level = 8;
-// What a sender has cut off: an empty block without compression, but for its first byte.
+// The end that a sender cuts off: an empty uncompressed block without its first byte.
 constexpr std::string_view tail("\0\0\xFF\xFF", 4);
 constexpr std::size_t chunk_bytes = 16 * 1024;
 constexpr std::size_t kept_bytes_max = 64 * 1024;
@@ -46,11 +48,12 @@ Result<std::string_view, CloseCode> Inflater::inflate(std::string_view data,
   z_stream& stream = stream_->zlib;
   inflateReset(&stream);
   bool sound = feed(data, bytes_max);
-  // Section 7.2.3.4: data may end with a final block, and then needs no tail.
+  // Section 7.2.3.4: data may end with a final block; then no tail is appended.
   const bool ended = !data.empty() && stream.total_in == 0;
   if (sound && !ended) {
     sound = feed(tail, bytes_max);
-    constexpr int after_block = 128;  // see inflate() in zlib.h: and no bit is left over
+    constexpr int after_block = 128;  // see inflate() in zlib.h: at the end of a block, and no bit
+                                      // is left over
     constexpr int left_over = 31;
     const bool whole =
         stream.total_in == 0 || (stream.data_type & (after_block | left_over)) == after_block;
@@ -62,8 +65,8 @@ Result<std::string_view, CloseCode> Inflater::inflate(std::string_view data,
   return Unexpected{too_big ? CloseCode::too_big : CloseCode::invalid_data};
 }
 
-/// Appends what comes out to out_: at most one byte more than `bytes_max`, which is then an error.
-/// After a final block total_in counts anew.
+/// Appends the output to out_: at most one byte more than `bytes_max`, which is an error. After a
+/// final block total_in counts from 0 again.
 bool Inflater::feed(std::string_view piece, std::size_t bytes_max) {
   std::array<char, chunk_bytes> chunk;
   z_stream& stream = stream_->zlib;

@@ -2,7 +2,7 @@
 
 // Compressed messages, RFC 7692 section 7.2, without context takeover: no message refers to an
 // earlier one, so that one Inflater and one Deflater serve all connections of a thread. Neither
-// takes memory before its first message.
+// allocates before its first message.
 
 #include "crier/result.hpp"
 #include "websocket/frame.hpp"
@@ -23,9 +23,9 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  /// The message that `data` holds compressed; good until the next call. Fails with too_big as
-  /// soon as more than `bytes_max` come out, and with invalid_data if `data` is not DEFLATE or ends
-  /// too soon.
+  /// Decompresses a message; the result is valid until the next call. Fails with too_big as soon as
+  /// the output exceeds `bytes_max`, and with invalid_data if `data` is not DEFLATE or ends too
+  /// soon.
   Result<std::string_view, CloseCode> inflate(std::string_view data, std::size_t bytes_max);
 
  private:
@@ -44,10 +44,10 @@ class Deflater {
   Deflater(const Deflater&) = delete;
   Deflater& operator=(const Deflater&) = delete;
 
-  /// A final, unmasked frame for a peer that has negotiated the extension; nothing if a plain
-  /// frame is no longer. `opcode` is text or binary.
+  /// Makes a final, unmasked frame for a peer that has negotiated the extension; nothing if a plain
+  /// frame would not be longer. `opcode` is text or binary.
   std::optional<std::string> frame(Opcode opcode, std::string_view payload);
-  /// How many it has made.
+  /// Number of frames made.
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
 
  private:

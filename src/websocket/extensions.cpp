@@ -1,3 +1,5 @@
+// Parses offers of permessage-deflate and chooses one.
+
 #include "websocket/extensions.hpp"
 
 #include "websocket/token.hpp"
@@ -15,7 +17,7 @@ constexpr std::string_view answer_with_window =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
     "server_max_window_bits=15";
 
-/// Reads the header from its front, RFC 6455 section 9.1.
+/// Reads the header from its front (RFC 6455 section 9.1).
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) { skip_blanks(); }
@@ -27,14 +29,14 @@ class Scanner {
     skip_blanks();
     return true;
   }
-  /// Empty if there is none.
+  /// Takes a token; empty if there is none.
   std::string_view token() {
     const std::string_view token = text_.substr(0, token_size(text_));
     text_.remove_prefix(token.size());
     skip_blanks();
     return token;
   }
-  /// A token, plain or within quotes; nothing if it is neither.
+  /// Takes a token, plain or quoted; nothing if it is neither.
   std::optional<std::string> value() {
     if (!text_.starts_with('"')) {
       const std::string_view plain = token();
@@ -59,7 +61,7 @@ class Scanner {
   std::string_view text_;
 };
 
-// Section 7.1.2: 8 to 15, without a leading zero. 0 if it is not.
+// Section 7.1.2: a number from 8 to 15 without a leading zero. Returns 0 for anything else.
 int window_bits(const std::optional<std::string>& value) {
   if (!value) return 0;
   if (*value == "8" || *value == "9") return value->front() - '0';
@@ -72,9 +74,9 @@ int window_bits(const std::optional<std::string>& value) {
 /// One offer of permessage-deflate.
 class Offer {
  public:
-  // Section 7.1: what is unknown, repeated or invalid makes an offer one to decline. A window of
-  // ours that must be smaller than the largest is declined too: a message is compressed once for
-  // all. A client's window, and whether it keeps it from message to message, is its own affair.
+  // Section 7.1: an unknown, repeated or invalid parameter makes an offer unacceptable. So does a
+  // smaller window for the server: a message is compressed once for all clients. The client's
+  // window and its context takeover are its own choice.
   void parameter(std::string_view name, const std::optional<std::string>& value) {
     static constexpr std::array<std::string_view, 4> names{
         "server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits",

@@ -1,3 +1,5 @@
+// Encodes frames, and implements the reader that assembles messages from a client's bytes.
+
 #include "websocket/frame.hpp"
 
 #include "base/assert.hpp"
@@ -19,7 +21,7 @@ constexpr std::uint64_t length_64 = 127;
 constexpr unsigned char final_bit = 0x80;
 constexpr unsigned char compressed_bit = 0x40;  // RSV1, RFC 7692 section 6
 constexpr unsigned char reserved_bits = 0x70;
-constexpr unsigned char masked_bit = 0x80;  // of the second byte
+constexpr unsigned char masked_bit = 0x80;  // in the second byte
 
 using Key = std::array<char, 4>;
 
@@ -35,7 +37,7 @@ std::uint64_t read_big_endian(std::string_view bytes) {
   return number;
 }
 
-// Section 5.3. Eight bytes at a time: the key goes twice into a word, whatever the byte order.
+// Section 5.3. Works on eight bytes at a time: a word holds the key twice, in any byte order.
 void unmask(std::span<char> data, const Key& key) {
   std::uint64_t word_key = 0;
   std::memcpy(&word_key, key.data(), key.size());
@@ -55,7 +57,7 @@ bool may_be_compressed(Opcode opcode, bool in_message) {
   return !in_message && !is_control(opcode);
 }
 
-// Sections 5.2 and 5.5: what the first byte says must be allowed by itself and in its place.
+// Sections 5.2 and 5.5: the first byte must be valid by itself and at its place in the message.
 bool is_legal_start(unsigned char first, bool in_message, bool deflates) {
   const auto opcode = static_cast<Opcode>(first & 0x0FU);
   const bool fin = (first & final_bit) != 0;
@@ -76,7 +78,7 @@ bool is_legal_start(unsigned char first, bool in_message, bool deflates) {
   return false;
 }
 
-/// How many bytes hold the length that these seven bits announce; 0: they are the length.
+/// Number of bytes of the extended length that these seven bits announce; 0: they are the length.
 std::size_t extended_bytes(std::uint64_t seven_bits) {
   if (seven_bits == length_16) return 2;
   return seven_bits == length_64 ? 8 : 0;
@@ -105,12 +107,12 @@ Result<std::optional<Message>, CloseCode> close_message(std::string_view payload
   return std::optional(Message{Opcode::close, reason, static_cast<CloseCode>(code)});
 }
 
-/// How long it may be as sent: what does not compress grows by some bytes a block.
+/// Limit on a message's bytes on the wire: incompressible data grows by some bytes in each block.
 std::size_t wire_bytes_max(std::size_t message_bytes_max, bool compressed) {
   return compressed ? message_bytes_max + message_bytes_max / 256 + 64 : message_bytes_max;
 }
 
-/// Of one frame that is a message by itself.
+/// Makes the message of a single frame.
 Result<std::optional<Message>, CloseCode> message(Opcode opcode, std::string_view payload) {
   if (opcode == Opcode::close) return close_message(payload);
   if (opcode == Opcode::text && !is_utf8(payload)) return Unexpected{CloseCode::invalid_data};
@@ -159,7 +161,7 @@ std::string close_frame(CloseCode code, std::string_view reason) {
   return frame(Opcode::close, payload);
 }
 
-/// A frame whose header is whole.
+/// A frame whose header is complete.
 struct Reader::Frame {
   Opcode opcode = Opcode::continuation;
   bool fin = false;
@@ -172,16 +174,16 @@ struct Reader::Frame {
 struct Reader::Held {
   std::string message;                           ///< All fragments so far.
   Opcode message_opcode = Opcode::continuation;  ///< continuation: no message is half-read.
-  bool compressed = false;                       ///< The message.
+  bool compressed = false;                       ///< Whether the message is compressed.
   std::size_t fragments = 0;
   Utf8Checker utf8;
-  std::optional<Frame> frame;  ///< Half-read.
+  std::optional<Frame> frame;  ///< The frame that is half-read.
   std::uint8_t header_size = 0;
   std::uint8_t control_size = 0;
   std::array<char, header_bytes_max> header{};
   std::array<char, control_bytes_max> control{};
 
-  /// Appends as many of `bytes` as fit; returns all of the header that is there.
+  /// Appends as many of `bytes` as fit; returns the header so far.
   std::string_view extend_header(std::string_view bytes) {
     bytes = bytes.substr(0, header.size() - header_size);
     std::ranges::copy(bytes, header.begin() + header_size);
@@ -255,7 +257,7 @@ bool Reader::has_too_many_fragments(const Frame& frame) const {
   return !is_control(frame.opcode) && fragments >= limits_->fragments_max;
 }
 
-/// Whether the message would be longer than it may be, with what is held of it.
+/// Whether the message, with what is held of it, would exceed its limit.
 bool Reader::is_too_big(const Frame& frame) const {
   if (is_control(frame.opcode)) return false;
   const std::size_t already = in_message() ? held_->message.size() : 0;
@@ -263,7 +265,7 @@ bool Reader::is_too_big(const Frame& frame) const {
   return frame.left > wire_bytes_max(limits_->message_bytes_max, compressed) - already;
 }
 
-// Section 5.2. Each byte is judged as soon as it is there.
+// Section 5.2. Each byte is checked as soon as it has arrived.
 Result<std::optional<Reader::Frame>, CloseCode> Reader::parse_header(std::string_view bytes,
                                                                      std::size_t& size) const {
   constexpr Unexpected protocol_error{CloseCode::protocol_error};
@@ -319,7 +321,7 @@ Reader::Outcome Reader::read_payload(Frame frame, std::span<char>& input) {
   return end_frame(frame);
 }
 
-/// All of the frame's payload is held.
+/// Called when the frame's whole payload is held.
 Reader::Outcome Reader::end_frame(const Frame& frame) {
   if (is_control(frame.opcode)) {
     return message(frame.opcode, {held_->control.data(), held_->control_size});
@@ -337,7 +339,7 @@ Reader::Outcome Reader::inflate(Opcode opcode, std::string_view data) {
   return message(opcode, inflated.value());
 }
 
-// False if that makes text that is not UTF-8.
+// Appends a piece of the payload. False if the text is not UTF-8.
 bool Reader::keep(const Frame& frame, std::string_view piece) {
   Held& held = this->held();
   if (is_control(frame.opcode)) {

@@ -1,6 +1,7 @@
 #pragma once
 
-// Frames, RFC 6455 section 5. Server side: what is received must be masked, what is sent is not.
+// WebSocket frames (RFC 6455 section 5), on the server's side: received frames must be masked, sent
+// ones are not.
 
 #include "crier/result.hpp"
 
@@ -38,18 +39,17 @@ enum class CloseCode : std::uint16_t {
 
 /// A final, unmasked frame: header and payload. Encoded once for all receivers.
 std::string frame(Opcode opcode, std::string_view payload);
-/// The same of what a Deflater has made of a text or binary message, RFC 7692 section 6.
+/// The same for a text or binary message that a Deflater has compressed (RFC 7692 section 6).
 std::string compressed_frame(Opcode opcode, std::string_view payload);
-/// A close frame; `reason` is cut to fit 123 bytes at a character boundary, and left out where
-/// there is no code. The code may be any that may be sent, an application's (3000 … 4999) too.
+/// A close frame. `reason` is cut to 123 bytes at a character boundary, and left out if there is no
+/// code. Every code that may be sent is allowed, also an application's (3000 … 4999).
 std::string close_frame(CloseCode code, std::string_view reason = {});
 
-/// One whole message, or one control frame.
+/// One complete message, or one control frame.
 struct Message {
-  Opcode opcode;  ///< text, binary, close, ping or pong
-  std::string_view
-      data;  ///< Good until the next call of the reader (or, of a compressed message,
-             ///< of its inflater), or the input goes away. Of a close frame, the reason.
+  Opcode opcode;          ///< text, binary, close, ping or pong
+  std::string_view data;  ///< Valid until the next call of the reader (for a compressed message, of
+                          ///< its inflater), or the end of the input. In a close frame, the reason.
   CloseCode close_code = CloseCode::none;  ///< What the peer sent, not only those named above.
 };
 
@@ -58,8 +58,8 @@ struct ReaderLimits {
   std::size_t fragments_max = 4096;           ///< Frames of one message.
 };
 
-/// Messages from bytes. Keeps no buffer while no message is half-read. Does no I/O. What it makes
-/// of the bytes does not depend on how they are cut into pieces.
+/// Reads messages from bytes. Keeps no buffer while no message is half-read. Does no I/O. Its
+/// results do not depend on how the bytes are cut into pieces.
 class Reader {
  public:
   /// `limits` and `inflater` outlive it. Without an inflater, the peer may not compress.
@@ -69,11 +69,10 @@ class Reader {
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;
 
-  /// Takes bytes from the front of `input` (unmasking in place) until one message is whole, and
-  /// returns it; nothing when all input is used up. Call until it returns nothing: only then is
-  /// what held the last message freed. An error names the code to close with; the reader is then
-  /// spent and says protocol_error to everything. A length over the limit fails before its bytes
-  /// are kept.
+  /// Takes bytes from the front of `input` (unmasking in place) until one message is complete, and
+  /// returns it; nothing when all input is consumed. Call it until it returns nothing: only then is
+  /// the memory of the last message freed. An error is the code to close with; every later call
+  /// then fails with protocol_error. A length over the limit fails before its bytes are stored.
   Result<std::optional<Message>, CloseCode> next(std::span<char>& input);
 
   /// Bytes of heap held for a half-read message.
@@ -99,11 +98,11 @@ class Reader {
   Outcome inflate(Opcode opcode, std::string_view data);
   Held& held();
 
-  const ReaderLimits* limits_;  ///< Null once spent.
+  const ReaderLimits* limits_;  ///< Null after a failure.
   Inflater* inflater_;
   std::unique_ptr<Held> held_;
 };
-static_assert(sizeof(Reader) <= 24);  // an idle WebSocket's share
+static_assert(sizeof(Reader) <= 24);  // the reader of an idle WebSocket
 static_assert(sizeof(Reader) <= 32, "what an idle connection costs");
 
 }  // namespace crier::websocket

@@ -1,6 +1,7 @@
 #pragma once
 
-// A client's frames, and what a reader makes of them however they are cut.
+// For tests: makes a client's frames, and checks that a reader's results do not depend on how they
+// are cut.
 
 #include "websocket/deflate.hpp"
 #include "websocket/frame.hpp"
@@ -26,7 +27,7 @@ inline std::string masked(std::string payload) {
   return payload;
 }
 
-/// A client's header that tells a length in `extended` bytes (0, 2 or 8).
+/// A client's header with its length in `extended` bytes (0, 2 or 8).
 inline std::string header(unsigned first, std::uint64_t length, unsigned extended) {
   std::string out(1, static_cast<char>(first));
   const std::uint64_t second = extended == 0 ? length : extended == 2 ? 126 : 127;

@@ -1,3 +1,5 @@
+// Checks the handshake's headers and computes the accept value.
+
 #include "websocket/handshake.hpp"
 
 #include "base/assert.hpp"
@@ -35,7 +37,7 @@ std::string_view first_in_list(std::string_view list) {
 // Section 4.2.2, item 5.4.
 std::string accept_value(std::string_view key) {
   const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  // Fetched once for good: finding an algorithm costs more than a digest of this size.
+  // Fetched once: looking up an algorithm costs more than a digest of this size.
   static const EVP_MD* const sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int size = 0;

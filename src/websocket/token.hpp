@@ -1,6 +1,6 @@
 #pragma once
 
-// What names are made of in headers, RFC 9110 section 5.6.2.
+// Tokens, the form of names in HTTP headers (RFC 9110 section 5.6.2).
 
 #include <cstddef>
 #include <string_view>
@@ -11,7 +11,7 @@ inline bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/// How many characters of a token `text` begins with.
+/// Length of the token that `text` begins with.
 inline std::size_t token_size(std::string_view text) {
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
   std::size_t size = 0;
