@@ -1,3 +1,5 @@
+// Implements the checks of requests to Engine.IO.
+
 #include "engineio/handshake.hpp"
 
 #include <algorithm>
@@ -19,7 +21,8 @@ bool is_field_value(std::string_view value) {
 
 Result<Entry, ErrorCode> admit_handshake(const Attempt& attempt, TransportKind wanted) {
   if (!attempt.get) return Unexpected{ErrorCode::bad_handshake_method};
-  // The reference answers 101 to an upgrade for `polling`, only to close at once: refused instead.
+  // The reference server answers 101 to an upgrade for `polling` and closes at once; Crier refuses
+  // it.
   if ((wanted == TransportKind::websocket) != attempt.upgrade) {
     return Unexpected{ErrorCode::bad_request};
   }
@@ -27,9 +30,9 @@ Result<Entry, ErrorCode> admit_handshake(const Attempt& attempt, TransportKind w
   return attempt.upgrade ? Entry::open_websocket : Entry::open_polling;
 }
 
-Result<Entry, ErrorCode> admit_to_session(const Attempt& attempt, TransportKind wanted,
-                                          TransportKind current) {
-  // A request without upgrade is for polling, whatever runs: over WebSocket nobody would answer it.
+Result<Admission, ErrorCode> admit_to_session(const Attempt& attempt, TransportKind wanted,
+                                              TransportKind current) {
+  // A request without an upgrade must name polling: a session over WebSocket would never answer it.
   const TransportKind means = attempt.upgrade ? TransportKind::websocket : TransportKind::polling;
   if (wanted != means) return Unexpected{ErrorCode::bad_request};
   if (attempt.upgrade ? !attempt.get : current != wanted) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// Which requests reach a session, and the error table for the others: the checks of the reference
-// server in its order (transport, sid, method, protocol revision).
+// Decides which requests reach a session, and which error the others get. The checks and their
+// order are the reference server's (transport, sid, method, protocol revision).
 
 #include "crier/result.hpp"
 
@@ -28,10 +28,10 @@ std::string_view message(ErrorCode code);  ///< `Transport unknown`, …
 int status(ErrorCode code);                ///< 400; 403 for `forbidden`
 std::string body(ErrorCode code);          ///< `{"code":0,"message":"Transport unknown"}`
 
-/// What the checks look at: values of the query (decoded) and the request.
+/// The input of the checks: decoded values of the query, and properties of the request.
 struct Attempt {
   bool get = true;       ///< The method is GET.
-  bool upgrade = false;  ///< A WebSocket upgrade is asked for.
+  bool upgrade = false;  ///< The request asks for a WebSocket upgrade.
   std::optional<std::string_view> transport;
   std::optional<std::string_view> sid;  ///< Empty counts as absent.
   std::optional<std::string_view> eio;
@@ -40,11 +40,11 @@ struct Attempt {
 
 enum class Entry : std::uint8_t { open_polling, open_websocket, polling_request, upgrade };
 
-/// What to do with the request, or the error to answer it with. Revision 4 alone is served: without
-/// `sid` another one is `unsupported_protocol_version`; with `sid` it is `bad_request`, since the
-/// session has revision 4. `transport_of(sid)` gives the current transport of a live session, or
-/// nothing; it may be called once.
-Result<Entry, ErrorCode> admit(
+/// Returns how to handle the request, or the error to answer it with. Only revision 4 is supported:
+/// another revision is `unsupported_protocol_version` without `sid`, and `bad_request` with `sid`,
+/// because the session has revision 4. `transport_of(sid)` returns the current transport of a live
+/// session, or nothing; it is called at most once.
+Result<Admission, ErrorCode> admit(
     const Attempt& attempt,
     const std::function<std::optional<TransportKind>(std::string_view sid)>& transport_of);
 

@@ -1,3 +1,5 @@
+// Decodes and encodes packets and payloads.
+
 #include "engineio/packet.hpp"
 
 #include "base/encoding.hpp"

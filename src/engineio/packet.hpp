@@ -18,7 +18,7 @@ enum class PacketType : std::uint8_t { open, close, ping, pong, message, upgrade
 struct Packet {
   PacketType type = PacketType::noop;
   bool binary = false;
-  std::string_view view;  ///< What follows the type digit: part of the input. Empty if binary.
+  std::string_view view;  ///< What follows the type digit; a part of the input. Empty if binary.
   std::string decoded;    ///< The bytes of a binary packet, which came as base64.
 
   [[nodiscard]] std::string_view data() const { return binary ? std::string_view(decoded) : view; }
@@ -27,19 +27,19 @@ struct Packet {
 /// One packet as text: type digit and data, or `b` and base64. Nothing if it is malformed.
 std::optional<Packet> decode_packet(std::string_view text);
 
-/// Stands between the packets of a polling payload.
+/// Separates the packets of a polling payload.
 constexpr char separator = '\x1e';
 
-/// Splits a polling payload. Packets before a malformed one are kept; `malformed` tells. The
-/// packets' views are good while `body` is.
-struct PollingPayload {
+/// The packets of a polling payload. If one is malformed, `malformed` is set and the packets before
+/// it are kept. The packets' views are valid as long as `body`.
+struct Payload {
   std::vector<Packet> packets;
   bool malformed = false;
 };
 PollingPayload decode_payload(std::string_view body);
 
-/// The open packet's text: `0{"sid":…,"upgrades":[…],"pingInterval":…,…}`, keys in Node's order.
-/// `sid` is of base64url characters.
+/// The fields of the open packet, whose text is `0{"sid":…,"upgrades":[…],"pingInterval":…,…}`,
+/// with keys in Node's order. `sid` consists of base64url characters.
 struct OpenFields {
   std::string_view sid;
   bool can_upgrade = false;

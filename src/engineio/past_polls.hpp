@@ -1,6 +1,6 @@
 #pragma once
 
-// Which polls of a session have been answered, so that their late duplicates are known.
+// Remembers which polls of a session have been answered, to detect their late duplicates.
 
 #include <algorithm>
 #include <cstddef>
@@ -11,10 +11,10 @@
 
 namespace crier::engineio {
 
-constexpr std::size_t past_polls_max = 256;  ///< So many of the latest.
+constexpr std::size_t past_polls_max = 256;  ///< Number of polls remembered.
 
-/// The `t` of answered polls. When a browser repeats a GET, the first GET may still be under way.
-/// It may then arrive after later polls.
+/// The `t` parameters of answered polls. When a browser repeats a GET, the first GET may still be
+/// in transit, and may arrive after later polls.
 class PastPolls {
  public:
   void add(std::string_view t) {

@@ -1,3 +1,5 @@
+// Implements the session: polling, WebSocket, upgrade, heartbeat and close.
+
 #include "engineio/session.hpp"
 
 #include "base/assert.hpp"
@@ -16,12 +18,12 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t t_bytes_max = 64;
 
-/// While a probe is answered, an idle poll is freed at most this often: a client that cannot see
-/// the probe's answer would otherwise poll as fast as it can.
+/// During a probe, an idle poll is answered with a noop at most this often: a client that cannot
+/// see the probe's answer would otherwise poll as fast as it can.
 constexpr milliseconds noop_pace{100};
 
-/// How late a tick may be and still count as on time. A loop that stood still for longer must not
-/// take that time from the client.
+/// Delay up to which a tick counts as on time. If the loop stalled for longer, the client must not
+/// lose that time.
 constexpr milliseconds lateness_max{10};
 
 /// The packets without data, encoded once.
@@ -56,8 +58,8 @@ bool is_octet_stream(std::string_view content_type) {
   });
 }
 
-/// Messages up to this size are copied: the places that a piece and its separator have, in what is
-/// kept and in what is written, take as much.
+/// Messages up to this size are copied: the entries for a piece and its separator, in the queue and
+/// in the payload, take as much memory.
 constexpr std::size_t copied_bytes_max = 4 * sizeof(Bytes);
 
 bool is_piece(const Outgoing& packet) {
@@ -73,8 +75,8 @@ Bytes separator_or(std::string& text) {
   return Bytes(std::exchange(text, {}));
 }
 
-/// The payload of the packets. Long ones are not copied into it, but for what base64 makes of
-/// binary ones.
+/// The payload of the packets. Long packets are shared, not copied, except for the base64 of binary
+/// ones.
 ByteChain encode_payload(const std::vector<Outgoing>& packets) {
   if (packets.size() == 1 && !packets.front().binary) return ByteChain(packets.front().data);
   std::vector<Bytes> pieces;
@@ -105,7 +107,7 @@ struct Session::Polling {
     RequestId request;
     std::string t;
   };
-  /// The last answer, until a GET shows that the client has it.
+  /// The last answer; kept until a GET shows that the client has received it.
   struct Answer {
     Poll poll;
     ByteChain payload;
@@ -127,7 +129,7 @@ struct Session::Polling {
   PastPolls past;
   std::optional<Upgrade> upgrade;
   TimePoint close_at = never;
-  TimePoint slow_at = never;  ///< While messages wait: when a poll has to have come.
+  TimePoint slow_at = never;  ///< While messages wait: the deadline for the next poll.
   CloseReason close_reason = CloseReason::forced_close;
 
   [[nodiscard]] std::size_t backlog() const {
@@ -207,7 +209,7 @@ void Session::refuse(RequestId request, Outputs& out) const {
 void Session::poll(RequestId request, std::string_view t, TimePoint now, Outputs& out) {
   if (!polling_) return refuse(request, out);
   if (state_ == State::open && pulse_ != Pulse::resting && now >= heartbeat_) {
-    // The tick that is due comes later in this turn of the loop; the session is over all the same.
+    // The ping timeout has passed; the tick for it comes later in this turn of the loop.
     out.push_back(refusal(request, ErrorCode::unknown_sid));
     return finish({CloseReason::ping_timeout, ""}, out);
   }
@@ -226,7 +228,7 @@ void Session::poll(RequestId request, std::string_view t, TimePoint now, Outputs
   }
 }
 
-/// A GET while another is pending: with its `t`, it takes its place.
+/// Handles a GET while another is pending. With the same `t`, it replaces the pending one.
 void Session::repeat_poll(RequestId request, std::string_view t, Outputs& out) {
   Polling::Poll& poll = *polling_->poll;
   if (t.empty() || poll.t != t) return overlap(request, "overlap from client", out);
@@ -245,7 +247,7 @@ void Session::next_poll(RequestId request, std::string_view t, TimePoint now, Ou
   flush(now, out);
 }
 
-/// Answers the pending poll, if there is one, with what is due: the queue, the close or a noop.
+/// Answers the pending poll, if any, with the queue, the close or a noop.
 void Session::flush(TimePoint now, Outputs& out) {
   Polling& polling = *polling_;
   if (!polling.poll) return;
@@ -294,7 +296,7 @@ void Session::post(RequestId request, std::string_view content_type, std::string
   const auto closed = take_payload(body, now, out);
   out.push_back(reply_ok(request));
   if (!closed) return;
-  // The client that closes waits for its poll to end: it gets a noop, not a close of its own.
+  // A client that closes waits for its poll to end: it is answered with a noop, not with a close.
   if (closed->reason == CloseReason::transport_close && polling_->poll) {
     answer(ByteChain(bare(PacketType::noop)), false, out);
   }
@@ -348,9 +350,9 @@ void Session::answered_connection_lost(RequestId request, TimePoint /*now*/, Out
   polling_->answer->lost = true;
 }
 
-// What packets do.
+// Incoming packets.
 
-/// The session is to end with what this returns, if anything.
+/// Handles one packet. If it returns a value, the caller ends the session with it.
 std::optional<Closed> Session::take(Packet packet, TimePoint now, Outputs& out) {
   heard(packet.type, now, out);
   switch (packet.type) {
@@ -372,7 +374,7 @@ std::optional<Closed> Session::take(Packet packet, TimePoint now, Outputs& out) 
 
 void Session::heard(PacketType type, TimePoint now, Outputs& out) {
   if (type == PacketType::pong) {
-    if (pulse_ != Pulse::resting) out.push_back(Ponged{});  // else nobody had asked for it
+    if (pulse_ != Pulse::resting) out.push_back(Ponged{});  // an unsolicited pong is ignored
     pulse_ = Pulse::resting;
     heartbeat_ = now + options_->ping_interval;
   } else if (pulse_ == Pulse::awaiting) {
@@ -427,14 +429,14 @@ void Session::wire_lost(WireId wire, bool error, TimePoint /*now*/, Outputs& out
   finish({error ? CloseReason::transport_error : CloseReason::transport_close, ""}, out);
 }
 
-/// A packet on the WebSocket that probes. `5` without a probe is accepted, as in Node.
+/// Handles a packet on the probing WebSocket. `5` without a probe is accepted, as in Node.
 void Session::probe_packet(std::string_view data, TimePoint now, Outputs& out) {
   static const Bytes probe_answer("3probe");
   Polling::Upgrade& attempt = *polling_->upgrade;
   if (data == "2probe") {
     attempt.probed = true;
     out.push_back(SendMessage{attempt.wire, false, probe_answer, Bytes()});
-    // The client pauses polling before it upgrades, and that takes the end of its poll.
+    // The client pauses polling before it upgrades; for that its poll must end.
     flush(now, out);
   } else if (data.starts_with('5')) {
     upgrade(now, out);
@@ -450,7 +452,7 @@ void Session::abandon_probe(Outputs& out) {
 
 void Session::upgrade(TimePoint now, Outputs& out) {
   Polling& polling = *polling_;
-  polling.upgrade->probed = false;  // nothing more is awaited from the client
+  polling.upgrade->probed = false;  // the probe is over
   // The official client has finished its last poll when it sends `5`. But if the connection broke
   // under that poll's answer, this may be a client that never saw it.
   if (polling.answer && polling.answer->lost) {
@@ -547,7 +549,7 @@ void Session::tick(TimePoint now, Outputs& out) {
 void Session::beat(TimePoint now, Outputs& out) {
   if (pulse_ != Pulse::resting) return finish({CloseReason::ping_timeout, ""}, out);
   pulse_ = Pulse::awaiting;
-  // Counted from when the ping was due, so that lateness does not add up.
+  // Counted from when the ping was due, so that delays do not accumulate.
   const TimePoint due = heartbeat_ + options_->ping_timeout;
   const bool on_time = now - heartbeat_ <= lateness_max && due > now;
   heartbeat_ = on_time ? due : now + options_->ping_timeout;

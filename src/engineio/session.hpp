@@ -1,8 +1,8 @@
 #pragma once
 
 // One Engine.IO session, revision 4: polling, WebSocket, the upgrade between them, heartbeat,
-// overlap rules and closing. No I/O and no clock: requests, messages and the time go in, answers
-// and frames come out. The caller carries them and calls tick() at deadline().
+// overlap rules and closing. It does no I/O and reads no clock: requests, messages and the time go
+// in, answers and frames come out. The caller sends them and calls tick() at deadline().
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
@@ -26,12 +26,12 @@ struct SessionOptions {
   std::chrono::milliseconds ping_timeout{20'000};
   std::chrono::milliseconds upgrade_timeout{10'000};
   std::chrono::milliseconds close_timeout{30'000};  ///< How long a close waits for the next poll.
-  /// The same when no message is buffered for it. A client that is there polls again in no time;
-  /// one that has gone should not hold up a shutdown.
+  /// How long a close waits when no message is buffered. A client that is present polls again at
+  /// once; one that has disconnected must not delay a shutdown.
   std::chrono::milliseconds quiet_close_timeout{3'000};
   std::size_t payload_bytes_max = 1'000'000;  ///< Announced as maxPayload; in bytes.
   bool allow_upgrades = true;
-  /// How long messages wait for a poll: a client that does not fetch them is closed.
+  /// How long messages wait for a poll. The session of a client that does not fetch them is closed.
   std::chrono::milliseconds slow_reader_timeout{20'000};
 };
 
@@ -41,12 +41,12 @@ enum class CloseReason : std::uint8_t {
   transport_error,
   transport_close,
   forced_close,
-  slow_reader,  ///< Crier's own: what is sent to it is not taken.
+  slow_reader,  ///< Specific to Crier: the client does not read what is sent to it.
 };
 std::string_view to_string(CloseReason reason);  ///< `ping timeout`, … as Node names them.
 
-/// Chosen by the caller: names an HTTP request that awaits its answer, or a WebSocket (not 0). Not
-/// used again while the session may still speak of it.
+/// Identifies an HTTP request that awaits its answer, or a WebSocket. Chosen by the caller; not 0,
+/// and not reused while the session may still refer to it.
 using RequestId = std::uint64_t;
 using WireId = std::uint64_t;
 
@@ -72,12 +72,12 @@ struct SendMessage {
 /// Closes a WebSocket with a close frame without a code.
 struct CloseWire {
   WireId wire;
-  /// Not before something comes over it, or request_timeout passes. The official client that has
-  /// the answer to its probe pauses polling and sends `5`; if the WebSocket closed meanwhile it
-  /// would neither poll nor come back until its ping timeout.
+  /// Close only after the next message from it, or after request_timeout. The official client that
+  /// has the answer to its probe pauses polling and sends `5`; if the WebSocket closed meanwhile,
+  /// it would neither poll nor reconnect until its ping timeout.
   bool after_next = false;
 };
-/// A message for the layer above. `data` is good while the input of the call is, and this value.
+/// A message for the layer above. data() is valid as long as the input of the call and this value.
 struct Received {
   bool binary = false;
   std::string_view view;
@@ -89,13 +89,12 @@ struct Received {
 struct Upgraded {
   WireId wire;
 };
-/// A ping is behind everything that was put out before, and will be answered by a Ponged unless
-/// the session ends.
+/// A ping has been sent after all earlier outputs. A Ponged follows unless the session ends.
 struct Pinged {};
-/// The client has answered that ping, and so has had what was before it.
+/// The client has answered that ping, so it has received everything before it.
 struct Ponged {};
-/// The session is over: every held request has been answered or aborted before, every WebSocket
-/// that is not lost has got its CloseWire, and the caller forgets the session.
+/// The session has ended. Every held request has been answered or aborted before, and every
+/// WebSocket that is not lost has got its CloseWire. The caller forgets the session.
 struct Closed {
   CloseReason reason;
   std::string_view detail;  ///< A literal, for the log.
@@ -114,12 +113,11 @@ struct Outgoing {
   bool is_volatile = false;  ///< Dropped if it would wait for a poll.
 };
 
-/// A session from its handshake to its close. Single-threaded. Every call appends what follows
-/// from it to `out`, in order. After Closed only new requests are answered (400, unknown sid) and
-/// new WebSockets closed; a session over WebSocket answers requests with 400, bad request.
+/// A session from its handshake to its close. Single-threaded. Every call appends its outputs to
+/// `out`, in order. After Closed only new requests are answered (400, unknown sid) and new
+/// WebSockets closed; a session over WebSocket answers requests with 400, bad request.
 ///
-/// Calls about requests and wires that the session has done with are ignored: they may have
-/// crossed its answer on their way.
+/// Calls about finished requests and wires are ignored: they may have crossed the session's answer.
 class Session {
  public:
   /// `options` outlives the session; the heartbeat's times are positive.
@@ -128,28 +126,26 @@ class Session {
   Session(Session&& other) noexcept;
   Session& operator=(Session&& other) noexcept;
 
-  // The handshake: exactly one of these comes first. The reply (message) is the open packet.
+  // The handshake: exactly one of these is called first. The reply (message) is the open packet.
   void open_polling(RequestId request, TimePoint now, Outputs& out);
   void open_websocket(WireId wire, TimePoint now, Outputs& out);
 
   // Polling.
-  /// A GET; `t` is its cache-busting parameter, empty if absent (one over 64 bytes counts as
-  /// absent). The same `t` again is a browser's repeat after a broken connection: it takes the
-  /// place of the pending GET, which is aborted, or gets the last answer's bytes once more. A GET
-  /// whose `t` is that of an earlier answered poll (the last 256 count) is a late duplicate: it is
-  /// aborted.
+  /// A GET has arrived; `t` is its cache-busting parameter, empty if absent (one over 64 bytes
+  /// counts as absent). The same `t` again is a browser's repeat after a broken connection: it
+  /// replaces the pending GET, which is aborted, or gets the last answer's bytes again. A GET with
+  /// the `t` of an earlier answered poll (of the last 256) is a late duplicate: it is aborted.
   void poll(RequestId request, std::string_view t, TimePoint now, Outputs& out);
-  /// A POST whose head has arrived; its body comes with post(), post_too_large() or never
-  /// (request_lost()).
+  /// The head of a POST has arrived. post(), post_too_large() or request_lost() follows.
   void post_started(RequestId request, TimePoint now, Outputs& out);
   void post(RequestId request, std::string_view content_type, std::string_view body, TimePoint now,
             Outputs& out);
-  /// Another method than GET and POST: 500 without a body, the session lives.
+  /// A request has a method other than GET and POST: 500 without a body; the session continues.
   void other_method(RequestId request, Outputs& out);
-  /// The body is larger than maxPayload: 413, the session lives.
+  /// The body is larger than maxPayload: 413; the session continues.
   void post_too_large(RequestId request, Outputs& out);
-  /// The connection of an unanswered request is gone. (Closes the session: transport error.) If
-  /// the answer is under way, the same as answered_connection_lost().
+  /// The connection of an unanswered request is lost: closes the session (transport error). If the
+  /// answer is being sent, this does what answered_connection_lost() does.
   void request_lost(RequestId request, TimePoint now, Outputs& out);
   /// The connection that carried an answer to a poll failed before the next request on it: reset,
   /// timed out, or closed while some of the answer was unsent or unacknowledged. (The orderly end
@@ -159,28 +155,27 @@ class Session {
   void answered_connection_lost(RequestId request, TimePoint now, Outputs& out);
 
   // WebSocket: the session's own, or one that probes for an upgrade.
-  /// Another WebSocket for this sid: starts the upgrade, or is closed at once if there is already
-  /// one or the session is closing. Until the upgrade is done the session goes on over polling,
-  /// and whatever becomes of this WebSocket does not touch it.
+  /// Another WebSocket for this sid has opened: starts the upgrade, or closes the WebSocket at once
+  /// if there is one already or the session is closing. Until the upgrade is done the session
+  /// continues over polling, and a failure of this WebSocket does not affect it.
   void probe(WireId wire, TimePoint now, Outputs& out);
   void text(WireId wire, std::string_view data, TimePoint now, Outputs& out);
   void binary(WireId wire, std::string_view data, TimePoint now, Outputs& out);
-  /// The WebSocket is gone; nothing more is put out for it. `error`: by a protocol violation or
-  /// reset, not by a close.
+  /// The WebSocket is lost; no more outputs refer to it. `error`: because of a protocol violation
+  /// or reset, not of a close.
   void wire_lost(WireId wire, bool error, TimePoint now, Outputs& out);
 
   // From the application.
   void send(const Outgoing& message, TimePoint now, Outputs& out);
   /// Sends what is buffered, then closes, which over polling may need two more polls: one within
-  /// `close_timeout` for the messages, one within `quiet_close_timeout` for the close. What comes
-  /// in meanwhile is dropped. `discard` drops what is buffered
-  /// and closes now.
+  /// `close_timeout` for the messages, one within `quiet_close_timeout` for the close. Messages
+  /// that arrive meanwhile are dropped. `discard` drops what is buffered and closes at once.
   void close(bool discard, CloseReason reason, TimePoint now, Outputs& out);
 
   // Time.
-  /// Does what is due; earlier than deadline() that is nothing.
+  /// Does what is due. Before deadline() it does nothing.
   void tick(TimePoint now, Outputs& out);
-  /// When tick() is to be called next. Any other call may move it.
+  /// The time for the next tick(). Any other call may change it.
   [[nodiscard]] TimePoint deadline() const;
 
   [[nodiscard]] const std::string& sid() const { return sid_; }
@@ -189,19 +184,19 @@ class Session {
   /// Whether frames may be written to its WebSocket directly: it runs over WebSocket, is open, and
   /// has nothing buffered.
   [[nodiscard]] bool direct() const;
-  /// What waits for a poll, each message after the first charged with its place in the queue as
-  /// well; 0 over WebSocket.
+  /// Bytes that wait for a poll. Each message after the first also counts with its queue entry. 0
+  /// over WebSocket.
   [[nodiscard]] std::size_t backlog_bytes() const;
-  /// The request that the last answer to a poll went to, which is kept for a repeat; 0: none is.
+  /// The request whose answer is kept for a repeat of the poll; 0: none is kept.
   [[nodiscard]] RequestId answered() const;
-  /// The client is still taking that answer: what waits for the next poll has time.
+  /// The client is still reading that answer: extends the time for its next poll.
   void still_reads(TimePoint now);
-  [[nodiscard]] WireId wire() const;  ///< Of the current WebSocket; 0 while polling.
+  [[nodiscard]] WireId wire() const;  ///< The current WebSocket; 0 while polling.
 
  private:
   enum class State : std::uint8_t { opening, open, closing, closed };
-  /// `graced`: a packet other than the pong came while that is awaited, and the time-out began
-  /// anew, once, so that a slow upload is no silence.
+  /// `graced`: another packet came while the pong was awaited. This has restarted the timeout,
+  /// once, so that a slow upload does not time out.
   enum class Pulse : std::uint8_t { resting, awaiting, graced };
   struct Polling;
 
@@ -233,6 +228,6 @@ class Session {
   TransportKind transport_ = TransportKind::polling;
 };
 
-static_assert(sizeof(Session) <= 72);  // an idle session's share, but for its sid
+static_assert(sizeof(Session) <= 72);  // an idle session, except for its sid
 
 }  // namespace crier::engineio

@@ -60,7 +60,7 @@ inline Lines all_lines(const Outputs& outputs) {
   return all;
 }
 
-/// What the client and the layer above get; the marks of the heartbeat are left out.
+/// What the client and the layer above get; Pinged and Ponged are left out.
 inline Lines lines(const Outputs& outputs) {
   Lines all = all_lines(outputs);
   std::erase_if(all, [](const std::string& text) { return text == "pinged" || text == "ponged"; });
@@ -77,7 +77,7 @@ class SessionTest : public testing::Test {
     options.ping_timeout = milliseconds(200);
   }
 
-  /// The handshake; what it puts out is left out.
+  /// Does the handshake and drops its outputs.
   void open_polling() {
     did([&](Outputs& out) { session.open_polling(1000, now, out); });
   }
