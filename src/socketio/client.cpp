@@ -1,3 +1,5 @@
+// Implements the protocol of one Socket.IO client.
+
 #include "socketio/client.hpp"
 
 #include "base/assert.hpp"
@@ -79,7 +81,8 @@ void Client::deliver(Message message, ClientOutputs& out) {
 }
 
 void Client::receive_message(const Packet& packet, std::size_t bytes, ClientOutputs& out) {
-  // Before anything of it is kept: nobody who has not been admitted makes the server hold bytes.
+  // Checked before anything is stored: a client that is not admitted must not make the server hold
+  // bytes.
   if (!is_joined(packet.nsp)) return violate("packet for a namespace that is not joined", out);
   Message message{
       .is_event = packet.type == PacketType::event || packet.type == PacketType::binary_event,
@@ -104,7 +107,8 @@ void Client::receive_binary(std::string_view message, ClientOutputs& out) {
   open.message.attachments.emplace_back(std::string(message));
   if (--open.awaited > 0) return;
   const auto complete = std::exchange(reassembly_, nullptr);
-  // The server may have ended the socket meanwhile; the rest was taken to keep the order.
+  // The server may have disconnected the socket meanwhile; the attachments were still read, to keep
+  // the order of messages.
   if (is_joined(complete->message.nsp)) deliver(std::move(complete->message), out);
 }
 

@@ -19,10 +19,12 @@
 namespace crier::socketio {
 
 struct ClientOptions {
-  std::chrono::milliseconds connect_timeout{45'000};  ///< To join a first namespace.
+  std::chrono::milliseconds connect_timeout{45'000};  ///< Time to join a first namespace.
   PacketLimits packet;
-  std::uint32_t namespaces_max = 16;             ///< Joined or asked for, a client.
-  std::size_t reassembly_bytes_max = 1'000'000;  ///< Text and attachments of one packet.
+  std::uint32_t namespaces_max = 16;             ///< Limit on the namespaces that a client has
+                                                 ///< joined or requested.
+  std::size_t reassembly_bytes_max = 1'000'000;  ///< Limit on the text and attachments of one
+                                                 ///< packet, in bytes.
 };
 
 /// The client asks to join `nsp`. Answer with accept() or refuse(), now or later.
@@ -38,23 +40,23 @@ struct EventReceived {
   std::optional<AckId> id;  ///< The client awaits an ack with it.
   std::vector<Bytes> attachments;
 };
-/// The client's answer to the event `id`, which the caller may not know (any more): then ignore it.
+/// The client's ack for the event `id`. The caller ignores an unknown id.
 struct AckReceived {
   std::string nsp;
   AckId id = 0;
   std::string arguments;
   std::vector<Bytes> attachments;
 };
-/// The client left `nsp` (packet 41), which it had joined.
+/// The client has left `nsp`, which it had joined (packet 41).
 struct Left {
   std::string nsp;
 };
-/// The client asked for `nsp` and left or went before it was answered: drop the request, so that a
-/// late answer does not meet a newer request of the same name.
+/// The client requested `nsp` and left or disconnected before the answer: drop the request, so that
+/// a late answer is not taken for that to a newer request for the same namespace.
 struct Withdrawn {
   std::string nsp;
 };
-/// The peer broke the protocol: close the session (`forced close`); nothing more comes out.
+/// The client violated the protocol: close the session (`forced close`). No further outputs follow.
 struct Violation {
   std::string_view detail;  ///< A literal, for the log.
 };
@@ -68,7 +70,8 @@ using ClientOutput =
     std::variant<ConnectRequested, EventReceived, AckReceived, Left, Withdrawn, Violation, Send>;
 using ClientOutputs = std::vector<ClientOutput>;
 
-/// Single-threaded; names of namespaces are given as they came out (`/` first, no query).
+/// One client's protocol state. Single-threaded. Namespaces are named as in the outputs (with the
+/// leading `/`, without query).
 class Client {
  public:
   /// `options` outlives the client.
@@ -78,8 +81,8 @@ class Client {
   void receive_text(std::string_view message, ClientOutputs& out);  ///< Without the leading `4`.
   void receive_binary(std::string_view message, ClientOutputs& out);
 
-  /// Answers ConnectRequested: `reply` is a JSON object, `{"sid":"…"}` at least. The namespace is
-  /// joined from here on. Asserts that the request is open.
+  /// Answers ConnectRequested: `reply` is a JSON object, at least `{"sid":"…"}`. The namespace is
+  /// joined from then on. Asserts that the request is open.
   void accept(std::string_view nsp, std::string_view reply, ClientOutputs& out);
   /// Answers with CONNECT_ERROR; `error` is a JSON object `{"message":…,"data":…}`. The client may
   /// ask again. Asserts that the request is open.
@@ -87,17 +90,17 @@ class Client {
   /// Whether a request for `nsp` is open.
   [[nodiscard]] bool is_pending(std::string_view nsp) const;
   [[nodiscard]] bool is_joined(std::string_view nsp) const;
-  /// Also after a Violation, for the caller to tidy up.
+  /// The joined namespaces; valid also after a Violation, for the caller's clean-up.
   [[nodiscard]] std::vector<std::string> joined() const;
 
-  /// The server ends the socket: sends 41, forgets it. Nothing happens if it is not joined.
+  /// Disconnects the socket: sends 41 and forgets it. Does nothing if it is not joined.
   void disconnect(std::string_view nsp, ClientOutputs& out);
 
-  /// The session has ended, for whatever cause: withdraws the open requests and forgets all.
-  /// Nothing comes out after it.
+  /// Call it when the session has ended, for any reason: withdraws the open requests and forgets
+  /// everything. No output follows.
   void close(ClientOutputs& out);
 
-  /// tick() says whether the connect timeout has passed with nothing joined: close the session.
+  /// True when the connect timeout has passed with nothing joined: close the session.
   [[nodiscard]] bool tick(TimePoint now) const { return now >= deadline_; }
   /// `never` from the first accept() on.
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
@@ -132,12 +135,12 @@ class Client {
 
   const ClientOptions* options_;
   TimePoint deadline_;
-  State root_ = State::absent;  ///< Of `/`, the one namespace that nearly all clients join.
-  bool over_ = false;           ///< After a Violation or close().
+  State root_ = State::absent;  ///< State of `/`, the one namespace that nearly all clients join.
+  bool over_ = false;           ///< True after a Violation or close().
   std::vector<Other> others_;
   std::unique_ptr<Reassembly> reassembly_;
 };
-static_assert(sizeof(Client) <= 64);  // an idle socket's share
+static_assert(sizeof(Client) <= 64);  // an idle client
 
 /// An event (or, with `id` and no name, an ack) as Engine.IO messages: the text with its leading
 /// `4`, then its attachments. `arguments` is the JSON array; placeholders must already be in it.

@@ -1,5 +1,7 @@
 #pragma once
 
+// Reads decimal digits from the front of a text.
+
 #include <algorithm>
 #include <cstdint>
 #include <string_view>

@@ -1,3 +1,5 @@
+// Decodes and encodes packets.
+
 #include "socketio/packet.hpp"
 
 #include "base/assert.hpp"
@@ -24,8 +26,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(whitespace) + 1 - first);
 }
 
-/// The count before `-`. A packet without attachments is not a binary one: 0 is refused, as is any
-/// other spelling than the encoder's.
+/// Takes the count before `-`. A packet without attachments is not a binary one: 0 is refused, and
+/// so is any spelling but the encoder's.
 Result<std::uint32_t, DecodeError> take_attachments(std::string_view& text, std::uint32_t max) {
   if (!starts_with_digit(text) || text.front() == '0') {
     return Unexpected{DecodeError::illegal_attachments};
@@ -37,7 +39,7 @@ Result<std::uint32_t, DecodeError> take_attachments(std::string_view& text, std:
   return static_cast<std::uint32_t>(count);
 }
 
-/// The namespace and its comma, which may be missing at the end of the packet.
+/// Takes the namespace and its comma, which may be missing at the end of the packet.
 std::string_view take_namespace(std::string_view& text) {
   if (!text.starts_with('/')) return "/";
   const std::size_t end = std::min(text.find(','), text.size());
@@ -46,7 +48,7 @@ std::string_view take_namespace(std::string_view& text) {
   return nsp.substr(0, nsp.find('?'));
 }
 
-/// An event's name is a string that is not reserved, or a number. `array` is valid.
+/// Checks an event's name: a string that is not reserved, or a number. `array` is valid JSON.
 Result<void, DecodeError> check_event(std::string_view array, std::size_t depth) {
   std::string_view rest = trimmed(array.substr(1));
   if (rest.front() == '-' || starts_with_digit(rest)) return {};
@@ -57,7 +59,7 @@ Result<void, DecodeError> check_event(std::string_view array, std::size_t depth)
   return {};
 }
 
-/// Whether the payload of such a packet may begin so.
+/// Whether a payload of this packet type may begin with this character.
 bool may_begin(PacketType type, char first) {
   switch (type) {
     case PacketType::connect:

@@ -26,7 +26,7 @@ enum class PacketType : std::uint8_t {
 /// Ids above 2^53 are refused: JavaScript could not echo them.
 using AckId = std::uint64_t;
 
-/// A decoded packet. Views are of the text that was decoded.
+/// A decoded packet. Its views refer to the decoded text.
 struct Packet {
   PacketType type = PacketType::event;
   std::string_view nsp = "/";  ///< Always with a leading `/`; without the query.
@@ -42,8 +42,8 @@ enum class DecodeError : std::uint8_t {
   bad_ack_id,
   bad_payload,  ///< Not JSON, or not of the shape that the type demands.
   reserved_event,
-  unexpected_text,    ///< While attachments are awaited.
-  unexpected_binary,  ///< While none is awaited.
+  unexpected_text,    ///< Text came while attachments are awaited.
+  unexpected_binary,  ///< Binary data came while no attachment is awaited.
   illegal_placeholder,
   too_long_namespace,
 };

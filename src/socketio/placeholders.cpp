@@ -1,3 +1,5 @@
+// Implements the check of placeholders in one pass over the text.
+
 #include "socketio/placeholders.hpp"
 
 #include "base/json_text.hpp"
@@ -9,7 +11,7 @@
 namespace crier::socketio {
 namespace {
 
-/// What an open object has shown so far.
+/// What has been seen of an open object so far.
 struct Seen {
   bool marked = false;  ///< `_placeholder` is true.
   bool num = false;
@@ -56,7 +58,7 @@ void note_member(Seen& seen, std::string_view key, std::string_view value,
 }  // namespace
 
 bool placeholders_in_range(std::string_view json, std::uint32_t attachments) {
-  std::vector<Seen> open;  // objects only: no key stands directly in an array
+  std::vector<Seen> open;  // objects only: an array has no keys
   while (!json.empty()) {
     std::size_t taken = 1;
     if (json.front() == '{') {

@@ -1,3 +1,5 @@
+// Implements the rooms' dense lists.
+
 #include "socketio/rooms.hpp"
 
 #include <algorithm>
@@ -156,7 +158,7 @@ void Rooms::enlist(Slot socket, std::uint32_t index) {
 
 namespace {
 
-/// Takes an entry out of the middle by moving the last one there.
+/// Removes an entry by moving the last one to its place.
 template <class Entry>
 void replace_by_last(std::vector<Entry>& list, std::uint32_t hole) {
   list[hole] = list.back();

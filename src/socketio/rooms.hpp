@@ -1,7 +1,7 @@
 #pragma once
 
-// Who is in which room of one namespace on one worker. A room keeps its members in two dense lists:
-// those whose frames may be written directly (a Route each), and the others.
+// The members of the rooms of one namespace on one worker. A room keeps its members in two dense
+// lists: those whose frames may be written directly (a Route each), and the others.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,10 +16,10 @@ namespace crier::socketio {
 /// A socket of this worker: the caller's table index.
 using Slot = std::uint32_t;
 
-/// Where a frame for a socket can be written without asking anybody.
+/// The descriptor to which frames for a socket can be written directly.
 struct Route {
-  Slot slot : 31 = 0;            ///< Whose it is.
-  bool deflates : 1 = false;     ///< It takes compressed frames; never interpreted here.
+  Slot slot : 31 = 0;            ///< The socket.
+  bool deflates : 1 = false;     ///< The socket takes compressed frames; never interpreted here.
   std::int32_t descriptor = -1;  ///< Never interpreted here.
   friend bool operator==(const Route&, const Route&) = default;
 };
@@ -31,15 +31,16 @@ struct Members {
   [[nodiscard]] std::size_t size() const { return direct.size() + others.size(); }
 };
 
-/// Single-threaded. How many rooms there are, and how many a socket joins, the caller bounds; slots
-/// are dense, for a table is kept by them.
+/// Single-threaded. The caller limits the number of rooms and the rooms of a socket. Slots must be
+/// dense, because they index a table.
 class Rooms {
  public:
-  /// Joining twice is joining once. Empty rooms cease to exist. Joining and leaving take O(rooms of
-  /// the socket), however many members the room has.
+  /// Joining a room twice has no effect. Empty rooms are deleted. Joining and leaving take O(rooms
+  /// of the socket), however many members the room has.
   void join(Slot socket, std::string_view room);
   void leave(Slot socket, std::string_view room);
-  /// The socket is gone: its route is forgotten with its rooms, for the slot may have a new owner.
+  /// Call it when the socket has disconnected: its rooms and its route are forgotten, because the
+  /// slot may get a new owner.
   void leave_all(Slot socket);
 
   /// Moves the socket to the direct list, or back to the others, in all its rooms and those that it
@@ -47,7 +48,7 @@ class Rooms {
   void set_route(const Route& route);
   void clear_route(Slot socket);
 
-  /// The members; null if the room does not exist. Good until the next change.
+  /// The members; null if the room does not exist. Valid until the next change.
   [[nodiscard]] const Members* find(std::string_view room) const;
   [[nodiscard]] std::vector<std::string> rooms_of(Slot socket) const;
   [[nodiscard]] bool is_member(Slot socket, std::string_view room) const;
@@ -61,18 +62,18 @@ class Rooms {
  private:
   struct Membership {
     std::uint32_t room = 0;      ///< Index in rooms_.
-    std::uint32_t position = 0;  ///< In the room's list of the socket's kind.
+    std::uint32_t position = 0;  ///< Index in the room's list that holds the socket.
   };
   struct Socket {
     std::vector<Membership> memberships;
     Route route;
-    bool direct = false;  ///< In which of the two lists of its rooms it stands.
+    bool direct = false;  ///< Whether it is in the direct lists of its rooms.
   };
-  static_assert(sizeof(Membership) == 8 && sizeof(Socket) <= 40);  // an idle socket's share
+  static_assert(sizeof(Membership) == 8 && sizeof(Socket) <= 40);  // the memory of an idle socket
   struct Room {
     Members members;
-    /// The members' index in Socket::memberships, parallel to the lists: with it and
-    /// Membership::position, taking out of the middle moves one entry and searches none.
+    /// The members' index in Socket::memberships, parallel to the lists. With it and
+    /// Membership::position, a removal moves one entry and needs no search.
     std::vector<std::uint32_t> direct_backs;
     std::vector<std::uint32_t> other_backs;
     const std::string* name = nullptr;  ///< The key in indexes_.
@@ -90,7 +91,7 @@ class Rooms {
   [[nodiscard]] std::vector<Slot> everybody() const;
   [[nodiscard]] std::vector<Slot> union_of(const std::vector<std::string>& rooms) const;
   void move(Slot socket, bool direct, const Route& route);
-  /// Puts the socket into, and takes it out of, the list of the room of its membership `index`.
+  /// Add the socket to, and remove it from, the list of the room of its membership `index`.
   void enlist(Slot socket, std::uint32_t index);
   void strike(Slot socket, std::uint32_t index);
 
