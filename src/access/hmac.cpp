@@ -1,3 +1,5 @@
+// Computes HMACs with OpenSSL.
+
 #include "access/hmac.hpp"
 
 #include "base/assert.hpp"
@@ -51,7 +53,8 @@ Context keyed_context(Algorithm algorithm, std::string_view secret) {
 
 }  // namespace
 
-/// Keyed and never fed: each message works on a copy, which saves hashing the key again.
+/// A context with the key and no message: each message uses a copy, which avoids hashing the key
+/// again.
 struct Hmac::State {
   Context keyed;
 };

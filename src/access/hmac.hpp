@@ -1,5 +1,7 @@
 #pragma once
 
+// HMAC over SHA-256, SHA-384 and SHA-512.
+
 #include <cstdint>
 #include <memory>
 #include <string>

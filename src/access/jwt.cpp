@@ -1,3 +1,5 @@
+// Parses and verifies tokens, and signs them for tests.
+
 #include "access/jwt.hpp"
 
 #include "base/encoding.hpp"
@@ -32,8 +34,8 @@ std::optional<Parts> split(std::string_view token) {
                token.substr(last + 1), token.substr(0, last)};
 }
 
-/// A JSON object whose members, at every depth, have different names (RFC 7515 section 4 and
-/// RFC 7519 section 4 allow to refuse others, and two readers could disagree about them).
+/// A JSON object whose members, at every depth, have different names. RFC 7515 section 4 and RFC
+/// 7519 section 4 allow to refuse others; two readers could disagree about them.
 class Object {
  public:
   explicit Object(std::string_view part) {
@@ -55,8 +57,8 @@ class Object {
     return json::find(members_, name);
   }
 
-  /// Nothing also when the member is not a string, or holds U+FFFD: that may stand for a lone
-  /// surrogate, and two different strings must not become one.
+  /// The member as a string. Nothing if it is absent, is not a string, or holds U+FFFD: that may
+  /// stand for a lone surrogate, and two different strings must not become equal.
   [[nodiscard]] std::optional<std::string> string(std::string_view name) const {
     const auto value = member(name);
     auto text = value ? json::unquote(*value) : std::nullopt;
@@ -66,7 +68,7 @@ class Object {
 
  private:
   Json json_;
-  std::vector<json::Member> members_;  ///< Slices of it.
+  std::vector<json::Member> members_;  ///< Slices of the object's text.
   bool is_valid_ = false;
 };
 
@@ -102,7 +104,7 @@ Result<std::optional<double>, TokenError> date(const Object& claims, std::string
   return seconds;
 }
 
-/// Whole seconds; for a whole `now`, now < 10.5 is now < 11.
+/// Rounds up to whole seconds: for a whole `now`, now < 10.5 means now < 11.
 std::int64_t rounded_up(double seconds) {
   constexpr auto bound = static_cast<double>(date_max);
   return static_cast<std::int64_t>(std::clamp(std::ceil(seconds), -bound, bound));
@@ -133,8 +135,9 @@ Result<void, TokenError> check_issuer(const Object& claims, std::string_view wan
 
 double seconds(std::chrono::seconds duration) { return static_cast<double>(duration.count()); }
 
-/// A refusal is final for a client, also when a moment's wait would heal it: so `nbf` has a leeway,
-/// and `iat`, which RFC 7519 section 4.1.6 makes no bound, is one only where the policy says so.
+/// A refusal is final for a client, even if the token would be valid a moment later. Therefore
+/// `nbf` has a leeway, and `iat`, which is no bound in RFC 7519 section 4.1.6, is checked only if
+/// the policy says so.
 Result<std::optional<double>, TokenError> check_dates(const Object& claims,
                                                       const TokenPolicy& policy, WallTime now) {
   const auto expires = date(claims, "exp");
@@ -173,7 +176,7 @@ Result<TokenClaims, TokenError> read_claims(std::string_view part, const TokenPo
   return claims;
 }
 
-/// What a refusal is called, and how it is explained.
+/// The code and the sentence of an error.
 struct Words {
   TokenError error;
   std::string_view code;

@@ -1,7 +1,7 @@
 #pragma once
 
-// JSON Web Tokens signed with a shared secret (RFC 7519, 7515, 7518 section 3.2). A key carries the
-// algorithms it may be used with; the token's `alg` only chooses among them.
+// JSON Web Tokens signed with a shared secret (RFC 7519, 7515, 7518 section 3.2). A key has a list
+// of permitted algorithms; the token's `alg` only chooses among them.
 
 #include "access/hmac.hpp"
 #include "base/time.hpp"
@@ -19,19 +19,20 @@ namespace crier::access {
 struct Key {
   std::string secret;
   std::vector<Algorithm> algorithms{Algorithm::hs256};
-  std::string kid{};  ///< Empty: fits tokens with any `kid` or none.
+  std::string kid{};  ///< Empty: matches tokens with any `kid` or none.
 };
 
 struct TokenPolicy {
-  std::string issuer;              ///< Required `iss`; empty: not looked at.
-  std::string audience;            ///< Required in `aud` (string or array); empty: not looked at.
-  std::chrono::seconds leeway{0};  ///< Clock difference that is forgiven, of `exp` and `nbf`.
-  std::chrono::seconds nbf_leeway{60};             ///< Of `nbf`, when it is more than `leeway`.
-  std::optional<std::chrono::seconds> iat_leeway;  ///< How far ahead `iat` may be; none: any far.
+  std::string issuer;              ///< Required `iss`; empty: not checked.
+  std::string audience;            ///< Required in `aud` (string or array); empty: not checked.
+  std::chrono::seconds leeway{0};  ///< Tolerated clock difference for `exp` and `nbf`.
+  std::chrono::seconds nbf_leeway{60};             ///< The same for `nbf`, if greater than
+                                                   ///< `leeway`.
+  std::optional<std::chrono::seconds> iat_leeway;  ///< How far ahead `iat` may be; none: no limit.
   std::size_t token_bytes_max = 8192;
 };
 
-/// What went wrong; to_string() gives the stable code that clients see.
+/// Why a token is refused; to_string() returns the stable code that clients see.
 enum class TokenError : std::uint8_t {
   malformed,      ///< token_malformed
   too_large,      ///< token_too_large
@@ -40,13 +41,13 @@ enum class TokenError : std::uint8_t {
   signature,      ///< token_signature
   critical,       ///< token_critical: `crit` is present (RFC 7515 section 4.1.11)
   expired,        ///< token_expired
-  not_yet_valid,  ///< token_not_yet_valid: `nbf`, or `iat` where it is a bound
+  not_yet_valid,  ///< token_not_yet_valid: `nbf`, or `iat` if it is checked
   issuer,         ///< token_issuer
   audience,       ///< token_audience
   claim_type,     ///< token_claim_type: exp, nbf or iat is not a number, …
 };
 std::string_view to_string(TokenError error);
-/// One sentence for the client; holds nothing of the token.
+/// One sentence for the client; contains no part of the token.
 std::string_view explain(TokenError error);
 
 struct TokenClaims {
@@ -54,7 +55,7 @@ struct TokenClaims {
   std::optional<std::int64_t> expires_at;  ///< `exp`, seconds since 1970, rounded up.
 };
 
-/// Thread-compatible; immutable after construction.
+/// Verifies tokens with a set of keys. Thread-compatible; immutable after construction.
 class Verifier {
  public:
   /// Throws std::invalid_argument without a key, and for a key without secret or algorithm.
@@ -63,9 +64,9 @@ class Verifier {
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;
 
-  /// The signature is checked before any claim. Dates may have fractions, and are compared with
-  /// all of `now`; `exp` is exclusive (RFC 7519 section 4.1.4).
-  [[nodiscard]] Result<TokenClaims, TokenError> verify(std::string_view token, WallTime now) const;
+  /// Checks the signature before any claim. Dates may have fractions, and are compared with `now`
+  /// in full precision; `exp` is exclusive (RFC 7519 section 4.1.4).
+  [[nodiscard]] Result<Claims, TokenError> verify(std::string_view token, WallTime now) const;
 
  private:
   struct Secret;

@@ -1,5 +1,7 @@
 #pragma once
 
+// The interface to the source of users and memberships.
+
 #include "crier/result.hpp"
 
 #include <cstdint>
@@ -17,27 +19,27 @@ struct User {
   std::string role;
   bool active = false;
   std::vector<std::string> programs;
-  /// One for each of `programs`: when that membership began, in microseconds since 1970 UTC. 0, or
-  /// missing: before anything that the history holds. Nothing published before it is sent.
+  /// For each of `programs`, when the membership began, in microseconds since 1970 UTC. 0, or
+  /// missing: before all events of the history. Events published before it are not sent.
   std::vector<std::uint64_t> since = {};
 };
 
 enum class SourceError : std::uint8_t {
-  unavailable,  ///< Down, locked or slow: try again. Never a refusal.
-  broken,       ///< It answered with something that makes no sense; trying again may not help.
+  unavailable,  ///< Down, locked or slow: retry. Never a refusal.
+  broken,       ///< The source's answer was invalid; a retry may not help.
 };
 
-/// Who exists and who is a member of what. Used from one loop's thread; `done` runs there, exactly
-/// once, possibly before the call returns. Nothing (an empty optional): no such user.
+/// A source of users and their memberships. Used from one loop's thread; `done` runs there, exactly
+/// once, possibly before the call returns. An empty optional means that there is no such user.
 class MembershipSource {
  public:
   using Done = std::function<void(Result<std::optional<User>, SourceError>)>;
   virtual ~MembershipSource() = default;
   virtual void look_up(const std::string& user, Done done) = 0;
-  /// Calls `look_ups`, which makes several. They may be answered from one view of the source, which
-  /// is no older than this call.
+  /// Calls `look_ups`, which makes several look-ups. The source may answer them from one snapshot,
+  /// which is no older than this call.
   virtual void together(const std::function<void()>& look_ups) { look_ups(); }
-  /// Whether it answered last time, or does now.
+  /// Whether the source answered the last look-up, or answers now.
   [[nodiscard]] virtual bool available() = 0;
 };
 
