@@ -1,3 +1,5 @@
+// The built-in events, and the check of a publish body.
+
 #include "catalog/catalog.hpp"
 
 #include "base/json_text.hpp"

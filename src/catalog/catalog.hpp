@@ -1,6 +1,7 @@
 #pragma once
 
-// The closed set of events that a gateway publishes, their check, and their wire form.
+// The closed set of events that a gateway publishes, the check of a publish, and the events' wire
+// form.
 
 #include "base/bytes.hpp"
 #include "crier/result.hpp"
@@ -42,9 +43,9 @@ class Catalog {
 };
 
 /// The arguments of the Socket.IO event for a stored body: `["request:created",{…,"timestamp":
-/// "2026-…Z"},"id"]`; without an id (unnumbered) two elements. `timestamp_ms` since 1970. Empty
-/// when `body` does not begin and end as check() writes it (a foreign record in a store); only that
-/// is looked at.
+/// "2026-…Z"},"id"]`; two elements without an id (an unnumbered event). `timestamp_ms` counts from
+/// 1970. Empty if `body` does not begin and end as check() writes it (a foreign record in a store);
+/// nothing else is checked.
 std::string event_arguments(std::string_view body, std::int64_t timestamp_ms, std::string_view id);
 
 }  // namespace crier::catalog
