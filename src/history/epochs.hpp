@@ -1,5 +1,7 @@
 #pragma once
 
+// The epochs that a node has seen of its store.
+
 #include "history/numbers.hpp"
 
 #include <algorithm>
@@ -9,13 +11,14 @@
 
 namespace crier::history {
 
-/// The epochs that a node has known of its store: the one that it is in, and those that it left. A
-/// store never comes back to an epoch; what is heard late can be of one.
+/// The current epoch and those that the node has left. A store never returns to an epoch, but a
+/// message that arrives late can be of an earlier one.
 class Epochs {
  public:
-  static constexpr std::size_t left_max = 8;  ///< The earliest are forgotten.
+  static constexpr std::size_t left_max = 8;  ///< Limit on the epochs remembered; the earliest are
+                                              ///< forgotten.
 
-  /// False, and nothing changes: the node has left this one.
+  /// Makes the epoch current. False, without a change, if the node has left this epoch.
   bool enter(const Epoch& epoch) {
     if (epoch == current_) return true;
     if (std::ranges::find(left_, epoch) != left_.end()) return false;

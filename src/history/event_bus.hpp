@@ -1,6 +1,7 @@
 #pragma once
 
-// The reading side of a store: events that are kept, and events as they are published.
+// The reading side of a store: reads of stored events, and notifications of events as they are
+// published.
 
 #include "history/claims.hpp"
 #include "history/records.hpp"
@@ -11,52 +12,57 @@
 
 namespace crier::history {
 
-/// An event as every node hears it.
+/// A published event, as every node receives it.
 struct Published {
   Epoch epoch;
   std::string program;
   Record record;
 };
 
-/// What a store tells its node. Called on the loop's thread, also from inside a call to the store.
-class BusListener {
+/// Receives a store's notifications. Called on the loop's thread, possibly from inside a call to
+/// the store.
+class Listener {
  public:
-  /// Whatever is published in the program from now on is heard, until lost() or unsubscribe().
+  /// The subscription is in force: every event published in the program from now on is reported,
+  /// until lost() or unsubscribe().
   virtual void subscribed(const std::string& program) = 0;
-  /// Each event of a subscribed program once, in the order of publishing over all programs.
+  /// Reports an event of a subscribed program: each once, in the order of publishing over all
+  /// programs.
   virtual void published(Published event) = 0;
-  /// Whatever is claimed from now on is heard, until lost().
+  /// Every claim from now on is reported, until lost().
   virtual void claims_heard() = 0;
-  /// Somebody has claimed the socket id `sid`, perhaps through this very store.
+  /// A node has claimed the socket id `sid`; it may be this one.
   virtual void claimed(const std::string& sid, Fence fence) = 0;
-  /// Something may have been missed, and will be until claims_heard() and, for each subscription
-  /// that is still wanted, subscribed() come again; they do by themselves.
+  /// Notifications may have been missed, and will be missed until claims_heard() and, for each
+  /// remaining subscription, subscribed() are called again. The store does so without a request.
   virtual void lost() = 0;
 
  protected:
   ~BusListener() = default;
 };
 
-/// Used from one loop's thread; the listener is called and `done` runs there too.
+/// Subscriptions and reads. Used from one loop's thread; the listener is called and `done` runs
+/// there too.
 class EventBus {
  public:
-  /// Sets who hears of events and claims. Once, before anything else of what follows. The listener
-  /// outlives the store.
-  virtual void listen(BusListener& listener) = 0;
-  /// Asks for the program's events; subscribed() answers, perhaps much later. Once a program.
+  /// Sets the listener. Call it once, before all other functions. The listener outlives the store.
+  virtual void listen(Listener& listener) = 0;
+  /// Subscribes to the program's events; subscribed() follows, perhaps much later. Once for each
+  /// program.
   virtual void subscribe(const std::string& program) = 0;
-  /// No event of the program is heard after this call.
+  /// Ends the subscription: no event of the program is reported after this call.
   virtual void unsubscribe(const std::string& program) = 0;
-  /// Calls `done(true)` when all that was published before the call has been heard; `done(false)`
-  /// when that cannot be said: lost() has come or comes.
+  /// Calls `done(true)` when all events published before the call have been reported; `done(false)`
+  /// if that is uncertain: lost() has been called or will be.
   virtual void probe(std::function<void(bool)> done) = 0;
-  /// Drops the subscriptions and begins anew, because what is heard cannot be trusted any more.
-  /// lost() comes, in this call or later.
+  /// Renews all subscriptions, because notifications have proved unreliable. lost() is called, in
+  /// this call or later.
   virtual void listen_again() = 0;
-  /// Whether events and claims are heard now.
+  /// Whether events and claims are reported now.
   [[nodiscard]] virtual bool hears() const = 0;
 
-  /// One consistent answer for all programs asked for: it holds every append reported before.
+  /// Reads all requested programs in one consistent snapshot, which contains every append reported
+  /// before.
   virtual void read(std::vector<ReadRequest> requests, Done<ReadReply> done) = 0;
 
  protected:

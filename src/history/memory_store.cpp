@@ -1,3 +1,5 @@
+// Implements the history in memory.
+
 #include "history/memory_store.hpp"
 
 #include "base/assert.hpp"
@@ -22,7 +24,7 @@ struct Token {
   std::size_t body_hash;
 };
 
-/// What is kept of one program. Ordered by gid, as everything here.
+/// The stored events of one program, ordered by gid.
 struct Window {
   std::deque<Record> records;
   std::size_t bytes = 0;
@@ -48,21 +50,22 @@ std::size_t hash(const Bytes& body) { return std::hash<std::string_view>()(body.
 
 }  // namespace
 
-/// Shared only with a call that is telling something, so that the store may be destroyed in it.
+/// Shared only with a call that is notifying, so that the store may be destroyed from inside it.
 struct MemoryStore::State : std::enable_shared_from_this<State> {
   Retention retention;
   std::function<WallTime()> clock;
   Epoch epoch;
-  Gid floor = 0;  ///< Below the first number, and not below a program that was forgotten.
+  Gid floor = 0;  ///< Below the first number; at least the last event of every forgotten program.
   Gid last = 0;
-  std::list<Program> programs;  ///< By top. Those with a window follow those without.
-  std::list<Program>::iterator oldest_kept = programs.end();  ///< The first with a window.
+  std::list<Program> programs;  ///< Ordered by top. Programs with a window follow those without.
+  std::list<Program>::iterator oldest_kept = programs.end();  ///< The first program with a window.
   std::unordered_map<std::string_view, std::list<Program>::iterator> by_name;
   std::size_t bytes = 0;
 
   BusListener* listener = nullptr;
   std::uint64_t subscriptions_made = 0;
-  std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< Which one is in force.
+  std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< The number of the current
+                                                                 ///< subscription of each program.
   std::deque<std::function<void()>> news;
   bool telling = false;
   bool destroyed = false;
@@ -90,7 +93,7 @@ struct MemoryStore::State : std::enable_shared_from_this<State> {
     Sessions::iterator session;
   };
   Gid last_saved = 0;
-  Users sessions;  ///< Of each user the one that was saved last stands last.
+  Users sessions;  ///< Each user's sessions, in the order in which they were saved.
   std::map<Gid, SavedAt> sessions_by_age;
 
   void save(SessionPosition position, bool takes_over);
@@ -106,7 +109,7 @@ struct MemoryStore::State : std::enable_shared_from_this<State> {
   void tell();
 };
 
-/// The gid that an event of that age has.
+/// The gid of an event of that age.
 Gid MemoryStore::State::ago(std::chrono::microseconds age) const {
   return static_cast<Gid>(std::max<WallTime>(clock() - age.count(), 0));
 }
@@ -131,7 +134,7 @@ void MemoryStore::State::trim(Window& window, Gid oldest) {
   }
 }
 
-/// Drops the windows whose newest event is too old, so that nobody has to touch them.
+/// Drops the windows whose newest event is too old, even if their programs are not used any more.
 void MemoryStore::State::expire(Gid oldest) {
   for (; oldest_kept != programs.end() && oldest_kept->top < oldest; ++oldest_kept) {
     bytes -= oldest_kept->window->bytes;
@@ -139,7 +142,7 @@ void MemoryStore::State::expire(Gid oldest) {
   }
 }
 
-/// Drops some of the programs that had no event for long.
+/// Forgets some of the programs that have had no event for a long time.
 void MemoryStore::State::forget() {
   const Gid oldest = ago(remembered_for(retention));
   for (int i = 0; i < forgets_a_call; ++i) {
@@ -156,7 +159,7 @@ std::list<Program>::iterator MemoryStore::State::find(const std::string& name) {
   return found == by_name.end() ? programs.end() : found->second;
 }
 
-/// The program, made if there is none, with a window, at the newest end.
+/// Returns the program, created if necessary, with a window, moved to the newest end.
 Program& MemoryStore::State::newest(const std::string& name) {
   auto program = find(name);
   if (program == programs.end()) {
@@ -170,7 +173,7 @@ Program& MemoryStore::State::newest(const std::string& name) {
   return *program;
 }
 
-/// What the request's token is bound to, if it is known.
+/// The first result for the request's token, if the token is known.
 std::optional<Result<Appended, StoreError>> MemoryStore::State::first_result(
     const AppendRequest& request, Gid oldest) {
   const auto program = find(request.program);
@@ -224,7 +227,7 @@ Kept MemoryStore::State::read(ReadRequest request) {
   return kept;
 }
 
-/// Claims are numbered by the clock, so a number tells its age.
+/// Drops old claims. Claims are numbered by the clock, so a number shows its age.
 void MemoryStore::State::expire_claims() {
   const Fence oldest = ago(claimed_for(retention));
   while (!claims_by_age.empty() && claims_by_age.begin()->first < oldest) {
@@ -243,7 +246,7 @@ Fence MemoryStore::State::claim(const std::string& sid) {
   return last_fence;
 }
 
-/// Positions are numbered by the clock, too.
+/// Drops old positions, which are numbered by the clock, too.
 void MemoryStore::State::expire_sessions() {
   const Gid oldest = ago(retention.ttl);
   while (!sessions_by_age.empty() && sessions_by_age.begin()->first < oldest) {
@@ -284,7 +287,8 @@ std::string MemoryStore::State::load(const std::string& user, const std::string&
 
 void MemoryStore::State::add_news(std::function<void()> what) { news.push_back(std::move(what)); }
 
-/// Told only if the program is subscribed now and, without a break, still when it is told.
+/// Queues a notification for a subscribed program. It is dropped if that subscription has ended by
+/// the time of delivery.
 void MemoryStore::State::add_news_of(const std::string& program, std::function<void()> what) {
   const auto found = subscriptions.find(program);
   if (found == subscriptions.end()) return;
@@ -294,7 +298,7 @@ void MemoryStore::State::add_news_of(const std::string& program, std::function<v
   });
 }
 
-/// Tells the news, unless a call further out does.
+/// Delivers the queued notifications, unless an outer call is doing so.
 void MemoryStore::State::tell() {
   if (telling) return;
   const auto self = shared_from_this();

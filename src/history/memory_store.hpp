@@ -1,5 +1,7 @@
 #pragma once
 
+// A history in the memory of one process.
+
 #include "base/random.hpp"
 #include "history/store.hpp"
 
@@ -8,12 +10,12 @@
 
 namespace crier::history {
 
-/// Keeps events in this process; lost with it. Time and randomness come in; the clock may step
-/// back: numbers still grow. Remembers at most `events_max` tokens a program, the newest. A program
-/// of which nothing is kept any more costs its name and two numbers, until remembered_for() is
-/// over: then it is forgotten, and the floor stands at its last event. The listener and the answers
-/// are told of things in the order in which they happened, one after the other: what is caused from
-/// inside a call to them is told when that call is over.
+/// Keeps events in this process; they are lost with it. Time and randomness are inputs. If the
+/// clock steps back, numbers still grow. Remembers at most `events_max` tokens for each program,
+/// the newest. A program without stored events costs its name and two numbers until
+/// remembered_for() has passed; then it is forgotten, and the floor is at least its last event. The
+/// listener and the `done` callbacks are called in the order of the events, one after the other: a
+/// notification caused from inside such a call follows after it.
 class MemoryStore final : public HistoryStore {
  public:
   MemoryStore(const Retention& retention, std::function<WallTime()> clock, Random random);
@@ -23,9 +25,9 @@ class MemoryStore final : public HistoryStore {
   void read(std::vector<ReadRequest> requests, Done<ReadReply> done) override;
   [[nodiscard]] bool available() const override { return true; }
   [[nodiscard]] StoreHealth health() const override { return {}; }
-  /// At once, and never again.
+  /// Calls it at once, and never again.
   void when_available(std::function<void()> call) override { call(); }
-  /// It loses nothing that it has numbered but with itself.
+  /// Does nothing: this store loses events only with its process.
   void witnessed(const Epoch& /*epoch*/, Gid /*gid*/) override {}
 
   void take_over(SessionPosition position, Done<void> done) override;
@@ -43,9 +45,9 @@ class MemoryStore final : public HistoryStore {
   void claim(const std::string& sid, Done<Fence> done) override;
   void fences(std::vector<std::string> sids, Done<std::vector<Fence>> done) override;
 
-  /// Bytes of bodies held, over all programs.
+  /// Bytes of all stored bodies, over all programs.
   [[nodiscard]] std::size_t held_bytes() const;
-  /// Programs whose numbers are remembered.
+  /// Number of programs that are remembered.
   [[nodiscard]] std::size_t program_count() const;
 
  private:

@@ -1,3 +1,5 @@
+// Makes numbers, epochs and event ids, and parses them.
+
 #include "history/numbers.hpp"
 
 #include "base/encoding.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-// How events are numbered. `gid` orders all events of a store; `seq` counts one program's.
+// The numbers of events: `gid` orders all events of a store; `seq` counts one program's.
 
 #include "base/random.hpp"
 #include "base/time.hpp"
@@ -12,19 +12,20 @@
 
 namespace crier::history {
 
-/// Microseconds since 1970 UTC, strictly increasing over all programs of a store: order, cursor
-/// and time of an event at once. Below 2^53, so that a Redis score holds it exactly.
+/// Microseconds since 1970 UTC, strictly increasing over all programs of a store. It is the order,
+/// cursor and time of an event. Below 2^53, so that a Redis score holds it exactly.
 using Gid = std::uint64_t;
 /// Counts a program's events 1, 2, 3 …
 using Seq = std::uint64_t;
-/// Random; renewed when a store may have lost what it had numbered. 8 characters of base64url.
+/// A random name of a store's numbering, renewed when the store may have lost numbered events. 8
+/// characters of base64url.
 using Epoch = std::string;
 Epoch new_epoch(Random& random);
 bool is_epoch(std::string_view text);
 
-/// The number of the next event: the clock, moved on to the next millisecond that no event has
-/// while that is less than 1 s ahead of the clock, else the next odd number. So an even number is
-/// the first of its millisecond (is_first_of_millisecond()).
+/// The number of the next event: the clock's time, advanced to the next millisecond without an
+/// event as long as that is less than 1 s ahead of the clock, else the next odd number. So an even
+/// number is the first of its millisecond (is_first_of_millisecond()).
 Gid next_gid(Gid last, WallTime clock);
 
 /// Whether no event of any program has a smaller number of the same millisecond.

@@ -1,7 +1,7 @@
 #pragma once
 
-// Where events are kept for catch-up. Implementations: MemoryStore (here) and backends/redis/store.
-// All pass the same contract suite (tests/contract/).
+// The whole interface of a history store, which keeps events for catch-up. Implementations:
+// MemoryStore (here) and backends/redis/store. All pass the same contract suite (tests/contract/).
 
 #include "history/claims.hpp"
 #include "history/event_bus.hpp"
@@ -12,11 +12,11 @@
 
 namespace crier::history {
 
-/// What an operator should know of a store.
+/// A store's condition, for the operator.
 struct StoreHealth {
-  /// By how much its clock was ahead of this machine's when it was asked last.
+  /// How far the store's clock was ahead of this machine's at the last query.
   std::chrono::microseconds clock_offset{};
-  /// The policy by which it may drop, before their time, what it was to keep; empty: it does not.
+  /// The store's eviction policy, if it may drop events early; empty: it does not.
   std::string eviction;
   friend bool operator==(const StoreHealth&, const StoreHealth&) = default;
 };

@@ -1,3 +1,5 @@
+// Implements the decision whether a program is whole for a cursor.
+
 #include "history/verdict.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #pragma once
 
-// Whether what a client missed of a program can be sent again in full.
+// Decides whether all events that a client missed of a program can be sent again.
 
 #include "history/store.hpp"
 
@@ -12,23 +12,23 @@ namespace crier::history {
 
 /// What a client is told about one program after a reconnect.
 enum class Verdict : std::uint8_t {
-  recovered,  ///< It has, or is sent, everything.
-  gap,        ///< Something is missing: trimmed, expired, over a bound, or never numbered.
-  reset,      ///< The store has begun anew; nothing can be said.
-  joined,     ///< A member from this admission on.
-  left,       ///< Not a member any more; nothing of it is owed.
+  recovered,  ///< The client has, or is sent, everything.
+  gap,        ///< Events are missing: trimmed, expired, over a limit, or never numbered.
+  reset,      ///< The store has begun a new epoch; what the client missed is unknown.
+  joined,     ///< The client is a member from this admission on.
+  left,       ///< The client is no longer a member; no events are owed.
 };
 std::string_view to_string(Verdict verdict);
 
-/// The body of a gap marker: an event that was delivered without a number stood here.
+/// The body of a gap marker, which marks the place of an event that was delivered without a number.
 constexpr std::string_view gap_marker = R"({"gap":true})";
 bool is_gap_marker(const Record& record);
 
-/// Whether `kept`, read after `cursor` or earlier, has all that came after it: nothing did, or the
-/// oldest record of those names the cursor or something before it as its predecessor; and none is a
-/// gap marker. `floor` is the reply's.
+/// Whether `kept`, read from `cursor` or earlier on, has all events after the cursor: there are
+/// none, or the oldest of them has a predecessor at the cursor or before; and none is a gap marker.
+/// `floor` is the reply's.
 bool is_whole(const Kept& kept, Gid cursor, Gid floor);
-/// As if `newest_max` were all that was read.
+/// The same as if only the newest `newest_max` records had been read.
 bool is_whole(const Kept& kept, Gid cursor, Gid floor, std::size_t newest_max);
 
 }  // namespace crier::history
