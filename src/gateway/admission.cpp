@@ -1,3 +1,5 @@
+// Implements the steps of an admission and their retries.
+
 #include "gateway/admission.hpp"
 
 #include "base/json_text.hpp"
@@ -59,8 +61,8 @@ Command Admission::looked_up(Result<std::optional<access::User>, access::SourceE
                   "The token's user does not exist or is not active."};
   }
   user_ = *std::move(answer).value();
-  held_.reset();  // it may say other memberships
-  // A claim once made stands: it is not made again with each attempt.
+  held_.reset();  // it may have other memberships
+  // A claim stays valid, so a retry does not repeat it.
   if (!cursor_.sid.empty() && fence_ == 0) return Claim{cursor_.sid};
   if (!stated_.session.empty() && !stated_.is_stated()) {
     return LoadPosition{subject_, stated_.session};
@@ -83,7 +85,7 @@ Command Admission::position_loaded(const Result<std::string, history::StoreError
   return read_command();
 }
 
-/// Time has passed: what is told is of what is there now.
+/// Reads the history only now: the verdicts are about its state after the take-over.
 Command Admission::taken_over(const Result<void, history::StoreError>& result, TimePoint now) {
   if (!result) return again(now, "the session's position could not be kept");
   return read_command();
@@ -121,7 +123,7 @@ Command Admission::unread(TimePoint now) {
   if (cursor_.is_stated() || !cursor_.session.empty()) {
     return again(now, "the history did not answer");
   }
-  // Real time goes on without the history; only the client's next return is not recovered.
+  // Live events work without the history; only the client's next reconnect is not recovered.
   return admit_blindly();
 }
 
@@ -140,7 +142,7 @@ Admit Admission::admit(Recovery recovery) {
   return admit;
 }
 
-/// By the store's clock, at the latest.
+/// A lower bound for the time of the look-up, by the store's clock.
 history::Gid Admission::looked_up_at(history::Gid clock, TimePoint now) const {
   const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - began_);
   return clock - std::min(clock, static_cast<history::Gid>(elapsed.count()));

@@ -1,8 +1,8 @@
 #pragma once
 
-// How a CONNECT becomes a member: token, user and memberships, claim, history, in that order. What
-// a session will be told is kept before it is told, and then read again. A state machine without
-// I/O: what was learnt goes in, the next command comes out.
+// The admission of a client that sends CONNECT: token, user and memberships, claim, history, in
+// that order. With a session, its position is stored before the client is told, and the history is
+// then read again. A state machine without I/O: answers go in, the next command comes out.
 
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
@@ -23,13 +23,14 @@
 namespace crier::gateway {
 
 struct AdmissionOptions {
-  std::chrono::milliseconds deadline{5'000};  ///< For a source or store that does not answer.
-  std::chrono::milliseconds retry{250};       ///< Between attempts.
+  std::chrono::milliseconds deadline{5'000};  ///< Time limit for a source or store that does not
+                                              ///< answer.
+  std::chrono::milliseconds retry{250};       ///< Pause between attempts.
   std::uint32_t replay_timestamp_max = 50;
-  std::chrono::milliseconds session_ttl{300'000};  ///< That of positions in the store.
+  std::chrono::milliseconds session_ttl{300'000};  ///< Time for which the store keeps positions.
 };
 
-/// The five messages of a refusal, word for word; existing clients compare them.
+/// The five messages of a refusal. Do not change them: existing clients compare them.
 namespace refusal {
 constexpr std::string_view authentication_required = "Authentication required";
 constexpr std::string_view invalid_token = "Invalid or expired token";
@@ -41,8 +42,8 @@ constexpr std::string_view failed = "Authentication failed";
 /// Answer with CONNECT_ERROR; final for the client.
 struct Refuse {
   std::string_view message;  ///< One of refusal::.
-  std::string_view code;     ///< Stable.
-  std::string_view detail;   ///< A sentence.
+  std::string_view code;     ///< For programs; stable between releases.
+  std::string_view detail;   ///< One sentence for people.
 };
 /// Ask the membership source; answer with looked_up().
 struct LookUp {
@@ -57,26 +58,26 @@ struct LoadPosition {
   std::string user;
   std::string session;
 };
-/// Let the session be held by this connection, at this position; answer with taken_over().
+/// Make this connection the session's holder, at this position; answer with taken_over().
 struct TakeOver {
   std::string user;
   std::string session;
   Pid position;
 };
-/// Tell the store that somebody holds this id, which is above its last number; go on with
-/// witnessed().
-struct Testify {
+/// Report to the store that a client presents this id, which is above its last number; continue
+/// with witnessed().
+struct Witness {
   history::EventId id;
 };
 /// Ask the feed; answer with history_read().
 struct ReadHistory {
   Question question;
 };
-/// Nothing now; call tick() at `at`.
+/// Do nothing now; call tick() at `at`.
 struct Wait {
   TimePoint at;
 };
-/// Close the transport without an answer: the client comes back by itself.
+/// Close the transport without an answer: the client reconnects by itself.
 struct GiveUp {
   std::string_view reason;  ///< For the log.
 };
@@ -84,13 +85,13 @@ struct GiveUp {
 struct Admit {
   access::User user;
   Recovery recovery;
-  std::string claimed;       ///< The sid of the pid that was presented; empty: none was.
-  history::Fence fence = 0;  ///< Of that claim.
-  std::string pid;           ///< To repeat, when recovered,
-  std::string nonce;         ///< and its nonce.
-  std::string session;       ///< Whose position is to be kept; empty: none's.
-  bool is_kept = false;      ///< It is, and it is `recovery.next`.
-  bool has_pid = true;       ///< False: the history could not be read, so nothing can be sealed.
+  std::string claimed;       ///< The sid of the presented pid; empty: there is none.
+  history::Fence fence = 0;  ///< The fence of that claim.
+  std::string pid;           ///< The pid to repeat, if recovered.
+  std::string nonce;         ///< The nonce of that pid.
+  std::string session;       ///< The session whose position is to be stored; empty: none.
+  bool is_kept = false;      ///< The position is stored already; it is `recovery.next`.
+  bool has_pid = true;       ///< False: the history could not be read, so there is no pid to seal.
 };
 
 using Command = std::variant<Refuse, LookUp, Claim, LoadPosition, TakeOver, Testify, ReadHistory,
@@ -98,7 +99,7 @@ using Command = std::variant<Refuse, LookUp, Claim, LoadPosition, TakeOver, Test
 
 class Admission {
  public:
-  /// All outlive the admission.
+  /// The arguments outlive the admission.
   Admission(const AdmissionOptions& options, const access::Verifier& verifier, const PidSeal& seal);
 
   /// `auth` is the CONNECT payload, a valid JSON object.
@@ -110,12 +111,12 @@ class Admission {
   Command witnessed() const { return read_command(); }
   Command history_read(const Result<history::ReadReply, history::StoreError>& answer,
                        TimePoint now);
-  /// Begins again after a Wait, from the look-up on: the memberships may have changed meanwhile.
+  /// Retries after a Wait, from the look-up on: the memberships may have changed meanwhile.
   Command tick();
 
-  /// The socket id of the pid that was presented, empty if none was.
+  /// The socket id of the presented pid; empty if there is none.
   [[nodiscard]] std::string_view pid_sid() const;
-  /// Somebody has claimed the id. True: a later claim than this one's, which so has lost.
+  /// A node has claimed the id. True: that claim is later than this admission's, which has lost it.
   bool claim_heard(std::string_view sid, history::Fence fence);
 
  private:
@@ -131,14 +132,15 @@ class Admission {
   const PidSeal* seal_;
   TimePoint began_{};
   TimePoint give_up_at_ = never;
-  Cursor stated_;  ///< As the client gave it.
-  Cursor cursor_;  ///< With what the store keeps of its session.
+  Cursor stated_;  ///< The cursor as the client gave it.
+  Cursor cursor_;  ///< The cursor with the session's stored position.
   bool witnessed_ = false;
   std::string subject_;
   access::User user_;
-  std::optional<Pid> held_;  ///< The position that the session was taken over at since the look-up.
+  std::optional<Pid> held_;  ///< The position at which the session was taken over since the
+                             ///< look-up.
   history::Fence fence_ = 0;
-  history::Fence heard_ = 0;  ///< The greatest of the id that was heard.
+  history::Fence heard_ = 0;  ///< The greatest fence of the id that was reported.
 };
 
 }  // namespace crier::gateway

@@ -1,7 +1,8 @@
 #pragma once
 
-// What a verdict is about: where a client stood when it last heard how its programs stand. A client
-// gives one as its cursor; a pid keeps one for as long as a later verdict may not have been heard.
+// The basis of a verdict: the client's position when it last received verdicts on its programs. A
+// client states one as its cursor; a pid keeps one as long as the client may not have received a
+// later verdict.
 
 #include "history/numbers.hpp"
 
@@ -13,45 +14,47 @@
 
 namespace crier::gateway {
 
-/// One membership: another one of the same program began at another time.
+/// One membership. A later membership in the same program has another `since`.
 struct Membership {
   std::string program;
-  std::uint64_t since = 0;  ///< As access::User has it.
+  std::uint64_t since = 0;  ///< As in access::User.
   friend bool operator==(const Membership&, const Membership&) = default;
 };
 
-/// A user's memberships at an admission: by name where there is room for that, else by their
-/// number, two digests, and when the newest began.
+/// A user's memberships at an admission: by name if there is room, else by their number, two
+/// digests, and the time when the newest began.
 struct Memberships {
   history::Gid at = 0;            ///< The admission's snapshot of the history.
   std::vector<Membership> named;  ///< Sorted by program.
-  std::uint32_t count = 0;        ///< Without names,
-  std::string digest{};           ///< and as digest_of() makes it. Empty: they are named.
+  std::uint32_t count = 0;        ///< Without names: how many there are.
+  std::string digest{};           ///< Without names: as digest_of() makes it. Empty: they are
+                                  ///< named.
   std::string exact{};            ///< Without names: as exact_digest_of() makes it.
-  /// Without names: the latest `since` of those that had begun by `as_of`. A later one, of a
-  /// membership that is yet to begin, would hide what is granted before it does.
+  /// Without names: the latest `since` of those that had begun by `as_of`. A later `since`, of a
+  /// membership that has not begun, would hide memberships that are granted before it begins.
   std::uint64_t newest = 0;
-  /// They were looked up after this, by the store's clock: perhaps long before the snapshot.
+  /// The look-up began at this time or later, by the store's clock; it may be long before the
+  /// snapshot.
   std::uint64_t as_of = std::numeric_limits<std::uint64_t>::max();
   friend bool operator==(const Memberships&, const Memberships&) = default;
 };
 
-/// 16 bytes that stand for the programs of these memberships, which are sorted.
+/// A digest of 16 bytes of the programs of these memberships, which are sorted.
 std::string digest_of(const std::vector<Membership>& memberships);
-/// The same for the programs and when each membership began.
+/// A digest of the programs and of the time when each membership began.
 std::string exact_digest_of(const std::vector<Membership>& memberships);
 
-/// The client gave no cursor: it begins here.
+/// The client gave no cursor: it starts with this admission.
 struct NoCursor {
   friend bool operator==(const NoCursor&, const NoCursor&) = default;
 };
 
-/// The client gave a cursor, and nobody can read it.
+/// The client gave a cursor that cannot be read.
 struct UnreadableCursor {
   friend bool operator==(const UnreadableCursor&, const UnreadableCursor&) = default;
 };
 
-/// An earlier admission, and up to where the client has received everything since.
+/// An earlier admission, and the number up to which the client has received everything since.
 struct Snapshot {
   history::Epoch epoch;
   history::Gid gid = 0;

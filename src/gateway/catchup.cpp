@@ -1,3 +1,5 @@
+// Writes the `catchup` event within its size limits.
+
 #include "gateway/catchup.hpp"
 
 #include "base/json_text.hpp"
@@ -15,10 +17,10 @@ namespace {
 using history::Verdict;
 using Verdicts = std::vector<std::pair<std::string, Verdict>>;
 
-constexpr std::size_t frame_bytes = 256;  // all but the programs
+constexpr std::size_t frame_bytes = 256;  // everything except the programs
 
-/// `"p1":"recovered",…` without those of the verdict `others`; nothing if it would be longer than
-/// `bytes_max`.
+/// Lists `"p1":"recovered",…` without the programs of the verdict `others`; nothing if it would be
+/// longer than `bytes_max`.
 std::optional<std::string> list(const Verdicts& verdicts, std::optional<Verdict> others,
                                 std::size_t bytes_max) {
   std::string text;

@@ -1,3 +1,5 @@
+// Reads the cursor from a client's `auth`.
+
 #include "gateway/cursor.hpp"
 
 #include "base/json_text.hpp"
@@ -17,7 +19,7 @@ constexpr std::size_t nonce_bytes = 4;
 
 using Auth = std::vector<json::Member>;
 
-/// The member's value, unless it says that nothing is stated.
+/// The member's value; nothing if it means that nothing is stated.
 std::optional<std::string_view> stated(const Auth& auth, std::string_view name) {
   const auto value = json::find(auth, name);
   if (!value || *value == "null" || *value == "\"\"" || json::number(*value) == 0) {
@@ -66,8 +68,8 @@ std::optional<std::int64_t> parse_timestamp(std::string_view value) {
   return static_cast<std::int64_t>(std::floor(number));
 }
 
-/// The number up to which the client has heard its verdicts. Replays brought it what is beyond, and
-/// it has not heard what they lacked: replays of this pid or of earlier ones.
+/// The number up to which the client has received its verdicts. It got later events in replays, of
+/// this pid or of earlier ones, and does not know what those lacked.
 history::Gid heard_up_to(const Pid& pid) {
   history::Gid gid = pid.here.gid;
   if (const auto* snapshot = std::get_if<Snapshot>(&*pid.earlier)) {
@@ -80,8 +82,8 @@ history::Gid heard_up_to(const Pid& pid) {
   return std::min(gid, pid.here.gid);
 }
 
-/// Whether the client has got the `catchup` of the admission that gave it the pid. Everything that
-/// came later has a greater number.
+/// Whether the client has received the `catchup` of the admission that gave it the pid. All later
+/// events have greater numbers.
 bool has_heard(const Pid& pid, const std::optional<StatedId>& offset) {
   if (!pid.earlier) return true;
   if (!offset || offset->id.epoch != pid.here.epoch) return false;
@@ -95,7 +97,7 @@ void weigh_stale(Cursor& cursor) {
   }
 }
 
-/// What the client has received of the epoch that the pid is of; 0: nothing is stated.
+/// The number up to which the client has received events in the pid's epoch; 0: nothing is stated.
 history::Gid received_of(const Pid& pid, const std::optional<StatedId>& offset) {
   return offset && offset->id.epoch == pid.here.epoch ? offset->id.gid : 0;
 }
@@ -139,7 +141,7 @@ bool take_pid(Cursor& cursor, const Auth& auth, std::string_view value, std::str
     if (id) cursor.stale = id->id;
     return false;
   }
-  if (member && !id) return false;  // what the client has cannot be said
+  if (member && !id) return false;  // what the client has received is unknown
   cursor.pid = *std::move(text);
   take(cursor, *std::move(pid), id);
   return true;
@@ -161,7 +163,7 @@ bool take_timestamp(Cursor& cursor, std::string_view value) {
   return true;
 }
 
-/// False: a session is stated, and cannot be read.
+/// False: a session is stated but cannot be read.
 bool take_session(Cursor& cursor, const Auth& auth) {
   const auto value = stated(auth, "session");
   if (!value) return true;

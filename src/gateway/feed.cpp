@@ -1,5 +1,5 @@
-// In which order what is heard is delivered, what stops it, and what the comparison with the store
-// finds. The other parts of the feed: feed_reads.cpp, feed_questions.cpp.
+// Delivers published events in order, stops at holes, and compares the programs with the store. The
+// other parts of the feed are feed_reads.cpp and feed_questions.cpp.
 
 #include "gateway/feed.hpp"
 
@@ -77,7 +77,7 @@ void Feed::watch(const std::string& name) {
   pump();
 }
 
-// What is heard.
+// Notifications.
 
 void Feed::subscribed(const std::string& name) {
   Program* const program = find(name);
@@ -93,7 +93,7 @@ void Feed::published(Published event, TimePoint now) {
   if (at == programs_.end() || at->second.state == State::subscribing) return;
   Program& program = at->second;
   if (is_retired(event.epoch)) {
-    if (program.state == State::live) queue(at->first, program);  // has the store gone back?
+    if (program.state == State::live) queue(at->first, program);  // did the store lose events?
     return pump();
   }
   if (!epoch_.empty() && event.epoch != epoch_) renew(event.epoch);
@@ -113,7 +113,7 @@ bool Feed::is_retired(const history::Epoch& epoch) const {
   return epoch != epoch_ && std::ranges::find(retired_, epoch) != retired_.end();
 }
 
-/// Whether the program waits for its first read: that will bring what is heard now.
+/// Whether the program waits for its first read, which will contain the events published now.
 bool Feed::is_yet_to_be_read(const Program& program) const {
   return program.state == State::unread && !program.known && !reads_.is_under_way(program.readings);
 }
@@ -123,11 +123,12 @@ bool Feed::is_held_back(const Program& program) const {
   return stopped_ || program.state != State::live;
 }
 
-/// One more event of a program that is live.
+/// Delivers the next event of a live program.
 void Feed::take(const std::string& name, Program& program, Record record, ReadNumber heard) {
   if (record.gid <= program.ring.top()) return;
   if (record.prev > program.ring.top()) {
-    // What a read that began after it was heard does not know of was never published.
+    // If a read that began after the notification does not contain the event, it was never
+    // published.
     if (program.readings.is_covered_after(heard)) return;
     stop();
     held_.push_back({{epoch_, name, std::move(record)}, heard});
@@ -158,7 +159,7 @@ void Feed::lost() {
   release_if_read();
 }
 
-/// There is a hole: no program goes on before all have been read.
+/// Stops delivery at a hole: no program continues before all have been read.
 void Feed::stop() {
   if (stopped_) return;
   read_twice_ = false;
@@ -170,14 +171,14 @@ void Feed::stop() {
   stopped_ = true;
 }
 
-/// What was read of the program does not count any more.
+/// Discards what was read of the program; it must be read again.
 void Feed::begin_anew(const std::string& name, Program& program, bool wanted) {
   if (program.state == State::subscribing) return;
   program.state = State::unread;
   if (wanted) queue(name, program);
 }
 
-/// Remembers how far cursors may have moved past the program's top, where events may be missing.
+/// Remembers how far cursors may have passed the program's top, above which events may be missing.
 /// Events of other programs move the cursors of its members. Members that left count until the
 /// program has been compared with the store once more.
 void Feed::note_passed(const std::string& name, Program& program) {
@@ -191,7 +192,7 @@ void Feed::note_passed(const std::string& name, Program& program) {
   if (program.passed_to == 0 && !has_members_(name)) forget_ring(program);
 }
 
-/// The store has begun anew: nothing that is known counts.
+/// Enters a new epoch of the store and forgets everything known of the old one.
 void Feed::renew(const history::Epoch& epoch) {
   std::erase(retired_, epoch);
   retired_.push_back(std::exchange(epoch_, epoch));
@@ -209,9 +210,9 @@ void Feed::renew(const history::Epoch& epoch) {
   }
 }
 
-// Going on.
+// Continuing after a hole.
 
-/// Takes what was heard of programs while they were not live.
+/// Handles the notifications that came while programs were not live.
 void Feed::replay_heard() {
   std::vector<Heard> all = std::exchange(held_, {});
   std::ranges::sort(all, {}, [](const Heard& heard) { return heard.event.record.gid; });
@@ -227,7 +228,7 @@ void Feed::replay_heard() {
   }
 }
 
-/// Goes on when everything that has members has been read; with that another hole may show.
+/// Continues delivery when all programs with members have been read. This may reveal another hole.
 void Feed::release_if_read() {
   const auto is_read = [this] {
     return std::ranges::none_of(programs_, [this](const auto& entry) {
@@ -240,10 +241,10 @@ void Feed::release_if_read() {
   }
 }
 
-/// Whether all that has members is to be read again, in one read: what was read at different times
-/// goes farther than what was heard. A node that is deaf would send the later events of one
-/// program, and cursors would pass what is missing of another. Where one read cannot hold all of
-/// them, it finds that out when it compares.
+/// Whether all programs with members are read again, in one read, because reads of different times
+/// reach farther than the notifications. A node that misses notifications would send the later
+/// events of one program, and cursors would pass missing events of another. If one read cannot hold
+/// all programs, the comparison detects that case.
 bool Feed::reads_once_more() {
   if (!options_.compares || read_twice_) return false;
   std::vector<Programs::iterator> all;
@@ -262,9 +263,9 @@ bool Feed::reads_once_more() {
   return read_twice_ = true;
 }
 
-// Comparing.
+// Comparison with the store.
 
-/// The next slice of all programs, which are through once an interval.
+/// Checks the next slice of the programs; each program has its turn once in an interval.
 void Feed::check_slice() {
   if (checked_up_to_.empty()) {
     const auto slices = programs_.size() / check_slice_max + 1;
@@ -285,14 +286,15 @@ void Feed::check_slice() {
 
 void Feed::check(const std::string& name, Program& program) {
   program.ring.trim(options_.ring, now_);
-  // Of one that was broken nothing else may ever say that it is whole again.
+  // A broken program is read again, because nothing else may ever show that it is whole again.
   if (program.state != State::subscribing && broken_.contains(name)) return queue(name, program);
   if (has_members_(name)) program.compared = false;
   if (!options_.compares || stopped_ || program.state != State::live) return;
   if (!program.compared) queue(name, program);  // once more after its last member has left
 }
 
-/// All that the store had when it was read has been heard, or is not going to be.
+/// Finds programs whose events in the store were not reported. All earlier notifications have
+/// arrived.
 void Feed::find_deaf(const std::vector<std::pair<std::string, Gid>>& tops) {
   bool deaf = false;
   for (const auto& [name, top] : tops) {
@@ -308,10 +310,11 @@ void Feed::find_deaf(const std::vector<std::pair<std::string, Gid>>& tops) {
   }
   if (!deaf) return;
   say(ListenAgain{});
-  lost();  // the other rings may be as old
+  lost();  // the other rings may be outdated, too
 }
 
-/// The client's cursors have passed what they lack: only the history can tell them.
+/// Handles a gap that clients' cursors have passed: only a gap marker in the history can inform
+/// those clients.
 void Feed::tell_of_gap(const std::string& name, std::string_view reason) {
   say(MarkGap{name});
   say(CloseMembers{name, reason});
@@ -331,7 +334,7 @@ void Feed::tick(TimePoint now) {
   if (check_at_ <= now) check_slice();
 }
 
-/// Whether nobody has wanted it for long.
+/// Whether nobody has used the program for a long time.
 bool Feed::is_over(const std::string& name, Program& program) {
   const bool idle = program.questions == 0 && !has_members_(name);
   if (!idle) program.idle_since = never;

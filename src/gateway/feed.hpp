@@ -1,18 +1,20 @@
 #pragma once
 
-// What a node knows of its programs' events, and in which order its members get them: one source,
-// strictly by gid over all programs. A state machine without I/O: what the store says goes in,
-// commands come out, to be carried out in order.
+// The feed of a node: the recent events of its programs, and their delivery to members strictly by
+// gid over all programs. A state machine without I/O: the store's answers and notifications go in,
+// commands come out, which the caller executes in order.
 //
-// Of each program that somebody here is, or wants to be, a member of, the feed holds a ring of
-// recent events without a hole, from a store read made after the subscription was confirmed up to
-// the latest that was heard. Whoever comes back is answered from the rings; the store is read once
-// a program, not once a client. A hole (the connection was lost, or an event names a predecessor
-// that nobody heard) stops delivery of all programs until all have been read again.
+// For each program with a member here, or with a client that is being admitted, the feed holds a
+// ring of recent events without a hole: from a store read made after the subscription was confirmed
+// up to the latest notification. Clients that reconnect are answered from the rings; the store is
+// read once for each program, not for each client. A hole (the connection was lost, or an event
+// names a predecessor that was not reported) stops delivery of all programs until all have been
+// read again.
 //
-// A read runs ahead of what is heard: it may know of one program's event while an older one of
-// another program is still under way. So each read is followed by a probe, and counts only when all
-// that was published before it has been heard: then the rings of all programs end at one point.
+// A read runs ahead of the notifications: it may contain one program's event while an older one of
+// another program is still in transit. So each read is followed by a probe, and counts only when
+// everything published before it has been reported: then the rings of all programs end at one
+// point.
 
 #include "base/time.hpp"
 #include "gateway/readings.hpp"
@@ -33,17 +35,18 @@
 namespace crier::gateway {
 
 struct FeedOptions {
-  /// Bounds of each program's ring. They must not be below the store's: clients would be told `gap`
-  /// for events that the store still has. `age_max` also bounds subscriptions without members.
+  /// Limits of each program's ring. They must not be below the store's: clients would get the
+  /// verdict `gap` for events that the store still has. `age_max` also limits subscriptions without
+  /// members.
   RingBounds ring;
-  std::chrono::milliseconds check_interval{5'000};  ///< In which each program has its turn once.
-  std::chrono::milliseconds retry{250};             ///< After a read that failed.
+  std::chrono::milliseconds check_interval{5'000};  ///< Each program is checked once in this time.
+  std::chrono::milliseconds retry{250};             ///< Pause after a failed read.
   std::chrono::milliseconds patience{5'000};        ///< How long a question waits at most.
-  /// Compares tops with the store: not where what is published cannot get lost on its way here.
+  /// Whether to compare tops with the store. False if notifications cannot get lost.
   bool compares = true;
 };
 
-/// Of all programs so many have their turn in one call: to be compared, trimmed and let go of.
+/// Limit on the programs that one call compares, trims and releases.
 constexpr std::size_t check_slice_max = 256;
 
 struct Subscribe {
@@ -56,27 +59,29 @@ struct Unsubscribe {
 struct ReadStore {
   std::vector<history::ReadRequest> reads;
 };
-/// Ask whether all has been heard; answer with probed(). Not while a read is under way.
+/// Ask whether all events have been reported; answer with probed(). Not while a read is in
+/// progress.
 struct ProbeStore {};
-/// Events of the program were delivered beyond one that was not: append a gap marker, so that
-/// whoever has a cursor from before is told.
+/// Events of the program were delivered after a missing one: append a gap marker, so that clients
+/// with an earlier cursor are told `gap`.
 struct MarkGap {
   std::string program;
 };
-/// What is heard is not all that is published: have it begin anew.
+/// Notifications are incomplete: have the store renew the subscriptions.
 struct ListenAgain {};
-/// Send it to the program's members. Commands of this kind come in gid order.
+/// Send the event to the program's members. These commands come in gid order.
 struct Deliver {
   std::string program;
   history::Epoch epoch;
   history::Record record;
 };
-/// Close the transports of the program's members: they come back and are told. No program: of all.
+/// Close the transports of the program's members: they reconnect and receive a verdict. Empty
+/// program: all members of all programs.
 struct CloseMembers {
   std::string program;
   std::string_view reason;  ///< For the log and the metrics.
 };
-/// The answer to ask(). All that was delivered before this command is in it, nothing after it is.
+/// The answer to ask(). It contains all events delivered before this command and none after it.
 struct Answered {
   std::uint64_t question = 0;
   Result<history::ReadReply, history::StoreError> reply;
@@ -84,29 +89,31 @@ struct Answered {
 using FeedCommand = std::variant<Subscribe, Unsubscribe, ReadStore, ProbeStore, ListenAgain,
                                  MarkGap, Deliver, CloseMembers, Answered>;
 
-/// What somebody who is to become a member has to know of its programs.
+/// What the admission of a client must know of the client's programs.
 struct Question {
-  std::vector<history::ReadRequest> reads;  ///< `newest_max` counts; after_everything: only tops.
-  history::Epoch epoch;                     ///< Of the cursor; empty: it has none.
-  history::Gid cursor = 0;                  ///< Where the asker stands.
+  std::vector<history::ReadRequest> reads;  ///< `newest_max` counts; after_everything asks for the
+                                            ///< top only.
+  history::Epoch epoch;                     ///< The cursor's epoch; empty: it has none.
+  history::Gid cursor = 0;                  ///< The client's position.
 };
 
 class Feed {
  public:
-  /// `has_members` tells whether a program has members at this node.
+  /// `has_members` returns whether a program has members at this node.
   Feed(const FeedOptions& options, std::function<bool(const std::string&)> has_members,
        TimePoint now);
 
-  /// Commands to carry out, in order; what they cause may be put in before the next is taken.
-  /// Questions are answered one at a time, when nothing else is to be done.
+  /// The commands to execute, in order. The results of one may be put in before the next is taken.
+  /// Questions are answered one at a time, when there is no other command.
   [[nodiscard]] bool has_command();
   FeedCommand next_command();
 
-  /// Follows a program of which somebody is a member without having asked: it is closed when the
-  /// program is known, because nobody can say what it has missed.
+  /// Follows a program whose member was admitted without a question. The member's transport is
+  /// closed when the program is known, because what the member missed is unknown.
   void watch(const std::string& name);
 
-  /// Answered by an Answered with the same number, once, unless it is withdrawn.
+  /// Asks a question. An Answered with the same number follows, once, unless the question is
+  /// withdrawn.
   void ask(std::uint64_t question, Question what, TimePoint now);
   void withdraw(std::uint64_t question);
 
@@ -120,68 +127,69 @@ class Feed {
   void tick(TimePoint now);
   [[nodiscard]] TimePoint deadline() const;
 
-  /// What is held of a program; null if nothing is known of it. Good until the next call that is
-  /// not const.
+  /// The program's ring; null if nothing is known of the program. Valid until the next non-const
+  /// call.
   [[nodiscard]] const Ring* ring(const std::string& program) const;
-  /// How far a client's cursor may have come: the greatest number that was delivered, or that an
-  /// answer told.
+  /// The greatest number that a client's cursor may have: the greatest that was delivered or that
+  /// an answer contained.
   [[nodiscard]] history::Gid reached() const { return reached_; }
-  /// Of the events in the rings; empty: none known.
+  /// The epoch of the events in the rings; empty: none is known.
   [[nodiscard]] const history::Epoch& epoch() const { return epoch_; }
-  /// Whether events are being held back because there is a hole.
+  /// Whether events are held back because of a hole.
   [[nodiscard]] bool stopped() const { return stopped_; }
-  /// How often it found that it had heard less than the store has, without being told.
+  /// How often a comparison has found events in the store that were never reported.
   [[nodiscard]] std::uint64_t times_deaf() const { return times_deaf_; }
-  /// Events that wait until a program has been read.
+  /// Number of events that wait until a program has been read.
   [[nodiscard]] std::size_t held_count() const { return held_.size(); }
   [[nodiscard]] std::size_t program_count() const { return programs_.size(); }
-  /// Programs whose events the store can neither keep nor read, as the latest reads say.
+  /// Programs whose events the store can neither keep nor read, according to the latest reads.
   [[nodiscard]] const std::set<std::string, std::less<>>& broken() const { return broken_; }
 
  private:
   enum class State : std::uint8_t {
     subscribing,
-    unread,  ///< Subscribed; what came before has to be read.
-    read,    ///< And has been; what it is ahead of has to be heard.
+    unread,  ///< Subscribed; earlier events must be read.
+    read,    ///< They have been read; events that the read is ahead of must still be reported.
     live,
   };
-  /// Of a program that is not live, or while stopped.
+  /// An event that was reported for a program that is not live, or while delivery is stopped.
   struct Heard {
     history::Published event;
-    ReadNumber read = 0;  ///< The latest that had begun when it was heard.
+    ReadNumber read = 0;  ///< The latest read that had begun by then.
   };
   struct Program {
     Readings readings;
     State state = State::subscribing;
-    bool known = false;             ///< The ring means something.
-    bool alone_when_asked = false;  ///< Nobody was a member when the latest read of it began.
-    bool compared = false;          ///< With the store, since the last member left.
-    /// While events may be missing above its top: the greatest number that the cursor of a member,
-    /// or of one that left, may have. 0: no cursor is beyond the top.
+    bool known = false;             ///< The ring is valid.
+    bool alone_when_asked = false;  ///< There was no member when the program's latest read began.
+    bool compared = false;          ///< Compared with the store since the last member left.
+    /// While events may be missing above the top: the greatest number that the cursor of a member,
+    /// or of a former member, may have. 0: no cursor is above the top.
     history::Gid passed_to = 0;
     std::uint32_t questions = 0;
-    std::uint32_t event_questions = 0;  ///< Of these, how many ask for more than the top.
-    history::Gid whole_to = 0;          ///< Nothing is missing up to here, as reads show.
+    std::uint32_t event_questions = 0;  ///< Number of questions that ask for more than the top.
+    history::Gid whole_to = 0;          ///< No event is missing up to here, as reads have shown.
     Ring ring;
     TimePoint idle_since = never;
 
     [[nodiscard]] bool is_wanted() const { return known || questions > 0; }
-    /// Whether what the store has above the ring has to be read.
+    /// Whether the store's events above the ring must be read.
     [[nodiscard]] bool lacks_the_latest() const { return state == State::unread && known; }
-    /// The number above which the store is to be read next.
+    /// The number above which the next read begins.
     [[nodiscard]] history::Gid missing_above() const;
     /// Whether the ring does not reach as far back as the request.
     [[nodiscard]] bool needs_all(const history::ReadRequest& read) const;
-    /// Whether, for that, everything has to be read for the question.
+    /// Whether all of the program must be read for that question.
     [[nodiscard]] bool lacks_all(const history::ReadRequest& read, const Asked& asked) const;
   };
   static_assert(sizeof(Program) <= 176, "one for each program that a node knows");
   struct Waiting {
     Question what;
-    /// Of several programs that were not all to be answered from the rings: one read has to cover
-    /// them all, or a node that was deaf to one would mix what it knew then with what it reads now.
+    /// The question is for several programs, and the rings did not suffice for all: one read must
+    /// cover them all. A node that misses notifications of one would otherwise combine old and new
+    /// state.
     bool mixed = false;
-    bool is_answerable = false;  ///< Was, and is in answerable_.
+    bool is_answerable = false;  ///< Found answerable, and in answerable_.
     Asked asked;
     TimePoint give_up_at = never;
   };
@@ -193,9 +201,9 @@ class Feed {
   }
   Program& want(const std::string& name);
   void queue(const std::string& name, Program& program);
-  /// Null: it was let go of.
+  /// Null if the program was released.
   [[nodiscard]] Program* find(const std::string& name);
-  /// Of a question that waits: such a program is not let go of.
+  /// The program of a waiting question, which is never released.
   [[nodiscard]] Program& program_of(const history::ReadRequest& read);
   [[nodiscard]] const Program& program_of(const history::ReadRequest& read) const;
 
@@ -255,31 +263,35 @@ class Feed {
   std::function<bool(const std::string&)> has_members_;
   std::deque<FeedCommand> commands_;
   Programs programs_;
-  std::set<std::string, std::less<>> broken_;  ///< Of these.
+  std::set<std::string, std::less<>> broken_;  ///< The names of broken programs.
   std::map<std::uint64_t, Waiting> questions_;
-  std::deque<std::uint64_t> answerable_;  ///< Also some that were withdrawn.
-  history::Epoch epoch_;                  ///< Empty: none known.
-  std::deque<history::Epoch> retired_;    ///< Events of these come late, or show another history.
+  std::deque<std::uint64_t> answerable_;  ///< May contain withdrawn questions.
+  history::Epoch epoch_;                  ///< Empty: none is known.
+  std::deque<history::Epoch> retired_;    ///< Left epochs; events of these are late, or belong to
+                                          ///< another history.
   history::Gid floor_ = 0;
-  history::Gid clock_ = 0;  ///< The store's, the latest that was read,
-  history::Gid last_ = 0;   ///< and its greatest number then.
-  /// What is live has been heard up to here, as the latest read shows.
+  history::Gid clock_ = 0;  ///< The store's clock at the latest read.
+  history::Gid last_ = 0;   ///< The store's greatest number at that time.
+  /// All events of live programs up to here have been reported, as the latest read shows.
   history::Gid heard_to_ = 0;
-  history::Gid heard_ = 0;    ///< The greatest number that was heard,
-  history::Gid seen_ = 0;     ///< the greatest known here,
-  history::Gid reached_ = 0;  ///< and as reached().
+  history::Gid heard_ = 0;    ///< The greatest number reported.
+  history::Gid seen_ = 0;     ///< The greatest number known here.
+  history::Gid reached_ = 0;  ///< See reached().
   bool stopped_ = false;
-  bool read_twice_ = false;  ///< All that has members, since it stopped.
+  bool read_twice_ = false;  ///< reads_once_more() was true since delivery stopped.
   std::vector<Heard> held_;
 
   Reads reads_;
-  TimePoint now_;  ///< The latest that was told.
+  TimePoint now_;  ///< The time of the latest call.
   TimePoint retry_at_ = never;
-  TimePoint check_at_;                                      ///< The next slice.
-  TimePoint round_at_;                                      ///< When the first slice was due,
-  Duration slice_time_{};                                   ///< how long after each the next is,
-  std::string checked_up_to_;                               ///< and up to where they have come.
-  std::vector<std::pair<std::string, history::Gid>> tops_;  ///< To be compared after the probe.
+  TimePoint check_at_;                                      ///< The time of the next slice.
+  TimePoint round_at_;                                      ///< The time of the round's first
+                                                            ///< slice.
+  Duration slice_time_{};                                   ///< The time between slices.
+  std::string checked_up_to_;                               ///< The last program checked in this
+                                                            ///< round.
+  std::vector<std::pair<std::string, history::Gid>> tops_;  ///< The tops to compare after the
+                                                            ///< probe.
   std::uint64_t times_deaf_ = 0;
 };
 

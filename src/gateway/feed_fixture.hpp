@@ -1,5 +1,7 @@
 #pragma once
 
+// For tests: a feed whose commands read as lines of text.
+
 #include "gateway/feed.hpp"
 
 #include <gmock/gmock.h>
@@ -16,7 +18,7 @@ using history::Kept;
 using history::ReadReply;
 using history::Record;
 
-/// A feed whose commands are words: `subscribe p`, `read p>0 q>5` (`p` alone: the top), `deliver p
+/// A feed whose commands are texts: `subscribe p`, `read p>0 q>5` (`p` alone: the top), `deliver p
 /// 7`, `close p gap`, `answer 1 p:9[7,9]`, `answer 1 p:9[] broken`, `probe`.
 class FeedTest : public testing::Test {
  protected:
@@ -58,7 +60,7 @@ class FeedTest : public testing::Test {
     return text;
   }
 
-  /// Probes are answered on the way, unless the test does it.
+  /// Returns the commands as texts. Answers probes, unless the test does so.
   std::vector<std::string> commands() {
     std::vector<std::string> all;
     while (feed.has_command()) {

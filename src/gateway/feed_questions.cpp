@@ -1,4 +1,4 @@
-// What those who are to become members ask of the feed, and when it is answered.
+// The feed's answers to the questions of clients that are being admitted.
 
 #include "gateway/feed.hpp"
 
@@ -12,7 +12,7 @@ using history::ReadReply;
 using history::ReadRequest;
 using history::StoreError;
 
-/// The greatest number that is known here of the programs that are asked for.
+/// The greatest number known here of the question's programs.
 Gid Feed::known_of(const Question& what) const {
   Gid known = floor_;
   for (const auto& read : what.reads) {
@@ -22,12 +22,12 @@ Gid Feed::known_of(const Question& what) const {
   return known;
 }
 
-/// Whether the asker comes from a node that knows more than this one.
+/// Whether the client may come from a node that knows more than this one.
 bool Feed::is_doubtful(const Question& what) const {
   if (epoch_.empty()) return false;
-  // Such an asker may bring the first word of a new epoch.
+  // This client may be the first sign of a new epoch.
   if (!what.epoch.empty() && what.epoch != epoch_) return true;
-  // One that knows more than is known here of its own programs has been where more was heard.
+  // A client that knows more of its programs than this node was at a node with later events.
   return what.cursor > known_of(what);
 }
 
@@ -51,7 +51,7 @@ void Feed::ask(std::uint64_t question, Question what, TimePoint now) {
   pump();
 }
 
-/// Has read what somebody who asks now lacks of one program, if no read under way brings it.
+/// Queues a read of what the question lacks of one program, unless the read in progress brings it.
 void Feed::read_for(const ReadRequest& read, Program& program, const Asked& asked) {
   const bool lacks = program.needs_all(read) && !reads_.is_all_awaited(program.readings);
   if (lacks) program.readings.want_all();
@@ -94,15 +94,16 @@ bool Feed::Program::lacks_all(const ReadRequest& read, const Asked& asked) const
   return needs_all(read) && !readings.all_count_for(asked);
 }
 
-/// That a program was broken counts only for questions from before the read that found it so: it
-/// may have been mended since, which nothing tells.
+/// Whether the program is known as broken only from a read that is too old for the question. It may
+/// have been repaired since, and there is no notification of that.
 bool Feed::was_broken(const std::string& name, const Program& program, const Asked& asked) const {
   return !program.readings.is_covered_after(asked.begun) && broken_.contains(name);
 }
 
-/// Whether one of the programs is known farther than another is known to be whole: it was read
-/// later, for somebody else, and nothing has been heard since. From a node that is deaf the asker
-/// would get the later events of the one, and its cursor would pass what is missing of the other.
+/// Whether one program's ring reaches beyond the number up to which another is known to be whole:
+/// it was read later, for another question, and no notification has come since. If the node misses
+/// notifications, the client would get the later events of the one, and its cursor would pass
+/// missing events of the other.
 bool Feed::is_uneven(const Question& what) const {
   if (!options_.compares || what.reads.size() < 2) return false;
   Gid top = 0;
@@ -137,7 +138,7 @@ void Feed::answer_questions() {
   }
 }
 
-/// A reply may hold thousands of events, so there is never more than one of them.
+/// Answers one question. A reply may hold thousands of events, so there is never more than one.
 void Feed::answer_next() {
   const auto waiting = questions_.find(answerable_.front());
   answerable_.pop_front();
@@ -151,8 +152,8 @@ void Feed::answer_next() {
   }
 }
 
-/// A ring that was good enough when it was asked for may have been lost since, or its program found
-/// broken, or another one read.
+/// Queues reads for a question that cannot be answered yet. A ring that sufficed at first may have
+/// been lost since, its program found broken, or another program read.
 void Feed::want_lacking(Waiting& waiting) {
   waiting.mixed = waiting.mixed || is_uneven(waiting.what);
   for (const auto& read : waiting.what.reads) {
@@ -168,7 +169,7 @@ void Feed::fail_questions() {
   while (!questions_.empty()) end(questions_.begin(), Unexpected{StoreError::unavailable});
 }
 
-/// Who is answered stands at the greatest number of the answer from now on, or at its own cursor.
+/// Notes the client's new cursor: the greatest number of the answer, or its own cursor.
 void Feed::note_answered(const Question& what, const ReadReply& reply) {
   reached_ = std::max(reached_, reply.floor);
   for (const auto& kept : reply.programs) reached_ = std::max(reached_, kept.top);

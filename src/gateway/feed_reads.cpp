@@ -1,4 +1,4 @@
-// What the feed reads of the store, and what becomes of it.
+// The feed's reads of the store, and how it uses their results.
 
 #include "gateway/feed.hpp"
 
@@ -24,7 +24,7 @@ void Feed::pump() {
   if (!reads_.is_idle() || retry_at_ != never) return;
   collect_reads();
   if (!reads_.has_requests() && stopped_) {
-    // The last members may have left since the feed stopped: then no read ends the stop.
+    // If the last members have left since the feed stopped, no read will end the stop.
     release_if_read();
     answer_questions();
     collect_reads();
@@ -45,7 +45,7 @@ void Feed::collect_reads() {
   }
 }
 
-/// Adds to the next read what the program lacks, at least its top.
+/// Adds to the next read what the program lacks, or at least its top.
 void Feed::add_read(const std::string& name, Program& program) {
   program.readings.dequeue();
   if (reads_.is_added(program.readings)) return;
@@ -59,8 +59,8 @@ Gid Feed::Program::missing_above() const {
   return lacks_the_latest() ? ring.top() : after_everything;
 }
 
-/// The programs of a question come in one read, unless so much has to be read that they first come
-/// by and by.
+/// Reads a question's programs in one read, unless that is too much: then they are first read one
+/// after the other.
 void Feed::add_mixed() {
   for (const auto& [number, waiting] : questions_) {
     if (!reads_.has_room()) return;
@@ -81,7 +81,7 @@ bool Feed::fits_one_read(const Question& what) const {
   return whole <= whole_reads_max;
 }
 
-/// Puts back what has been asked for in vain.
+/// Queues the programs of a failed read again.
 void Feed::read_again(const std::vector<ReadRequest>& reads) {
   for (const auto& read : reads) {
     Program* const program = find(read.program);
@@ -118,13 +118,14 @@ void Feed::store_read(Result<ReadReply, StoreError> answer, TimePoint now) {
   say(ProbeStore{});
 }
 
-/// A read brings the first epoch, or one that nothing has been heard of.
+/// Notes the epoch of a read: the first one, or one that was not reported before.
 void Feed::note_epoch(const history::Epoch& epoch) {
   if (epoch_.empty()) epoch_ = epoch;
   if (epoch_ != epoch) renew(epoch);
 }
 
-/// Whoever is a member of a program that is broken now has to come back to be told.
+/// Notes whether the program is broken. If it has become so, its members must reconnect to receive
+/// a verdict.
 void Feed::note_broken(const std::string& name, bool broken) {
   if (!broken) {
     broken_.erase(name);
@@ -143,7 +144,7 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept) {
   }
   if (program.state != State::unread) return;
   program.state = State::read;
-  // Without a member or such a cursor nobody can have missed an event.
+  // Without a member or such a cursor no client can have missed an event.
   const bool members = has_members_(name);
   if (program.known && (members || program.passed_to != 0))
     return resume(name, program, std::move(kept));
@@ -151,7 +152,7 @@ void Feed::adopt(const std::string& name, Program& program, Kept kept) {
   begin(program, std::move(kept));
 }
 
-/// Of a program of which nothing was known.
+/// Begins a program of which nothing was known.
 void Feed::begin(Program& program, Kept kept) {
   program.passed_to = 0;
   program.ring.begin(std::move(kept), now_);
@@ -160,13 +161,13 @@ void Feed::begin(Program& program, Kept kept) {
   program.known = true;
 }
 
-/// Of a program whose members have had everything up to its top.
+/// Continues a program whose members have received everything up to its top.
 void Feed::resume(const std::string& name, Program& program, Kept kept) {
   const auto first = std::ranges::upper_bound(kept.records, program.ring.top(), {}, &Record::gid);
   const bool some = first != kept.records.end();
   const bool whole = some ? first->prev <= program.ring.top() : kept.top <= program.ring.top();
-  // One that the store had forgotten counts from the beginning again. What it forgot is not above
-  // its floor.
+  // A program that the store had forgotten starts again with a first event. What was forgotten is
+  // not above the floor.
   const bool forgotten = kept.top == 0 || (some && first->prev == 0);
   const bool may_lack = floor_ > program.whole_to;
   if (!whole || (forgotten && may_lack)) {
@@ -187,7 +188,7 @@ void Feed::resume(const std::string& name, Program& program, Kept kept) {
   }
 }
 
-/// What was read counts now.
+/// The probe's answer: if everything was reported, the read counts.
 void Feed::probed(bool heard) {
   if (!reads_.is_answered()) return;
   const auto reads = reads_.end();
@@ -196,7 +197,7 @@ void Feed::probed(bool heard) {
     read_again(reads);
     return pump();
   }
-  // Only now is everything heard that was published before these.
+  // Everything published before these has been reported only now.
   for (const auto& [name, top] : tops) seen_ = std::max(seen_, top);
   heard_to_ = std::max({seen_, last_, floor_});
   for (const auto& read : reads) cover(read);
@@ -213,7 +214,7 @@ void Feed::probed(bool heard) {
   pump();
 }
 
-/// The latest read counts for one of its programs.
+/// Makes the latest read count for one of its programs.
 void Feed::cover(const ReadRequest& read) {
   Program* const program = find(read.program);
   if (program == nullptr) return;
@@ -223,7 +224,7 @@ void Feed::cover(const ReadRequest& read) {
   if (program->state == State::read) program->state = State::live;
 }
 
-/// Whether the latest read has made all its programs live at once.
+/// Whether the latest read has made all of the question's programs live at once.
 bool Feed::is_covered(const Question& what) const {
   return std::ranges::all_of(what.reads, [this](const ReadRequest& read) {
     const Program& program = program_of(read);
