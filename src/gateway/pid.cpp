@@ -1,3 +1,5 @@
+// Seals, opens and computes digests for pids; their binary layout is described below.
+
 #include "gateway/pid.hpp"
 
 #include "base/assert.hpp"
@@ -41,7 +43,7 @@ void put_digest(std::string& out, const Memberships& memberships) {
   out += memberships.exact;
 }
 
-/// The same without names.
+/// Returns the memberships without names.
 Memberships unnamed(const Memberships& memberships) {
   Memberships all;
   all.count = static_cast<std::uint32_t>(memberships.named.size());
@@ -96,7 +98,7 @@ void put_basis(std::string& out, const Basis& basis, bool by_name) {
   }
 }
 
-/// Names, or that there is no room for them.
+/// Writes the names, or that there was no room for them.
 void put_programs(std::string& out, const std::vector<std::string>& programs, bool is_unnamed,
                   bool by_name) {
   const bool left_out = is_unnamed || !by_name;
@@ -106,14 +108,14 @@ void put_programs(std::string& out, const std::vector<std::string>& programs, bo
   for (const std::string& program : programs) put_text(out, program);
 }
 
-/// Which names are in a pid.
+/// Which names a pid contains.
 struct Names {
   bool here = false;
   bool earlier = false;
-  bool programs = false;  ///< Those with gaps, and those that ended.
+  bool programs = false;  ///< Programs with gaps, and those that ended.
 };
 
-/// Names take at least so many bytes: a user of many programs need not try.
+/// Whether the names may fit, by their minimum size: saves the attempt for a user of many programs.
 bool may_fit(const Memberships& memberships) {
   return memberships.named.size() <= body_bytes_max / 10;
 }
@@ -140,7 +142,7 @@ std::string short_body_of(const Pid& pid) {
   const bool may_here = may_fit(pid.here.memberships);
   const bool may_earlier = earlier != nullptr && may_fit(earlier->memberships);
   const bool may_programs = pid.gaps.size() + pid.ended.size() <= body_bytes_max / 10;
-  // In the order in which names are given up.
+  // The attempts, in the order in which names are left out.
   for (const Names& names : {Names{true, true, true}, Names{true, false, true},
                              Names{true, false, false}, Names{false, false, true}}) {
     if ((names.here && !may_here) || (names.earlier && !may_earlier)) continue;

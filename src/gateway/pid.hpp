@@ -1,9 +1,9 @@
 #pragma once
 
-// The private id that a client keeps between connections. Nothing is stored for it: it is a sealed
-// statement of where the client stood when it was given, and worth nothing without a valid token of
-// the same user. Its size does not depend on how many programs the user has. The position that the
-// store keeps for a session is the same statement.
+// The private id that a client keeps between connections. The server stores nothing for it: it is a
+// signed record of the client's position when it was given, and is valid only with a token of the
+// same user. Its size is limited, however many programs the user has. The store keeps a session's
+// position in the same form.
 
 #include "access/hmac.hpp"
 #include "gateway/basis.hpp"
@@ -17,24 +17,28 @@
 namespace crier::gateway {
 
 struct Pid {
-  std::string sid;  ///< The socket's id, which a recovered socket keeps; empty: a session's.
-  /// The admission that gave it. Its gid is where the replay began.
+  std::string sid;  ///< The socket's id, which a recovered socket keeps; empty in a session's
+                    ///< position.
+  /// The admission that gave the pid. Its gid is where the replay began.
   Snapshot here;
-  std::string nonce;  ///< 4 characters, of the position that ended the admission's `catchup`.
-  /// What the admission's verdicts were about, if they were other than `recovered`. It counts until
-  /// the client shows that it has heard them.
+  std::string nonce;  ///< The nonce of the position that ended the admission's `catchup`; 4
+                      ///< characters.
+  /// The basis of the admission's verdicts, if any was not `recovered`. It counts until the client
+  /// shows that it has received them.
   std::optional<Basis> earlier{};
-  /// Programs that were told `gap` then: what was sent of them has holes, which a client that did
-  /// not hear of it cannot name, though another node may have what was missing. With `earlier`.
+  /// Programs whose verdict was `gap` then: the events sent of them have holes. A client that did
+  /// not receive the verdict does not know them, although another node may have the missing events.
+  /// Only with `earlier`.
   std::vector<std::string> gaps{};
-  bool gaps_unnamed = false;  ///< There was no room for their names: it may be any.
-  /// Programs that were not the user's at an admission since `earlier`. Whoever heard of that has
-  /// dropped them, and what came of others since then says nothing of theirs. With `earlier`.
+  bool gaps_unnamed = false;  ///< There was no room for their names: it may be any program.
+  /// Programs that were not the user's at an admission since `earlier`. A client that received that
+  /// verdict has dropped them, and later events of other programs prove nothing about theirs. Only
+  /// with `earlier`.
   std::vector<std::string> ended{};
   bool ended_unnamed = false;
-  /// The offset that the client presented without having it from this history and this user: it
-  /// keeps that until something has come, so as an offset of this pid it says nothing. With
-  /// `earlier`.
+  /// An offset that the client presented but did not get from this history and for this user. The
+  /// client repeats it until it receives an event, so as an offset of this pid it proves nothing.
+  /// Only with `earlier`.
   std::optional<history::EventId> stale{};
   friend bool operator==(const Pid&, const Pid&) = default;
 };
@@ -42,17 +46,17 @@ struct Pid {
 /// Seals and opens pids with one key. Immutable.
 class PidSeal {
  public:
-  static constexpr std::size_t bytes_max = 1024;  ///< Of a sealed pid.
+  static constexpr std::size_t bytes_max = 1024;  ///< Limit on a sealed pid.
 
   /// Derives its key from `secret`.
   explicit PidSeal(std::string_view secret);
 
-  /// base64url, at most bytes_max; of the same length for the same contents. Names of programs for
-  /// which there is no room are left out, those of `earlier` first. `user`, to whom alone it is
-  /// worth something, is not in it.
+  /// Returns the sealed pid as base64url, at most bytes_max; the same contents give the same
+  /// length. Names of programs for which there is no room are left out, those of `earlier` first.
+  /// The pid is valid for `user` only, but does not contain the user's id.
   [[nodiscard]] std::string seal(const Pid& pid, std::string_view user) const;
 
-  /// Nothing unless this key has sealed it for this user.
+  /// Opens a sealed pid. Nothing unless this key has sealed it for this user.
   [[nodiscard]] std::optional<Pid> open(std::string_view text, std::string_view user) const;
 
  private:

@@ -1,4 +1,4 @@
-// Which reads count for whom, and what the next read asks for.
+// Implements the bookkeeping of reads.
 
 #include "gateway/readings.hpp"
 

@@ -1,3 +1,5 @@
+// Implements the receipts of sessions.
+
 #include "gateway/receipts.hpp"
 
 #include <algorithm>
@@ -7,8 +9,8 @@ namespace crier::gateway {
 
 history::SessionPosition Receipts::position_of(const KeptSession& session) const {
   Pid pid = session.pid;
-  pid.sid.clear();    // nobody claims it,
-  pid.nonce.clear();  // nor states an offset
+  pid.sid.clear();    // no client claims it
+  pid.nonce.clear();  // no client states an offset
   return {session.user, session.name, session.holder, seal_.seal(pid, session.user)};
 }
 
@@ -31,7 +33,7 @@ void Receipts::ponged(Key key, TimePoint now) {
   if (!std::exchange(socket.awaits_pong, false)) return;
   Pid& pid = socket.session.pid;
   Snapshot& here = pid.here;
-  // What its admission told it, up to the snapshot, came before the ping too.
+  // The events and verdicts of its admission, up to the snapshot, came before the ping, too.
   const history::Gid gid = std::max({here.gid, here.memberships.at, socket.pinged});
   const bool is_due = now - socket.saved_at >= ttl_ / 2;
   if (gid == here.gid && !pid.earlier && !is_due) return;

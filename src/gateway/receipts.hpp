@@ -1,7 +1,7 @@
 #pragma once
 
-// Up to where clients have received everything that cannot say so themselves: those that give
-// `auth.session`. What was sent before a ping has arrived when its pong comes. Pure.
+// Tracks up to where the clients with `auth.session` have received everything, because they cannot
+// state it themselves. Everything sent before a ping has arrived when its pong comes. Pure.
 
 #include "base/time.hpp"
 #include "gateway/pid.hpp"
@@ -19,32 +19,33 @@ namespace crier::gateway {
 struct KeptSession {
   std::string user;
   std::string name;
-  std::string holder;  ///< Its connection, as the store knows it.
-  Pid pid;             ///< Where it stands. Its sid and its nonce are of no use, and not kept.
+  std::string holder;  ///< Its connection's id in the store.
+  Pid pid;             ///< The session's position. Its sid and nonce are not used, and not stored.
 };
 
 class Receipts {
  public:
-  using Key = std::uint64_t;  ///< The caller's, one for each socket.
+  using Key = std::uint64_t;  ///< Chosen by the caller, one for each socket.
 
-  /// `ttl`: how long what is saved is kept. A position that does not move is saved again before
-  /// half of it is over, at the next pong.
+  /// `ttl`: how long the store keeps a position. A position that does not change is saved again at
+  /// the first pong after half of that time.
   Receipts(const PidSeal& seal, std::chrono::milliseconds ttl) : seal_(seal), ttl_(ttl) {}
 
-  /// What is to be kept before this session is admitted: its connection alone moves it from then
-  /// on.
+  /// The position to store before this session is admitted. From then on only its connection moves
+  /// it.
   [[nodiscard]] history::SessionPosition position_of(const KeptSession& session) const;
-  /// Its socket was admitted. `is_kept`: its position is; else it has changed.
+  /// Adds an admitted socket. `is_kept`: its position is stored already; otherwise it counts as
+  /// changed.
   void add(Key socket, KeptSession session, bool is_kept, TimePoint now);
-  /// A ping was sent, after everything up to `gid`.
+  /// Notes that a ping was sent after everything up to `gid`.
   void pinged(Key socket, history::Gid gid);
-  /// It was answered: everything before it has been received, and heard.
+  /// Notes its pong: the client has received everything before the ping, verdicts included.
   void ponged(Key socket, TimePoint now);
   void remove(Key socket);
 
   [[nodiscard]] bool empty() const { return sockets_.empty(); }
   [[nodiscard]] bool has_changed() const { return !changed_.empty(); }
-  /// What is to be saved: the newest position of each socket that has changed since the last call.
+  /// The positions to save: the newest of each socket that has changed since the last call.
   std::vector<history::SessionPosition> take_changed();
 
  private:

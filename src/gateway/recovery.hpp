@@ -1,11 +1,11 @@
 #pragma once
 
-// What a client that connects is sent, and what it is told: from its cursor, its memberships and
-// one reading of the history. Pure.
+// Computes a connecting client's replay and verdicts from its cursor, its memberships and one read
+// of the history. Pure.
 //
-// Two positions count for each program. The verdict is about the cursor: where the client stood
-// when it last heard how its programs stand. What is sent begins later if the client has received
-// more since. Neither is ever before the membership itself.
+// Two positions count for each program. The verdict is about the cursor, the client's position when
+// it last received verdicts. The replay begins later if the client has received more since. Neither
+// is ever before the start of the membership.
 
 #include "access/membership.hpp"
 #include "gateway/cursor.hpp"
@@ -21,32 +21,36 @@
 namespace crier::gateway {
 
 struct Recovery {
-  /// One a user's program, in their order: what is above, up to the snapshot, is sent.
+  /// For each of the user's programs, in their order: events above this number, up to the snapshot,
+  /// are sent.
   std::vector<history::Gid> after;
-  std::size_t replayed = 0;  ///< How many events that are.
-  /// A word on each program of the user's, and on those that the cursor knew by name; sorted.
+  std::size_t replayed = 0;  ///< Number of these events.
+  /// The verdict on each of the user's programs, and on those that the cursor names; sorted.
   std::vector<std::pair<std::string, history::Verdict>> verdicts;
-  /// Memberships have ended, or begun, that the cursor could not name.
+  /// Memberships have ended or begun that the cursor does not name.
   bool changed = false;
-  bool recovered = false;  ///< Every program is whole and none has left: the pid is repeated.
-  /// The cursor is above all that the store has numbered in its epoch: an end was lost.
+  bool recovered = false;  ///< Every program is whole and no membership has ended: the pid is
+                           ///< repeated.
+  /// The cursor is above the store's last number in its epoch: the store has lost its newest
+  /// events.
   bool is_ahead = false;
-  /// Without its sid and nonce: what to seal when the pid is not repeated, or to keep for a
+  /// The next pid, without its sid and nonce: to seal if the pid is not repeated, or to store for a
   /// session.
   Pid next;
-  history::Gid snapshot = 0;  ///< The client has been sent, or told of, everything up to here.
-  /// That, as the client is told it; nothing: there is nothing that it could say with it.
+  history::Gid snapshot = 0;  ///< The replay and the verdicts cover everything up to here.
+  /// The snapshot as an offset for the client; nothing if it would be of no use to the client.
   std::optional<history::EventId> position;
-  /// What the client has, whatever this node has heard so far: nothing up to here may be sent live.
+  /// The number up to which the client has received events, whatever this node knows: no event up
+  /// to here may be sent live.
   history::Gid floor = 0;
 };
 
-/// What has to be known: of each of the user's programs, in their order.
+/// What recover() must know of each of the user's programs, in their order.
 Question recovery_question(const Cursor& cursor, const access::User& user,
                            std::uint32_t timestamp_max);
 
-/// `reply` answers recovery_question() of the same cursor and user. A cursor by timestamp brings
-/// the newest `timestamp_max` events a program.
+/// `reply` answers recovery_question() for the same cursor and user. A cursor by timestamp replays
+/// the newest `timestamp_max` events of each program.
 Recovery recover(const Cursor& cursor, const access::User& user, const history::ReadReply& reply,
                  std::uint32_t timestamp_max);
 

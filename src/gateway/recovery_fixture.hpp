@@ -1,5 +1,7 @@
 #pragma once
 
+// For tests: clients' cursors, the store's answers, and the recovery that follows.
+
 #include "gateway/recovery.hpp"
 
 #include <algorithm>
@@ -33,7 +35,7 @@ inline access::User user(std::vector<std::string> programs, std::vector<std::uin
   return user;
 }
 
-/// What follows for a client, and the events that are sent.
+/// A client's recovery, and the events that are sent.
 struct Sent : Recovery {
   std::vector<history::Record> events;
 };
@@ -87,7 +89,7 @@ inline Cursor pid_cursor(Gid gid, std::vector<Membership> memberships, Gid at = 
   return cursor;
 }
 
-/// The same without names.
+/// The same cursor without names.
 inline Cursor digest_cursor(Gid gid, const std::vector<Membership>& memberships, Gid at) {
   Cursor cursor = pid_cursor(gid, {}, at);
   auto& then = std::get<Snapshot>(cursor.basis).memberships;
@@ -98,8 +100,8 @@ inline Cursor digest_cursor(Gid gid, const std::vector<Membership>& memberships,
   return cursor;
 }
 
-/// A pid whose verdicts, about `earlier`, were not heard by who had these memberships then; its
-/// replay began at `from`.
+/// A pid of a client that has not received its verdicts, which were about `earlier`. The client had
+/// these memberships then; its replay began at `from`.
 inline Cursor unheard(Basis earlier, Gid from, std::vector<Membership> memberships,
                       std::optional<Gid> received = {}) {
   Cursor cursor;

@@ -1,3 +1,5 @@
+// Merges the programs' rings into one sequence by gid.
+
 #include "gateway/replay.hpp"
 
 #include "base/assert.hpp"
@@ -21,9 +23,9 @@ struct Next {
   std::size_t place;
 };
 
-constexpr std::size_t few_events = 8;  // that most clients have missed
+constexpr std::size_t few_events = 8;  // most clients have missed no more
 
-/// For a heap with the lowest number on top.
+/// The order for a heap with the lowest number on top.
 bool comes_later(const Next& a, const Next& b) { return a.record->gid > b.record->gid; }
 
 /// The events of several rings up to a number, lowest first.
@@ -31,7 +33,7 @@ class Merge {
  public:
   explicit Merge(Gid last) : last_(last) {}
 
-  /// The ring's events from this place on.
+  /// Adds the ring's events from this place on.
   void add(const Ring& ring, std::size_t place) {
     if (place == ring.event_count() || ring.event(place).gid > last_) return;
     heap_.push_back({&ring.event(place), &ring, place});

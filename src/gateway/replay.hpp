@@ -1,7 +1,7 @@
 #pragma once
 
-// What a client that came back is still to be sent: a position in the rings of its programs, from
-// which events are pulled as fast as it takes them. Pure: rings go in, events come out.
+// The replay of a client that reconnected: a position in the rings of its programs, from which
+// events are pulled as fast as the client reads them. Pure: rings go in, events come out.
 
 #include "gateway/ring.hpp"
 #include "history/store.hpp"
@@ -13,41 +13,43 @@
 
 namespace crier::gateway {
 
-/// From where on, and up to where, a client is sent what it missed.
+/// The range of the events that a client missed.
 struct Positions {
-  /// One a program: nothing up to here is sent again, everything above it is.
+  /// For each program: events above this number are sent again, no others.
   std::vector<history::Gid> after;
-  /// The newest number of them all when the client was admitted: `catchup` speaks of what is up to
-  /// here, and follows it.
+  /// The newest number of all programs when the client was admitted. `catchup` covers the events up
+  /// to here and follows them.
   history::Gid snapshot = 0;
 };
 
-/// What comes next, in gid order over all programs; gap markers are left out.
+/// The next events, in gid order over all programs, without gap markers.
 struct Pull {
   enum class End : std::uint8_t {
     full,      ///< There is more, but no room for it.
-    snapshot,  ///< That was all up to the snapshot; once a replay, also when that was nothing.
-    top,       ///< That was all.
-    lost,      ///< A ring no longer has what comes next: the client has to come back.
+    snapshot,  ///< All events up to the snapshot are pulled. Once in each replay, even without
+               ///< events.
+    top,       ///< All events are pulled.
+    lost,      ///< A ring has dropped the next event: the client must reconnect.
   };
   std::vector<history::Record> events;
   End end = End::full;
 };
 
-/// A value; as large as eight bytes a program, until the snapshot is reached.
+/// The position of a replay. A value; takes eight bytes for each program until the snapshot is
+/// reached.
 class Replay {
  public:
   explicit Replay(Positions positions);
 
-  /// Bytes that an event takes beside its body, about.
+  /// Approximate bytes of an event besides its body.
   static constexpr std::size_t event_bytes = 128;
 
-  /// `rings` are the programs' in the order of their positions, null where nothing is known any
-  /// more. Takes as many events as have room together; one that is larger may come alone, if it has
-  /// room `alone`.
+  /// `rings` are in the order of the positions; null if nothing is known of the program any more.
+  /// Pulls as many events as fit in `room` together; a single larger event is pulled if it fits in
+  /// `alone`.
   Pull pull(std::span<const Ring* const> rings, std::size_t room, std::size_t alone);
 
-  /// Up to here everything has been pulled, or is not owed.
+  /// The number up to which all owed events have been pulled.
   [[nodiscard]] history::Gid position() const { return position_; }
 
  private:

@@ -1,3 +1,5 @@
+// Implements the ring of a program's recent events.
+
 #include "gateway/ring.hpp"
 
 #include <algorithm>

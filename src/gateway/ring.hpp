@@ -1,5 +1,7 @@
 #pragma once
 
+// The recent events of one program, which a feed keeps for clients that reconnect.
+
 #include "base/time.hpp"
 #include "history/store.hpp"
 
@@ -13,11 +15,12 @@ namespace crier::gateway {
 
 struct RingBounds {
   std::uint32_t events_max = 1000;
-  std::size_t bytes_max = 1024 * 1024;               ///< Of bodies.
-  std::chrono::milliseconds age_max{5 * 60 * 1000};  ///< Since an event came to this node.
+  std::size_t bytes_max = 1024 * 1024;               ///< Limit on the bodies' bytes.
+  std::chrono::milliseconds age_max{5 * 60 * 1000};  ///< Limit on the time since an event came to
+                                                     ///< this node.
 };
 
-/// Leaves the longest unbroken end of the chain.
+/// Drops all records except the longest unbroken end of the chain.
 void keep_chain(std::vector<history::Record>& records);
 
 /// Recent events of one program without a hole: all above start(), up to top().
@@ -27,22 +30,22 @@ class Ring {
   [[nodiscard]] history::Gid top() const { return top_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
-  /// Begins anew with what the store keeps: chained records up to `kept.top`, or none.
+  /// Replaces the contents with the store's: chained records up to `kept.top`, or none.
   void begin(history::Kept kept, TimePoint now);
-  /// The program's next event.
+  /// Adds the program's next event.
   void push(history::Record record, TimePoint now);
-  /// Sets the store's older records in front, if they join on.
+  /// Adds the store's older records at the front, if they connect to the ring's.
   void fill(const history::Kept& kept, TimePoint now);
-  /// Drops the oldest as the bounds want.
+  /// Drops the oldest events beyond the limits.
   void trim(const RingBounds& bounds, TimePoint now);
   void clear() { *this = Ring(); }
 
-  /// What is held of what the request asks for.
+  /// The part of the request's answer that the ring holds.
   [[nodiscard]] history::Kept read(const history::ReadRequest& request) const;
-  /// Where the events above `after` begin; event_count(): there are none.
+  /// The place of the first event above `after`; event_count() if there is none.
   [[nodiscard]] std::size_t place_above(history::Gid after) const;
   [[nodiscard]] std::size_t event_count() const { return entries_.size(); }
-  /// In gid order. Good until the ring changes, as places are.
+  /// The event at a place; places are in gid order. Valid, as places are, until the ring changes.
   [[nodiscard]] const history::Record& event(std::size_t place) const {
     return entries_[place].record;
   }
