@@ -1,3 +1,6 @@
+// Computes verdicts and replays: what a client knew at an earlier admission, and which events it
+// lacks.
+
 #include "gateway/recovery.hpp"
 
 #include "base/assert.hpp"
@@ -21,8 +24,8 @@ using Verdicts = std::vector<std::pair<std::string, Verdict>>;
 /// clock is behind its master's.
 constexpr Gid ahead_max = 2'000'000;
 
-/// Nothing is known of where a user without programs stands. A client that was told what it has
-/// lost can say that it heard so by this position, which no history has.
+/// A user without programs has no position in the history. With this position, which occurs in no
+/// history, such a client can state that it has received the verdicts on its ended memberships.
 constexpr const char* nobodys_epoch = "--------";
 constexpr Gid nobodys_gid = 1;
 
@@ -42,10 +45,10 @@ std::vector<Membership> memberships_of(const access::User& user) {
   return all;
 }
 
-/// Which of the user's memberships an earlier admission knew.
+/// Decides which of the user's memberships an earlier admission knew.
 class Known {
  public:
-  /// `cursor`: up to where the client has received everything of theirs.
+  /// `cursor`: the number up to which the client has received all events of those programs.
   Known(const Memberships& then, Gid cursor, const access::User& user)
       : then_(then), cursor_(cursor), user_(user) {
     if (!then_.digest.empty()) compare();
@@ -59,31 +62,32 @@ class Known {
     const auto found =
         std::ranges::lower_bound(then_.named, user_.programs[index], {}, &Membership::program);
     if (found == then_.named.end() || found->program != user_.programs[index]) return false;
-    // One that began before the admission was there, though two sources may differ in when.
+    // A membership that began before the admission is the same one, even if two sources differ in
+    // its time.
     return found->since == since || (since <= began_by() && !is_another(since, found->since));
   }
-  /// Where a membership that it knew began: the admission's snapshot at the latest. Memberships
-  /// have other clocks than the store's numbers.
+  /// The start of a membership that the admission knew: at the latest the admission's snapshot,
+  /// because memberships have other clocks than the store's numbers.
   [[nodiscard]] Gid since(std::size_t index) const {
     return std::min(since_of(user_, index), then_.at);
   }
-  /// Whether which memberships have ended or begun cannot be said.
+  /// Whether it is unknown which memberships have ended or begun.
   [[nodiscard]] bool is_unclear() const { return is_unclear_; }
 
  private:
-  /// Whether the membership began after the one that was known. If its clock is behind the store's,
-  /// it seems to be older than the admission. Events before it, which the client lacks, would be
-  /// left out and called recovered.
+  /// Whether the membership began after the known one. If its clock is behind the store's, it seems
+  /// to be older than the admission: then earlier events, which the client lacks, would be left out
+  /// with the verdict `recovered`.
   [[nodiscard]] bool is_another(std::uint64_t since, std::uint64_t known) const {
     return since > known && since > cursor_;
   }
-  /// What began up to then was there when the memberships were looked up.
+  /// Memberships that began up to this time existed at the look-up.
   [[nodiscard]] std::uint64_t began_by() const { return std::min(then_.at, then_.as_of); }
 
-  /// Without names, what began after the newest membership of that time has begun since: by the
-  /// clock of memberships, or of the store where two sources differ. If what remains are the
-  /// programs of that time, that is certain. It is not if one has ended, or began earlier than it
-  /// was written down.
+  /// Without names, a membership that began after the newest one of that time is new, by the clock
+  /// of memberships, or of the store if two sources differ. This is certain if the remaining ones
+  /// are exactly the programs of that time. It is uncertain if one has ended, or began earlier than
+  /// when it was recorded.
   void compare() {
     is_same_ = then_.exact == exact_digest_of(memberships_of(user_));
     if (is_same_) return;
@@ -97,7 +101,7 @@ class Known {
     newest_ = by_store;
     is_unclear_ = true;
   }
-  /// Whether those that began by then were the user's programs.
+  /// Whether the memberships that began by `newest` are exactly those of the earlier admission.
   [[nodiscard]] bool were(std::uint64_t newest) const {
     std::vector<Membership> all = memberships_of(user_);
     std::erase_if(all, [&](const Membership& each) { return each.since > newest; });
@@ -112,11 +116,11 @@ class Known {
   bool is_unclear_ = false;
 };
 
-/// What a client has that knows the time of the last event it got: the first event of that
-/// millisecond at least, as events come in order.
+/// What a client has received that knows only the time of its last event: at least the first event
+/// of that millisecond, because events come in order.
 struct OwnMillisecond {
-  Gid has_to;               ///< Up to there, it has everything.
-  bool is_unclear = false;  ///< There may be more than one, in whatever program.
+  Gid has_to;               ///< The client has everything up to here.
+  bool is_unclear = false;  ///< There may be several events in the millisecond, in any program.
 
   void add(Gid gid) {
     if (history::is_first_of_millisecond(gid)) {
@@ -136,7 +140,7 @@ OwnMillisecond own_millisecond(const ReadReply& reply, const access::User& user,
     if (since_of(user, i) >= first) continue;
     const Kept& kept = reply.programs[i];
     const Gid before = kept.records.empty() ? kept.top : kept.records.front().prev;
-    // What was read begins later, so nobody can say.
+    // The read begins later, so the event is unknown.
     if (before > last) own.is_unclear = true;
     if (before >= first && before <= last) own.add(before);
     auto record = std::ranges::lower_bound(kept.records, first, {}, &history::Record::gid);
@@ -145,7 +149,7 @@ OwnMillisecond own_millisecond(const ReadReply& reply, const access::User& user,
   return own;
 }
 
-/// The number of the cursor, in whatever epoch; nothing: it names none.
+/// The cursor's number, in any epoch; nothing if it has none.
 std::optional<Gid> gid_of(const Basis& basis) {
   if (const auto* snapshot = std::get_if<Snapshot>(&basis)) return snapshot->gid;
   if (const auto* id = std::get_if<IdCursor>(&basis)) return id->id.gid;
@@ -155,21 +159,22 @@ std::optional<Gid> gid_of(const Basis& basis) {
   return std::nullopt;
 }
 
-/// Its epoch; null: it is of any.
+/// The cursor's epoch; null if it has none.
 const history::Epoch* epoch_of(const Basis& basis) {
   if (const auto* snapshot = std::get_if<Snapshot>(&basis)) return &snapshot->epoch;
   if (const auto* id = std::get_if<IdCursor>(&basis)) return &id->id.epoch;
   return nullptr;
 }
 
-/// The floor for a cursor of the reply's epoch: of a program that the store still counts, every
-/// number since then is known. One that it had forgotten counts from the beginning again.
+/// The floor for a cursor of the reply's epoch. For a program that the store still remembers, every
+/// number since the start of the epoch is known. A program that it had forgotten starts again with
+/// a first event.
 Gid floor_of(const Kept& kept, const ReadReply& reply) {
   const bool first_ever = !kept.records.empty() && kept.records.front().prev == 0;
   return kept.top == 0 || first_ever ? reply.floor : 0;
 }
 
-/// All that recover() has to know of a client, and what follows for all programs alike.
+/// All that recover() must know of a client, and the results that hold for all programs.
 class Judgement {
  public:
   Judgement(const Cursor& cursor, const access::User& user, const ReadReply& reply,
@@ -178,7 +183,7 @@ class Judgement {
     snapshot_ = reply.floor;
     for (const Kept& kept : reply.programs) snapshot_ = std::max(snapshot_, kept.top);
     is_ahead_ = ahead();
-    // The client may have received later events, of programs that are not its own any more.
+    // The client may have received later events, of programs of which it is no longer a member.
     if (!is_ahead_ && is_here(cursor.received)) {
       snapshot_ = std::max(snapshot_, cursor.received->gid);
     }
@@ -197,18 +202,21 @@ class Judgement {
   [[nodiscard]] bool changed() const {
     return (known_ && known_->is_unclear()) || has_ended_unnamed();
   }
-  /// Memberships that ended between admissions whose verdicts were not heard cannot be named.
+  /// Whether memberships have ended, without a name, between admissions whose verdicts were not
+  /// received.
   [[nodiscard]] bool has_ended_unnamed() const {
     return cursor_.ended_unnamed || (unheard_ && unheard_->is_unclear());
   }
-  /// The program was not the user's at an admission since the one that was heard.
+  /// Whether the program was not the user's at an admission since the last one whose verdicts were
+  /// received.
   [[nodiscard]] bool was_interrupted(std::size_t index) const {
     return (unheard_ && !unheard_->has(index)) ||
            std::ranges::find(cursor_.ended, user_.programs[index]) != cursor_.ended.end();
   }
-  /// What these programs get later has a greater number.
+  /// Later events of these programs have greater numbers.
   [[nodiscard]] Gid snapshot() const { return snapshot_; }
-  /// From where on events are sent, but for each membership's own beginning; nothing: none are.
+  /// The number above which events are sent, apart from each membership's own start; nothing: none
+  /// are sent.
   [[nodiscard]] std::optional<Gid> sent_from() const { return position_; }
 
   [[nodiscard]] Verdict verdict(std::size_t index) const {
@@ -220,7 +228,7 @@ class Judgement {
     Gid after;
     std::size_t count;
   };
-  /// Above which number the program's events are sent, and how many those are.
+  /// The number above which the program's events are sent, and how many they are.
   [[nodiscard]] Sent sent(std::size_t index) const {
     const Kept& kept = reply_.programs[index];
     if (!position_) return {kept.top, 0};
@@ -240,12 +248,12 @@ class Judgement {
     return cursor_.gaps_unnamed || std::ranges::find(cursor_.gaps, program) != cursor_.gaps.end();
   }
 
-  /// Whether the program is new to the client, whatever became of its history.
+  /// Whether the program is new to the client, whatever its history contains.
   [[nodiscard]] bool has_joined(std::size_t index) const {
     if ((known_ && !known_->has(index)) || was_interrupted(index)) return true;
     const auto* time = std::get_if<TimestampCursor>(&cursor_.basis);
     if (time == nullptr || is_ahead_) return false;
-    // One that began within the millisecond may have begun after what the client has.
+    // A membership that began within the millisecond may be newer than the client's last event.
     return since_of(user_, index) >= first_of(time->milliseconds);
   }
 
@@ -269,21 +277,23 @@ class Judgement {
     return id && id->epoch == reply_.epoch;
   }
 
-  /// Up to where the client has what the admission sent that was not heard.
+  /// The number up to which the client has the events of the admission whose verdicts it did not
+  /// receive.
   [[nodiscard]] Gid unheard_to() const {
     const Gid sent = cursor_.unheard->gid;
     return is_here(cursor_.received) ? std::max(sent, cursor_.received->gid) : sent;
   }
 
-  /// A time names no epoch, and maybe several events.
+  /// Evaluates a cursor by time. A time has no epoch, and may match several events.
   void weigh(const TimestampCursor& time) {
     const Gid first = first_of(time.milliseconds);
     const OwnMillisecond own = own_millisecond(reply_, user_, time.milliseconds);
-    // As with an id of an earlier epoch. What the reply has is of this one.
+    // A time before the floor counts as an id of an earlier epoch: the reply contains only this
+    // one.
     const bool is_before = first <= reply_.floor;
     is_reset_ = is_reset_ || is_before;
-    // Before the epoch numbers may have run ahead of the clock, and so beyond the floor. An event
-    // of this epoch may have the same time by chance.
+    // In the earlier epoch, numbers may have run ahead of the clock, beyond this epoch's floor. An
+    // event of this epoch may have the same time by chance.
     is_of_before_ = reply_.floor != 0 && first <= reply_.floor + ahead_max;
     if (is_before || is_of_before_) {
       again_from_ = first - 1;
@@ -296,9 +306,9 @@ class Judgement {
     return cursor_.unheard && cursor_.unheard->epoch == reply_.epoch;
   }
 
-  /// Nothing above the store's last number can have been sent.
+  /// Whether the cursor is above the store's last number, which no event sent in this epoch can be.
   [[nodiscard]] bool ahead() const {
-    if (user_.programs.empty()) return false;  // the store was not asked
+    if (user_.programs.empty()) return false;  // the store was not read
     const Gid last = std::max(snapshot_, reply_.last != 0 ? reply_.last : reply_.clock);
     if (const auto* time = std::get_if<TimestampCursor>(&cursor_.basis)) {
       return first_of(time->milliseconds) > std::max(reply_.clock, last);
@@ -326,7 +336,7 @@ class Judgement {
 
   [[nodiscard]] Gid timestamp_position(std::int64_t milliseconds) const {
     if (again_from_) return *again_from_;
-    // What the store will yet number within the millisecond is owed too.
+    // Events that the store has yet to number within the millisecond are owed, too.
     return std::min(last_of(milliseconds), std::max(snapshot_, first_of(milliseconds) - 1));
   }
 
@@ -340,7 +350,8 @@ class Judgement {
     if (is_of_before_) return Verdict::gap;
     const Gid time = again_from_.value_or(last_of(milliseconds));
     const Kept& kept = reply_.programs[index];
-    // Who did not hear the verdict gets all that follows, and was told what the bound left out.
+    // A client that did not receive the verdict gets all later events; that verdict already covers
+    // what the limit left out.
     const std::size_t newest_max = cursor_.unheard ? kept.records.size() : timestamp_max_;
     const bool whole = history::is_whole(kept, time, reply_.floor, newest_max);
     return whole ? Verdict::recovered : Verdict::gap;
@@ -351,17 +362,19 @@ class Judgement {
   const ReadReply& reply_;
   std::uint32_t timestamp_max_;
   std::optional<Known> known_;
-  std::optional<Known> unheard_;  ///< By the admission that was not heard.
+  std::optional<Known> unheard_;  ///< Memberships at the admission whose verdicts were not
+                                  ///< received.
   Gid snapshot_ = 0;
   bool is_ahead_ = false;
   bool is_reset_ = false;
   bool is_of_before_ = false;      ///< The timestamp may be of an earlier epoch.
-  std::optional<Gid> again_from_;  ///< What is above it in the timestamp's millisecond comes again.
+  std::optional<Gid> again_from_;  ///< Events above it in the timestamp's millisecond are sent
+                                   ///< again.
   std::optional<Gid> position_;
 };
 
-/// Programs that the cursor names and the user has no longer: by the admission that was heard, by
-/// those since then of which the client may have heard. Sorted.
+/// Programs that the cursor names and that are no longer the user's: according to the admission
+/// whose verdicts were received, and to later ones that the client may know. Sorted.
 std::vector<std::string> left_of(const Cursor& cursor, const access::User& user) {
   std::vector<std::string> left = cursor.ended;
   const auto add = [&](const Snapshot& then) {
@@ -378,8 +391,8 @@ std::vector<std::string> left_of(const Cursor& cursor, const access::User& user)
   return left;
 }
 
-/// What the next admission has to know of those between it and the one that was heard, whose
-/// memberships it knows.
+/// Adds what the next admission must know of the admissions since the one whose verdicts were
+/// received. It knows that one's memberships.
 void add_ended(Pid& next, const Cursor& cursor, const access::User& user,
                const Judgement& judgement) {
   next.ended = left_of(cursor, user);
@@ -394,7 +407,7 @@ void add_ended(Pid& next, const Cursor& cursor, const access::User& user,
   next.ended_unnamed = judgement.has_ended_unnamed();
 }
 
-/// What a client that presents the next pid is owed, and what it may not have heard.
+/// Makes the next pid: what its holder is owed, and which verdicts it may not have received.
 Pid next_pid(const Cursor& cursor, const access::User& user, const ReadReply& reply,
              const Judgement& judgement, const Verdicts& verdicts, bool is_news) {
   Pid next;
@@ -413,8 +426,8 @@ Pid next_pid(const Cursor& cursor, const access::User& user, const ReadReply& re
   return next;
 }
 
-/// Where the read of a program has to begin, for the verdict and for what is sent. `since`: of the
-/// membership, as long as the cursor may be an earlier one.
+/// Where the read of a program must begin, for the verdict and the replay. `since`: the start of
+/// the membership, which may be later than the cursor.
 Gid read_from(const Cursor& cursor, Gid since) {
   if (const auto* then = std::get_if<Snapshot>(&cursor.basis)) {
     since = std::min(since, then->memberships.at);
@@ -430,7 +443,7 @@ Gid read_from(const Cursor& cursor, Gid since) {
   return from ? std::max(*from, since) : after_everything;
 }
 
-/// What is told and sent of the user's programs; whether all are recovered.
+/// Adds the verdicts and replays of the user's programs. Returns whether all are recovered.
 bool add_own(Recovery& recovery, const Judgement& judgement, const access::User& user) {
   recovery.verdicts.reserve(user.programs.size());
   recovery.after.reserve(user.programs.size());
@@ -446,7 +459,7 @@ bool add_own(Recovery& recovery, const Judgement& judgement, const access::User&
   return whole;
 }
 
-/// Tells of the programs that are the user's no longer; whether there are any.
+/// Adds the verdicts on programs that are no longer the user's. Returns whether there are any.
 bool add_left(Recovery& recovery, const Cursor& cursor, const access::User& user) {
   std::vector<std::string> left = left_of(cursor, user);
   for (auto& program : left) recovery.verdicts.emplace_back(std::move(program), Verdict::left);
@@ -464,7 +477,7 @@ Question recovery_question(const Cursor& cursor, const access::User& user,
     const Gid since = since_of(user, i);
     history::ReadRequest read{user.programs[i], read_from(cursor, since), 0};
     if (time != nullptr && !cursor.unheard) {
-      read.newest_max = timestamp_max + 1;  // the event that the client has may be among them
+      read.newest_max = timestamp_max + 1;  // one of them may be the client's last event
     }
     question.reads.push_back(std::move(read));
   }
