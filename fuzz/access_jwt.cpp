@@ -1,6 +1,6 @@
-// Tokens from strangers. The input is taken three ways: as a token; spliced into a good token,
-// which must then verify only if nothing changed; and as header and claims of a token with a right
-// signature, so that the readers of both are reached.
+// Fuzzes the verification of tokens. The input is used in three ways: as a token; spliced into a
+// good token, which must then verify only if nothing changed; and as header and claims of a token
+// with a valid signature, so that the parsers of both are reached.
 #include "access/jwt.hpp"
 #include "base/encoding.hpp"
 #include "base/json_text.hpp"
@@ -28,7 +28,7 @@ std::string sign(std::string_view text) {
          base64url_encode(access::Hmac(access::Algorithm::hs256, secret).of(text));
 }
 
-/// What verifies is exactly what the owner of the secret would have written.
+/// A token that verifies is exactly what the owner of the secret would have written.
 void check_token(const access::Verifier& verifier, const std::string& token) {
   if (!verifier.verify(token, wall)) return;
   require(token == sign(std::string_view(token).substr(0, token.rfind('.'))));

@@ -1,4 +1,4 @@
-// Every decoder against its encoder: what decodes strictly is the one spelling of its bytes.
+// Fuzzes each decoder against its encoder: a strict decoder accepts only one spelling of the bytes.
 #include "base/encoding.hpp"
 #include "one_input.hpp"
 
@@ -25,7 +25,7 @@ void one_input(std::string_view input, std::size_t split) {
   require(base64_decode_lenient(base64_encode(input)) == input);
   require(hex_encode(input).size() == 2 * input.size());
 
-  // Cut outside an escape, the decoded pieces make the decoded whole.
+  // If the cut is not inside an escape, the decoded pieces joined equal the decoded whole.
   const auto decoded = percent_decode(input);
   const auto head = percent_decode(input.substr(0, split));
   const auto tail = percent_decode(input.substr(split));

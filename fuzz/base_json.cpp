@@ -1,4 +1,5 @@
-// The JSON scanner against Boost.JSON, against its own slices, and quote() against unquote().
+// Fuzzes the JSON scanner against Boost.JSON and against its own slices, and quote() against
+// unquote().
 #include "base/encoding.hpp"
 #include "base/json_text.hpp"
 #include "crier/json.hpp"
@@ -54,8 +55,8 @@ boost::json::error_code boost_verdict(std::string_view text) {
   return error;
 }
 
-/// Boost refuses exponents that overflow and lone surrogates, which JSON.parse accepts, and what is
-/// not UTF-8, which is_valid() leaves to others. Apart from these they agree.
+/// Boost refuses exponents that overflow and lone surrogates, which JSON.parse accepts, and text
+/// that is not UTF-8, which is_valid() does not check. Otherwise the two agree.
 void compare_with_boost(std::string_view text) {
   const bool valid = json::is_valid(text);
   const boost::json::error_code refused = boost_verdict(text);

@@ -1,5 +1,5 @@
-// A time comes from clients (`auth.lastEventTimestamp`) and imported files: what is read and
-// written again is the same millisecond.
+// Fuzzes the parser of times, which come from clients (`auth.lastEventTimestamp`) and imported
+// files: a time that is read and written again is the same millisecond.
 #include "base/assert.hpp"
 #include "base/time.hpp"
 #include "one_input.hpp"

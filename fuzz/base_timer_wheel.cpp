@@ -1,4 +1,5 @@
-// The wheel against a plain list of deadlines. The input is a program: four bytes a step.
+// Fuzzes the timer wheel against a plain list of deadlines. The input is a program with four bytes
+// for each step.
 #include "base/timer_wheel.hpp"
 #include "one_input.hpp"
 

@@ -1,4 +1,4 @@
-// Publishes from back ends, and records of a store that somebody else may have written.
+// Fuzzes the check of publishes, and records of a store that a foreign program may have written.
 #include "base/json_text.hpp"
 #include "catalog/catalog.hpp"
 #include "one_input.hpp"

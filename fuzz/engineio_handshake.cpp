@@ -1,5 +1,5 @@
-// Admission by lines of the input: transport, sid, EIO, origin, then flags. What is admitted must
-// be what the rules allow, whatever the values are.
+// Fuzzes the checks of requests. The input's lines are transport, sid, EIO, origin, then flags. An
+// admitted request must be one that the rules allow.
 #include "engineio/handshake.hpp"
 #include "one_input.hpp"
 

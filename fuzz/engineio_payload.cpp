@@ -1,5 +1,5 @@
-// Decodes a polling payload, and each packet in pieces: what comes out must be parts of what went
-// in, and encode to it again.
+// Fuzzes the decoder of polling payloads: decoded packets must be parts of the input, and encode to
+// it again.
 #include "base/encoding.hpp"
 #include "engineio/packet.hpp"
 #include "one_input.hpp"
@@ -38,8 +38,8 @@ void one_input(std::string_view input, std::size_t split) {
     encoded += encode(packet);
   }
   if (!payload.packets.empty()) {
-    // Base64 in its lenient forms is not what the encoder writes; the meaning must be the same.
-    const PollingPayload again = decode_payload(encoded);
+    // The encoder does not write base64 in its lenient forms; the meaning must be the same.
+    const Payload again = decode_payload(encoded);
     check(!again.malformed && again.packets.size() == payload.packets.size());
     for (std::size_t i = 0; i < again.packets.size(); ++i) {
       check(again.packets[i].type == payload.packets[i].type);

@@ -1,7 +1,7 @@
-// A random sequence of inputs to a session, with a clock moved by hand. Whatever comes in:
-// each request is answered or aborted exactly once; nothing is put out for a wire after its end; a
-// close stands alone in its payload; a repeated GET gets the same bytes; messages go out once and
-// in order; nothing is held when the session is over, and nothing follows that.
+// Fuzzes a session with a sequence of inputs and a clock moved by hand. It checks that each request
+// is answered or aborted exactly once; no output refers to a wire after its end; a close is alone
+// in its payload; a repeated GET gets the same bytes; messages go out once and in order; nothing is
+// held after the session's end, and no output follows it.
 #include "base/encoding.hpp"
 #include "engineio/session.hpp"
 #include "one_input.hpp"
@@ -72,7 +72,7 @@ class Bench {
     wires_.insert(++last_wire_);
     return last_wire_;
   }
-  /// Some wire of all there have been, most often a recent one.
+  /// Any wire so far, most often a recent one.
   [[nodiscard]] WireId some_wire(unsigned arg) const {
     return last_wire_ == 0 ? 99 : last_wire_ - std::min<WireId>(arg % 3, last_wire_ - 1);
   }
@@ -117,7 +117,7 @@ class Bench {
         asked_.erase(some_request(arg));
         return session_.request_lost(some_request(arg), now_, out_);
       case 10:
-        // Known to be answered; what is still open is lost by the other call.
+        // Only answered requests: request_lost() handles the open ones.
         if (asked_.contains(some_request(arg))) return;
         return session_.answered_connection_lost(some_request(arg), now_, out_);
       case 11:
@@ -128,7 +128,7 @@ class Bench {
         session_.tick(now_, out_);
         return check(session_.deadline() > now_);
       case 14:
-        now_ += milliseconds(arg);  // and the tick is late
+        now_ += milliseconds(arg);  // the tick is late
         return;
       default:
         return close_or_other(arg);
@@ -233,7 +233,7 @@ class Bench {
       deliver(packet.binary ? std::string(packet.data()) : "4" + std::string(packet.data()));
     }
   }
-  /// Volatile messages may come between those that are owed.
+  /// Checks the order of messages. Volatile ones may come between those that are owed.
   void deliver(std::string_view text) {
     if (!owed_.empty() && owed_.front() == text) return owed_.pop_front();
     check(std::stoi(std::string(text.substr(1))) > delivered_volatile_);

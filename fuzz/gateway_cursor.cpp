@@ -1,6 +1,6 @@
-// What a client states as its cursor. The input is taken three ways: as the whole `auth`; as the
-// text and as the value of each member; and spliced into a good pid, which must then open only if
-// nothing changed.
+// Fuzzes the reading of a client's cursor. The input is used in three ways: as the whole `auth`; as
+// the text and as the value of each member; and spliced into a valid pid, which must then open only
+// if nothing changed.
 #include "base/encoding.hpp"
 #include "base/json_text.hpp"
 #include "base/names.hpp"
@@ -43,7 +43,7 @@ Cursor read(const std::string& name, std::string_view value) {
   return read("{\"" + name + "\":" + std::string(value) + "}");
 }
 
-/// Whether JSON.parse gives a value that states nothing.
+/// Whether JSON.parse returns a value that states nothing.
 bool says_nothing(std::string_view value) {
   const auto text = json::unquote(value);
   return value == "null" || (text && text->empty()) || json::number(value) == 0;
@@ -79,8 +79,8 @@ void check_value(std::string_view value) {
   }
 }
 
-/// Beside a good pid nothing else counts, and an offset moves it forward at most. One that cannot
-/// be read takes its worth away, and is none as an id.
+/// With a valid pid no other member counts, and an offset can only move it forward. An unreadable
+/// offset invalidates the pid, and is not a readable id either.
 void check_beside_pid(std::string_view value) {
   const Cursor cursor = read("{\"pid\":\"" + good_pid() + "\",\"offset\":" + std::string(value) +
                              ",\"lastEventId\":" + std::string(value) + "}");
@@ -89,7 +89,7 @@ void check_beside_pid(std::string_view value) {
     return;
   }
   require(cursor.pid == good_pid() && cursor.sid == "sid");
-  if (is<gateway::NoCursor>(cursor)) {  // Its verdicts have not been heard.
+  if (is<gateway::NoCursor>(cursor)) {  // The client has not received its verdicts.
     require(cursor.unheard && cursor.unheard->epoch == "epochABC" && cursor.unheard->gid == 1000);
     return;
   }

@@ -1,5 +1,5 @@
-// An event id comes from the client (`auth.lastEventId`, the offset of a CONNECT): whatever is
-// accepted must be exactly what Crier would have written.
+// Fuzzes the parser of event ids, which come from clients (`auth.lastEventId`, the offset of a
+// CONNECT): an accepted id must be exactly what Crier would have written.
 #include "base/assert.hpp"
 #include "history/numbers.hpp"
 #include "one_input.hpp"

@@ -1,4 +1,5 @@
-// Targets and queries: bounded, each name once, and the same again when encoded and read back.
+// Fuzzes targets and queries: their number is limited, each name occurs once, and encoding and
+// reading them back gives the same.
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
 #include "http/request.hpp"

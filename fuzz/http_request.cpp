@@ -1,5 +1,5 @@
-// Requests: what comes out must not depend on the split, keep the limits, and be what Beast, which
-// is laxer, makes of the same bytes: same body, same end.
+// Fuzzes the parser of requests: the result must not depend on the split, must keep the limits, and
+// must have the body and the end that Beast, which is laxer, finds in the same bytes.
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
 #include "http/parser.hpp"
@@ -26,7 +26,7 @@ std::string describe(const Request& request) {
 }
 
 void compare_with_beast(const Request& request, std::string_view consumed) {
-  if (consumed.starts_with("\r\n")) consumed.remove_prefix(2);  // Beast takes no empty line
+  if (consumed.starts_with("\r\n")) consumed.remove_prefix(2);  // Beast accepts no empty line
   boost::beast::http::request_parser<boost::beast::http::string_body> beast;
   beast.body_limit(boost::none);
   beast.header_limit(UINT32_MAX);
@@ -34,7 +34,7 @@ void compare_with_beast(const Request& request, std::string_view consumed) {
   boost::system::error_code error;
   const std::size_t size =
       beast.put(boost::asio::const_buffer(consumed.data(), consumed.size()), error);
-  if (beast.is_header_done() && beast.chunked() && error) return;  // of an extension or trailer
+  if (beast.is_header_done() && beast.chunked() && error) return;  // in a trailer or extension
   CRIER_ASSERT(!error && beast.is_done() && size == consumed.size());
   CRIER_ASSERT(beast.get().target() == request.target);
   CRIER_ASSERT(beast.get().body() == request.body);
@@ -50,7 +50,7 @@ void check_whole(const Request& request) {
   }
 }
 
-/// Appends what comes of `input` to `out`; false once that is a refusal.
+/// Appends the results for `input` to `out`; false after a refusal.
 bool feed(Parser& parser, std::string_view input, std::string& out, bool compare) {
   std::string_view start = input;
   for (;;) {

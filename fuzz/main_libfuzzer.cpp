@@ -1,4 +1,5 @@
-// libFuzzer chooses the split too: the first two bytes of its input are not part of the message.
+// The entry point for libFuzzer, which chooses the split, too: the first two bytes of its input are
+// not part of the message.
 #include "one_input.hpp"
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 #pragma once
 
+// The interface between a fuzz target and the programs that run it.
+
 #include <cstddef>
 #include <string_view>
 

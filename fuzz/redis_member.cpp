@@ -1,5 +1,5 @@
-// Members of a sorted set and messages of the bus are written by whoever reaches that Redis:
-// whatever is accepted must have numbers that can be true and an envelope that a client can parse.
+// Fuzzes the members of a sorted set and the messages of the bus, which any client of that Redis
+// can write: an accepted one must have plausible numbers and an envelope that a client can parse.
 #include "backends/redis/store/member.hpp"
 #include "base/assert.hpp"
 #include "base/encoding.hpp"

@@ -1,6 +1,6 @@
-// What comes down a connection with subscriptions, which anybody with access to that Redis may have
-// published: in any order, cut anywhere, it is a push with its parts, an answer, or not Redis
-// protocol; and what is taken for a claim or an event of a program is one.
+// Fuzzes a connection with subscriptions, on which any client of that Redis can publish: in any
+// order, cut anywhere, the bytes are a push with its parts, an answer, or not Redis protocol; and
+// an accepted claim or event of a program is valid.
 #include "backends/redis/client/reply.hpp"
 #include "backends/redis/store/member.hpp"
 #include "base/assert.hpp"
@@ -29,7 +29,7 @@ void check(const redisReply& reply) {
   CRIER_ASSERT(!event || (crier::is_name(event->program) && !claim));
 }
 
-/// False: nothing more can be read.
+/// Reads all replies in `piece`. False if no more can be read.
 bool read_all(redisReader& reader, std::string_view piece) {
   if (redisReaderFeed(&reader, piece.data(), piece.size()) != REDIS_OK) return false;
   while (true) {
@@ -47,7 +47,7 @@ void one_input(std::string_view input, std::size_t split) {
   const std::unique_ptr<redisReader, Free> reader(redisReaderCreate());
   CRIER_ASSERT(reader != nullptr);
   if (read_all(*reader, input.substr(0, split))) read_all(*reader, input.substr(split));
-  // The texts without their wrapping, so that their forms are found sooner.
+  // Tries the texts without their wrapping, so that the fuzzer finds their forms sooner.
   const auto claim = crier::redis::decode_claim(input);
   CRIER_ASSERT(!claim || crier::is_name(claim->sid));
 }

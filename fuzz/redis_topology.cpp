@@ -1,5 +1,5 @@
-// What servers say about each other decides where to connect: only valid places come out, whatever
-// comes in.
+// Fuzzes the answers in which servers name each other, which decide where to connect: the results
+// are valid addresses, whatever the input.
 #include "backends/redis/client/topology.hpp"
 #include "base/assert.hpp"
 #include "one_input.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 using namespace crier::redis;
 
-/// An announced array of a thousand or more makes the reader ask for memory at once.
+/// Whether an array of a thousand or more is announced, for which the reader allocates at once.
 bool announces_much(std::string_view bytes) {
   for (std::size_t at = bytes.find('*'); at != bytes.npos; at = bytes.find('*', at + 1)) {
     const std::size_t end = bytes.find_first_not_of("0123456789", at + 1);

@@ -1,4 +1,4 @@
-// The URL comes from the configuration: whatever is accepted must be usable.
+// Fuzzes the parser of the Redis URL in the configuration: an accepted URL must be usable.
 #include "backends/redis/client/url.hpp"
 #include "base/assert.hpp"
 #include "one_input.hpp"

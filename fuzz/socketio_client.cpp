@@ -1,6 +1,7 @@
-// The input is a script, one step a line: `t` text, `b` binary, `a`/`r` accept/refuse the request
-// at hand, `d` disconnect a namespace, `c` close. A model that reads only the outputs must agree
-// with the client after every step. The client is moved once, at the line after `split`.
+// Fuzzes a Socket.IO client's state. The input is a script, one step in each line: `t` text, `b`
+// binary, `a`/`r` accept/refuse the open request, `d` disconnect a namespace, `c` close. A model
+// that reads only the outputs must agree with the client after every step. The client is moved
+// once, at the line after `split`.
 #include "base/assert.hpp"
 #include "base/json_text.hpp"
 #include "one_input.hpp"

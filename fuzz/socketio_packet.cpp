@@ -1,5 +1,5 @@
-// A decoded packet lies within its input, is valid JSON where it has data, and survives
-// decode → encode → decode.
+// Fuzzes the decoder of packets: a decoded packet lies within its input, its data is valid JSON,
+// and decode → encode → decode does not change it.
 #include "base/assert.hpp"
 #include "base/json_text.hpp"
 #include "one_input.hpp"

@@ -1,6 +1,6 @@
-// permessage-deflate: a client's frames with compressed messages must not depend on the split and
-// keep the limit on what comes out; what this server compresses is read again; and the input as a
-// header of offers has no answer but the two that there are.
+// Fuzzes permessage-deflate: the messages of a client's compressed frames must not depend on the
+// split, and keep the limit on their size; what this server compresses can be read again; and the
+// input as a header of offers gets one of the two possible answers, or none.
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
 #include "one_input.hpp"
@@ -21,7 +21,7 @@ using crier::websocket::ReaderLimits;
 
 constexpr ReaderLimits limits{.message_bytes_max = 2'000, .fragments_max = 4};
 
-/// Appends what comes of `bytes` to `out`; false once that is an error.
+/// Appends the results for `bytes` to `out`; false after an error.
 bool feed(Reader& reader, std::string_view bytes, std::string& out) {
   std::vector<char> own(bytes.begin(), bytes.end());
   std::span<char> input(own);
@@ -46,7 +46,7 @@ void read_back(Inflater& inflater, std::string_view payload) {
   CRIER_ASSERT(written->size() < payload.size() + 10);
   const auto length = static_cast<unsigned char>((*written)[1]);
   (*written)[1] = static_cast<char>(length | 0x80U);
-  written->insert(length < 126 ? 2 : length == 126 ? 4 : 10, 4, '\0');  // changes nothing
+  written->insert(length < 126 ? 2 : length == 126 ? 4 : 10, 4, '\0');  // a no-op mask
   const ReaderLimits large{.message_bytes_max = payload.size()};
   Reader reader(large, &inflater);
   std::span<char> input(*written);
@@ -67,7 +67,7 @@ void one_input(std::string_view input, std::size_t split) {
   if (feed(second, input.substr(0, split), halves)) feed(second, input.substr(split), halves);
   CRIER_ASSERT(whole == halves);
 
-  // As the data of a message, without the luck that a header takes.
+  // The input as a message's data, because the fuzzer rarely finds a valid header.
   const auto message = inflater.inflate(input, limits.message_bytes_max);
   if (message) CRIER_ASSERT(message->size() <= limits.message_bytes_max);
 

@@ -1,5 +1,5 @@
-// A client's frames: the messages must not depend on the split, keep the limits, and be read again
-// from the frames that this server would write.
+// Fuzzes a client's frames: the messages must not depend on the split, must keep the limits, and
+// must be read again from the frames that this server would write.
 #include "base/assert.hpp"
 #include "base/encoding.hpp"
 #include "one_input.hpp"
@@ -25,7 +25,7 @@ void check(const Message& message) {
   }
 }
 
-/// Appends what comes of `bytes` to `out`; false once that is an error.
+/// Appends the results for `bytes` to `out`; false after an error.
 bool feed(Reader& reader, std::string_view bytes, std::string& out) {
   std::vector<char> own(bytes.begin(), bytes.end());
   std::span<char> input(own);

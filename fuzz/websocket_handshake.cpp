@@ -1,5 +1,5 @@
-// The opening handshake: the input's lines are version, key and subprotocols. No answer has a line
-// that the client chose.
+// Fuzzes the opening handshake. The input's lines are version, key and subprotocols. No answer may
+// contain a line that the client chose.
 #include "base/assert.hpp"
 #include "one_input.hpp"
 #include "websocket/handshake.hpp"
