@@ -1,4 +1,4 @@
-// The gateway inside an application: each line of standard input is published to program-1.
+// Embeds the gateway in an application, and publishes each line of standard input to program-1.
 //
 //   crier user add alice && crier member add program-1 alice
 //   JWT_ACCESS_SECRET=… embed_gateway [PORT]
@@ -28,7 +28,7 @@ void publish(crier::Gateway& gateway, const std::string& line, const std::string
   auto data = crier::Json::parse("{\"text\":" + std::string(text.value().text()) + "}");
   if (!data) return;
   const crier::Payload payload{request, *data, "system", "The application"};
-  // emit_to_program() would return at once, and only log what goes wrong.
+  // emit_to_program() would return at once, and only log a failure.
   const auto position = gateway.publish("program-1", "notification:created", payload);
   const std::string& outcome = position ? position.value().id : position.error().message;
   std::printf("%s\n", outcome.empty() ? "delivered, but not kept" : outcome.c_str());
@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   if (argc > 1) options.http.port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   try {
     return run(options);
-  } catch (const std::exception& error) {  // options that make no sense
+  } catch (const std::exception& error) {  // invalid options
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }

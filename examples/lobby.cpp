@@ -1,4 +1,4 @@
-// A general Socket.IO server: whoever connects is in the lobby, and what one says all hear.
+// A general Socket.IO server: every client joins the lobby, and each message goes to all in it.
 //
 //   lobby [PORT]
 //
