@@ -18,9 +18,12 @@ const function_lines_max = 50;
 const public_headers_max = 12;
 const public_header_lines_max = 2000;
 const readme_lines_max = 150;
+/// The folders whose product files must open with their purpose.
+const opened_folders =
+  /^(include\/crier|src\/(base|net|http|websocket|engineio|socketio|history|access|catalog|gateway))\//;
 
 /// Checks the tree at `root` and returns its breaches, in order of path and line.
-export async function guard({ root, cache_folder, compile = true }) {
+export async function guard({ root, cache_folder, compile = true, openings = true }) {
   const tree = new Tree(root);
   const breaches = [];
   const report = (path, line, message) => breaches.push({ path, line, message });
@@ -32,7 +35,7 @@ export async function guard({ root, cache_folder, compile = true }) {
   check_words(tree, report);
   check_commands(tree, report);
   check_statements(tree, report);
-  check_glossary(tree, report);
+  if (openings) check_openings(tree, report);
   if (compile) await check_headers(tree, report, { cache_folder });
   return breaches.sort((a, b) => a.path.localeCompare(b.path) || a.line - b.line);
 }
@@ -132,6 +135,17 @@ function check_words(tree, report) {
         report(path, index + 1, "records a download address");
       }
     });
+  }
+}
+
+// Each product file opens with a comment on its purpose: a header after `#pragma once`.
+function check_openings(tree, report) {
+  const product = (path) => opened_folders.test(path) && !path.endsWith("_test.cpp");
+  for (const path of tree.cpp().filter(product)) {
+    const first = tree.lines(path).findIndex((text) => text !== "" && text !== "#pragma once");
+    const opening = first < 0 ? "" : tree.lines(path)[first];
+    if (/^\/\/ [A-Z`]/.test(opening)) continue;
+    report(path, Math.max(first, 0) + 1, "does not open with a sentence on its purpose");
   }
 }
 

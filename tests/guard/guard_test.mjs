@@ -18,14 +18,14 @@ const pair = (path, cmake, source = "") => ({
 });
 const header = (path, text) => ({ [path]: text });
 
-async function breaches_of(files, compile = false) {
+async function breaches_of(files, compile = false, openings = false) {
   const root = mkdtempSync(join(tmpdir(), "crier-guard-"));
   try {
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(join(root, dirname(path)), { recursive: true });
       writeFileSync(join(root, path), text);
     }
-    const found = await guard({ root, cache_folder: join(root, "build"), compile });
+    const found = await guard({ root, cache_folder: join(root, "build"), compile, openings });
     return found.map(({ path, line, message }) => `${path}:${line}: ${message}`);
   } finally {
     rmSync(root, { recursive: true });
@@ -264,40 +264,21 @@ test("reports a header that does not compile alone", async () => {
   assert.deepEqual(more, []);
 });
 
-test("tells a module's types from the details of a file, a type or a function", () => {
-  const source = `
-namespace crier::net {
-class Declared;
-// struct Commented {
-template <class T>
-class [[nodiscard]] Listener final : public Base<T>, private Other {
-  struct Nested {
-    int x = 0;
+test("reports a product file that does not open with its purpose", async () => {
+  const message = "does not open with a sentence on its purpose";
+  const files = {
+    "src/base/good.hpp": "#pragma once\n\n// Bytes.\n\n#include <string>\n",
+    "src/base/bad.hpp": "#pragma once\n\n#include <string>\n\n/// Bytes.\nstruct Bytes;\n",
+    "src/http/late.cpp": "#include <string>\n// Parses.\n",
+    "src/http/late_test.cpp": "#include <string>\n",
+    "src/http/CMakeLists.txt": "crier_module(http SOURCES late.cpp TESTS late_test.cpp)",
+    "src/web/elsewhere.hpp": "#pragma once\n#include <string>\n",
+    "include/crier/empty.hpp": "#pragma once\n",
   };
-};
-struct Listener<int>::State {};
-enum class Sharing : std::uint8_t { none, first };
-struct alignas(64) Lane
-    : Base {};
-Lane make() {
-  struct Local {};
-  return {};
-}
-namespace {
-struct Hidden {};
-}  // namespace
-namespace inner {
-union Inner {};
-}
-struct Last {};
-}  // namespace crier::net
-`;
-  assert.deepEqual(types(source), [
-    { name: "Listener", line: 6 },
-    { name: "Sharing", line: 12 },
-    { name: "Lane", line: 14 },
-    { name: "Inner", line: 23 },
-    { name: "Last", line: 25 },
+  assert.deepEqual(await breaches_of(files, false, true), [
+    `include/crier/empty.hpp:1: ${message}`,
+    `src/base/bad.hpp:3: ${message}`,
+    `src/http/late.cpp:1: ${message}`,
   ]);
 });
 
