@@ -39,7 +39,7 @@ void one_input(std::string_view input, std::size_t split) {
   }
   if (!payload.packets.empty()) {
     // The encoder does not write base64 in its lenient forms; the meaning must be the same.
-    const Payload again = decode_payload(encoded);
+    const PollingPayload again = decode_payload(encoded);
     check(!again.malformed && again.packets.size() == payload.packets.size());
     for (std::size_t i = 0; i < again.packets.size(); ++i) {
       check(again.packets[i].type == payload.packets[i].type);

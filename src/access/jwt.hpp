@@ -66,7 +66,7 @@ class Verifier {
 
   /// Checks the signature before any claim. Dates may have fractions, and are compared with `now`
   /// in full precision; `exp` is exclusive (RFC 7519 section 4.1.4).
-  [[nodiscard]] Result<Claims, TokenError> verify(std::string_view token, WallTime now) const;
+  [[nodiscard]] Result<TokenClaims, TokenError> verify(std::string_view token, WallTime now) const;
 
  private:
   struct Secret;

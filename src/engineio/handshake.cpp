@@ -30,8 +30,8 @@ Result<Entry, ErrorCode> admit_handshake(const Attempt& attempt, TransportKind w
   return attempt.upgrade ? Entry::open_websocket : Entry::open_polling;
 }
 
-Result<Admission, ErrorCode> admit_to_session(const Attempt& attempt, TransportKind wanted,
-                                              TransportKind current) {
+Result<Entry, ErrorCode> admit_to_session(const Attempt& attempt, TransportKind wanted,
+                                          TransportKind current) {
   // A request without an upgrade must name polling: a session over WebSocket would never answer it.
   const TransportKind means = attempt.upgrade ? TransportKind::websocket : TransportKind::polling;
   if (wanted != means) return Unexpected{ErrorCode::bad_request};

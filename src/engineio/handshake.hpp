@@ -44,7 +44,7 @@ enum class Entry : std::uint8_t { open_polling, open_websocket, polling_request,
 /// another revision is `unsupported_protocol_version` without `sid`, and `bad_request` with `sid`,
 /// because the session has revision 4. `transport_of(sid)` returns the current transport of a live
 /// session, or nothing; it is called at most once.
-Result<Admission, ErrorCode> admit(
+Result<Entry, ErrorCode> admit(
     const Attempt& attempt,
     const std::function<std::optional<TransportKind>(std::string_view sid)>& transport_of);
 

@@ -32,7 +32,7 @@ constexpr char separator = '\x1e';
 
 /// The packets of a polling payload. If one is malformed, `malformed` is set and the packets before
 /// it are kept. The packets' views are valid as long as `body`.
-struct Payload {
+struct PollingPayload {
   std::vector<Packet> packets;
   bool malformed = false;
 };

@@ -66,7 +66,7 @@ struct TakeOver {
 };
 /// Report to the store that a client presents this id, which is above its last number; continue
 /// with witnessed().
-struct Witness {
+struct Testify {
   history::EventId id;
 };
 /// Ask the feed; answer with history_read().

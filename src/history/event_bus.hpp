@@ -21,7 +21,7 @@ struct Published {
 
 /// Receives a store's notifications. Called on the loop's thread, possibly from inside a call to
 /// the store.
-class Listener {
+class BusListener {
  public:
   /// The subscription is in force: every event published in the program from now on is reported,
   /// until lost() or unsubscribe().
@@ -46,7 +46,7 @@ class Listener {
 class EventBus {
  public:
   /// Sets the listener. Call it once, before all other functions. The listener outlives the store.
-  virtual void listen(Listener& listener) = 0;
+  virtual void listen(BusListener& listener) = 0;
   /// Subscribes to the program's events; subscribed() follows, perhaps much later. Once for each
   /// program.
   virtual void subscribe(const std::string& program) = 0;
