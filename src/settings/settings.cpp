@@ -60,13 +60,14 @@ void describe(std::vector<Setting>& all, HttpOptions& http) {
   group.number("header_bytes_max", http.header_bytes_max, {1'024, bytes_most},
                "Request line and headers of a request.");
   group.number("headers_max", http.headers_max, {1, count_most}, "Header fields of a request.");
-  group.duration("request_timeout", http.request_timeout, "For a request to arrive whole.");
+  group.duration("request_timeout", http.request_timeout,
+                 "How long a request may take to arrive whole.");
   group.duration("keep_alive_timeout", http.keep_alive_timeout,
-                 "Between requests of a connection.");
+                 "How long a connection may be idle between requests.");
   group.number("connections_max", http.connections_max, {1, count_most},
                "Open connections; further ones are closed.");
   group.duration("shutdown_timeout", http.shutdown_timeout,
-                 "For open connections to end at shutdown.");
+                 "How long open connections have to end at shutdown.");
 }
 
 void describe(std::vector<Setting>& all, WorkersOptions& server) {
@@ -74,7 +75,7 @@ void describe(std::vector<Setting>& all, WorkersOptions& server) {
   group.number("workers", server.workers, {0, 64}, "Threads that serve clients; 0: one a core.");
   group.number(
       "worker_backlog_bytes_max", server.worker_backlog_bytes_max, {65'536, bytes_most},
-      "Of events on their way to one worker; one that is further behind reads them again.");
+      "Bytes of events queued for one worker; one that is further behind reads them again.");
 }
 
 void describe(std::vector<Setting>& all, TlsOptions& tls) {
@@ -87,7 +88,8 @@ void describe(std::vector<Setting>& all, TlsOptions& tls) {
 void describe(std::vector<Setting>& all, AuthOptions& auth) {
   Group group(all, "auth");
   group.text("secret", auth.secret, "Shared secret of the tokens. Required.", "JWT_ACCESS_SECRET");
-  group.list("algorithms", auth.algorithms, "Of HS256, HS384 and HS512.", {}, algorithms_problem);
+  group.list("algorithms", auth.algorithms, "Accepted algorithms: any of HS256, HS384 and HS512.",
+             {}, algorithms_problem);
   group.text("issuer", auth.issuer, "Required `iss`; empty: any.");
   group.text("audience", auth.audience, "Required `aud`; empty: any.");
   group.duration("leeway", auth.leeway, "Clock difference that is forgiven, of `exp` and `nbf`.");
@@ -95,7 +97,8 @@ void describe(std::vector<Setting>& all, AuthOptions& auth) {
                  "How far ahead `nbf` may be, when more than `leeway`.");
   group.duration("iat_leeway", auth.iat_leeway,
                  "How far ahead `iat` may be; off: as far as it likes.");
-  group.number("token_bytes_max", auth.token_bytes_max, {64, bytes_most}, "Of a token.");
+  group.number("token_bytes_max", auth.token_bytes_max, {64, bytes_most},
+               "Longest token that is accepted.");
 }
 
 void describe(std::vector<Setting>& all, StoreOptions& store) {
@@ -108,7 +111,8 @@ void describe(std::vector<Setting>& all, ApiOptions& api) {
   Group group(all, "api");
   group.text("key", api.key, "Bearer key of the publish API; empty: nobody may publish.", {},
              key_problem);
-  group.number("body_bytes_max", api.body_bytes_max, {1'024, bytes_most}, "Of a publish.");
+  group.number("body_bytes_max", api.body_bytes_max, {1'024, bytes_most},
+               "Longest body of a publish.");
 }
 
 void describe(std::vector<Setting>& all, RedisOptions& redis) {
@@ -158,13 +162,16 @@ template <class Engine>
 void describe_sessions(Group& group, Engine& engine) {
   group.text("path", engine.path, "Where Socket.IO answers; begins and ends with a slash.", {},
              path_problem);
-  group.duration("ping_interval", engine.ping_interval, "Between heartbeats.", {.least = 100ms});
-  group.duration("ping_timeout", engine.ping_timeout, "For the answer to a heartbeat.",
+  group.duration("ping_interval", engine.ping_interval, "Time between heartbeats.",
                  {.least = 100ms});
-  group.duration("upgrade_timeout", engine.upgrade_timeout, "For an upgrade to WebSocket.");
-  group.duration("connect_timeout", engine.connect_timeout, "For a client to join the namespace.");
+  group.duration("ping_timeout", engine.ping_timeout,
+                 "How long a client may take to answer a heartbeat.", {.least = 100ms});
+  group.duration("upgrade_timeout", engine.upgrade_timeout,
+                 "How long an upgrade to WebSocket may take.");
+  group.duration("connect_timeout", engine.connect_timeout,
+                 "How long a client may take to join the namespace.");
   group.number("payload_bytes_max", engine.payload_bytes_max, {1'024, bytes_most},
-               "Of one message or POST from a client.");
+               "Longest message or POST from a client.");
   group.number("backlog_bytes_max", engine.backlog_bytes_max, {65'536, bytes_most},
                "Unsent bytes of a client, but for those just published, before it is closed as a "
                "slow reader.");
