@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t label_bytes_max = 256;
 constexpr std::uint64_t since_max = (std::uint64_t{1} << 53U) - 1;  ///< As a gid.
-constexpr std::size_t usual_programs = 8;  ///< Of a user: no allocations one by one.
+constexpr std::size_t usual_programs =
+    8;  ///< Space reserved for a user: avoids single allocations.
 
 /// Names and roles: for people, so more liberal than ids, but nothing that could break a terminal.
 bool is_label(std::string_view text) {

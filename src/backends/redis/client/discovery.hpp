@@ -14,8 +14,8 @@ namespace crier::redis {
 
 /// Where the search for a server led.
 struct Found {
-  Host server;
-  std::vector<Host> nodes;  ///< Of a cluster: whom else one may ask the next time.
+  Node server;
+  std::vector<Node> nodes;  ///< Nodes of a cluster that may be asked next time.
 };
 
 /// One search for the server that a URL means: asks Sentinels, or nodes of a cluster, one after the

@@ -36,7 +36,7 @@ struct Push {
   std::string_view channel;  ///< Both as long as the reply.
   std::string_view message;
 };
-/// Of a channel or of a cluster's channel; nothing if the reply is neither.
+/// Push from a channel or from a cluster's channel; nothing if the reply is neither.
 std::optional<Push> push_of(const redisReply& reply);
 
 /// Which refusal an error is; empty if none. Redis before 7 wraps an error of a script's command
@@ -46,7 +46,7 @@ std::string_view refusal_of(const redisReply& error);
 /// The text of a refusal, without what a server wraps around it.
 std::string refusal_text(const redisReply& error);
 
-/// Of a call of a script.
+/// Outcome of a call of a script.
 enum class Answer : std::uint8_t {
   result,
   scripts_lost,  ///< Nothing was done; the script must be loaded first.

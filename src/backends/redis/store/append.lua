@@ -15,10 +15,10 @@
 -- KEYS[1] and ARGV[1] to ARGV[7]: see epoch.lua. The fields are those of the batch's programs.
 local batch_key = KEYS[2] -- string: the answer to this batch, if it was carried out before
 local programs_before = 2 -- keys before those of the programs: sorted sets, of records by number
-local count = tonumber(field_count) -- of the programs: 1 to 64
+local count = tonumber(field_count) -- the number of programs: 1 to 64
 local tokens_before = programs_before + count -- keys before those of the tokens: strings, the line of an event
 local at = fields_before + 1 + count -- the place in ARGV of what is read next
-local events_max, -- of a program that are kept: 1 or more
+local events_max, -- the most events kept of a program: 1 or more
   bytes_max, -- of the bodies of a program's events that are kept: 1 or more
   batch_ttl, -- how long the answer is kept: milliseconds
   token_ttl, -- how long a token is bound: milliseconds

@@ -13,7 +13,8 @@
 
 namespace crier::redis {
 
-/// Of bodies in one call with several: others that use the server wait for it.
+/// Limit of the bodies' bytes in one call with several appends: others that use the server wait for
+/// it.
 constexpr std::size_t batch_bytes_max = 256 * 1024;
 
 struct Append {
@@ -26,8 +27,8 @@ struct Batch {
   std::string id;
   TimePoint begun;
   std::vector<Append> appends = {};
-  std::size_t bytes = 0;  ///< Of bodies.
-  unsigned attempts = 0;  ///< That may have been carried out.
+  std::size_t bytes = 0;  ///< Total of the bodies.
+  unsigned attempts = 0;  ///< Number of calls that may have been carried out.
   bool in_flight = false;
 
   [[nodiscard]] bool is_open() const { return attempts == 0 && !in_flight; }

@@ -3,7 +3,7 @@
 -- KEYS: for each claim a string, its newest fence, in microseconds since 1970.
 local ttl = ARGV[1] -- how long a claim is kept: milliseconds
 local publish = ARGV[2] -- PUBLISH or SPUBLISH
-local channel = ARGV[3] -- where claims are told
+local channel = ARGV[3] -- where claims are published
 local sids_before = 3 -- arguments before the ids of the sockets in JSON, one for each key
 
 local time = redis.call('TIME')

@@ -21,7 +21,7 @@ local call, try, format, max = redis.call, redis.pcall, string.format, math.max
 local function text(number) return format('%.0f', number) end
 
 local meta = KEYS[1] -- hash: run_id, replid, epoch, last, floor, scan, and the numbers of each program
-local run_id = ARGV[1] -- of the server at the other end of the caller's connection
+local run_id = ARGV[1] -- the run id of the server at the other end of the caller's connection
 local spare_epoch = ARGV[2] -- 8 characters of A-Z a-z 0-9 _ -, fresh for each call: taken if a new epoch is due
 local seen = tonumber(ARGV[3]) -- the greatest number that the caller knows, of any epoch: 0 or more
 local epochs = ARGV[4] -- the epoch that it saw last, or nothing, and after a space each those that it has left

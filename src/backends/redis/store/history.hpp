@@ -20,7 +20,7 @@ namespace crier::redis {
 struct Options {
   ConnectionOptions connection = {};
   std::chrono::milliseconds append_deadline{5000};  ///< For an append whose outcome is unknown.
-  std::chrono::microseconds append_window{100};  ///< The longest that an append waits for company.
+  std::chrono::microseconds append_window{100};     ///< Maximum time an append waits for its batch.
 };
 
 /// Fails when the URL is not understood: one sentence, without the password. Connects in the

@@ -27,8 +27,8 @@ class OutageLog {
  private:
   LogSink log_;
   std::string server_;
-  std::set<std::string> reasons_;   ///< Of this outage; empty: there is none.
-  std::set<std::string> failures_;  ///< Of this connection.
+  std::set<std::string> reasons_;   ///< Reasons of this outage; empty: there is none.
+  std::set<std::string> failures_;  ///< Failures of this connection.
 };
 
 }  // namespace crier::redis

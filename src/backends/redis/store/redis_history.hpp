@@ -141,15 +141,15 @@ class RedisHistory final : public history::HistoryStore,
   std::string save_sha_;
   std::string load_sha_;
   history::StoreHealth health_;
-  std::chrono::microseconds told_offset_{};  ///< The last that the log was told of.
+  std::chrono::microseconds told_offset_{};  ///< The last offset that was logged.
   ServerClock clock_;
   Witness witness_;
   history::Gid seen_ = 0;
   history::Epochs epochs_;
-  history::Gid seen_in_epoch_ = 0;  ///< Of the current one.
+  history::Gid seen_in_epoch_ = 0;  ///< Highest seen in the current epoch.
   Batches batches_;                 ///< In the order in which they were asked for.
   Calls calls_;
-  std::vector<ClaimCall> claims_;  ///< Of this turn: they leave as one call.
+  std::vector<ClaimCall> claims_;  ///< Claims of this turn: they leave as one call.
   bool batch_scheduled_ = false;
   net::Timer window_;  ///< Ends what the newest batch collects.
   net::Timer deadline_;

@@ -3,10 +3,11 @@
 
 -- KEYS: for each user a hash, `time holder value` by session; the time in microseconds since 1970.
 local ttl = ARGV[1] -- how long a position is kept: milliseconds
-local sessions_max = tonumber(ARGV[2]) -- of a user that are kept: 1 or more
+local sessions_max = tonumber(ARGV[2]) -- the most sessions kept of a user: 1 or more
 local take_over = ARGV[3] == '1' -- or '0': a session that another connection holds is left to it
 local positions_at = 4 -- the place in ARGV of the first position
--- Of each position, up to 64: the place of its user in KEYS, the session, its holder, and the value.
+-- Four values for each position, up to 64 positions: the place of its user in KEYS, the session,
+-- its holder, and the value.
 
 local time = redis.call('TIME')
 local clock = time[1] * 1000000 + time[2]

@@ -92,7 +92,7 @@ std::string_view take_word(std::string_view& line, char separator) {
   return word;
 }
 
-/// Of one event; nothing if the line makes no sense.
+/// Result of one event; nothing if the line makes no sense.
 std::optional<AppendResult> result_of(std::string_view line, std::string_view batch) {
   if (line == "taken") return Unexpected{history::StoreError::token_taken};
   if (line == "failed") return Unexpected{history::StoreError::unavailable};

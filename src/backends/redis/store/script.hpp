@@ -28,7 +28,7 @@ std::string claim_script();
 
 /// What every call tells the scripts.
 struct CallContext {
-  std::string run_id;              ///< Of the instance at the other end of the connection.
+  std::string run_id;              ///< Run id of the instance at the other end.
   history::Epoch spare_epoch;      ///< Fresh for each call; taken if a new epoch is due.
   history::Gid seen = 0;           ///< The greatest number that this node knows, of any epoch.
   history::Epoch epoch{};          ///< The epoch last seen, or empty,
@@ -67,7 +67,8 @@ std::optional<history::ReadReply> read_result(const redisReply& reply,
 /// One fence a claim; nothing unless each is a number.
 std::optional<std::vector<history::Fence>> claim_results(const redisReply& reply,
                                                          std::size_t count);
-/// Of MGET for `count` keys of claims. What is no number counts as never claimed.
+/// Fences in the reply to MGET for `count` keys of claims. What is no number counts as never
+/// claimed.
 std::optional<std::vector<history::Fence>> fences_result(const redisReply& reply,
                                                          std::size_t count);
 

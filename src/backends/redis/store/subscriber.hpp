@@ -47,7 +47,7 @@ class Subscriber final : private ConnectionUser {
   void probe(std::function<void(bool)> done);
   [[nodiscard]] bool hears() const { return claims_heard_; }
 
-  /// Of the instance that it is connected with; empty if that is not known.
+  /// Run id of the instance that it is connected with; empty if that is not known.
   [[nodiscard]] const std::string& run_id() const { return run_id_; }
 
   /// Ends the connection, if there is one, as if it had been lost.
@@ -88,7 +88,7 @@ class Subscriber final : private ConnectionUser {
   SubscriberUser& user_;
   const LogSink log_;
   const std::string claims_channel_;
-  Channels channels_;                 ///< Of programs, by name.
+  Channels channels_;                 ///< Channels of programs, by name.
   std::vector<std::string> changed_;  ///< Whose commands leave at the end of the turn.
   std::string run_id_;
   bool claims_heard_ = false;
