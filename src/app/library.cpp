@@ -36,7 +36,7 @@ struct Named {
   std::string arguments;  ///< What follows it, an array.
 };
 
-/// Of an event's array; nothing if it does not begin with a name.
+/// Name in an event's array; nothing if it does not begin with a name.
 std::optional<Named> split(std::string_view array) {
   constexpr std::string_view whitespace = " \t\r\n";
   array.remove_prefix(1);

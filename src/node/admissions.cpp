@@ -25,7 +25,7 @@ struct Admissions::Pending {
       : ticket(std::move(t)), serial(s), machine(options, verifier, seal) {}
   sockets::Ticket ticket;
   std::uint64_t serial;
-  std::string holder;  ///< Of its session; empty: it has taken none over.
+  std::string holder;  ///< Holder of its session; empty: it has taken none over.
   gateway::Admission machine;
   std::uint64_t question = 0;  ///< That the feed may not have answered yet.
   bool claiming = false;       ///< In claiming_.

@@ -165,7 +165,7 @@ void Delivery::read(std::vector<history::ReadRequest> reads) {
 
 void Delivery::close(const gateway::CloseMembers& members) {
   deliver();
-  if (members.program.empty()) handed_ = 0;  // another epoch counts anew
+  if (members.program.empty()) handed_ = 0;  // another epoch counts from the start
   const auto sockets = members.program.empty() ? parts_.sockets.all(sockets::main_namespace)
                                                : parts_.sockets.members(sockets::main_namespace,
                                                                         room_of(members.program));

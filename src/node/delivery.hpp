@@ -69,8 +69,8 @@ class Delivery final : public history::BusListener, public web::TurnUser {
   /// Sends the socket, which joins its programs' rooms in the same turn, what it missed.
   Replays& replays() { return replays_; }
 
-  /// The event as clients get it, encoded; kept for who asks next, as long as there is room. Good
-  /// until the next call. An empty message: the store holds what no gateway has written.
+  /// The event as clients get it, encoded; cached for the next caller, as long as there is room.
+  /// Good until the next call. An empty message: the store holds what no gateway has written.
   const sockets::EncodedEvent& encoded(const history::Epoch& epoch, const history::Record& record);
 
   /// An event without a number: goes to this node's members with the next ones. Its time is a
@@ -137,11 +137,11 @@ class Delivery final : public history::BusListener, public web::TurnUser {
   Duration window_{0};
   TimePoint deliver_at_ = never;  ///< With a window: what is held.
   std::vector<Live> live_;
-  history::Gid handed_ = 0;                       ///< Of the present epoch.
-  std::unordered_map<Key, history::Gid> floors_;  ///< Of sockets that came with a cursor.
+  history::Gid handed_ = 0;                       ///< Highest handed out in the present epoch.
+  std::unordered_map<Key, history::Gid> floors_;  ///< Floors of sockets that came with a cursor.
   history::Gid floor_max_ = 0;
   std::unordered_set<Key> blind_;   ///< Sockets that could not ask.
-  history::Gid blind_reached_ = 0;  ///< Of the feed when the first of them came.
+  history::Gid blind_reached_ = 0;  ///< Where the feed was when the first of them came.
   history::Epoch encoded_epoch_;
   std::unordered_map<history::Gid, sockets::EncodedEvent> encoded_;
   std::deque<history::Gid> encoded_order_;  ///< The oldest first.

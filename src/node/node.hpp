@@ -61,7 +61,7 @@ class Node {
   Result<void, std::string> listen();
   [[nodiscard]] std::uint16_t port() const;
 
-  /// Of the sockets on all workers, while nothing runs.
+  /// Ids of the sockets on all workers, while nothing runs.
   [[nodiscard]] std::vector<std::string> socket_ids() const;
 
   /// The home's, for what comes and goes with the node.

@@ -26,7 +26,8 @@ class Outcomes {
  public:
   struct Options {
     std::size_t unknown_max = 10'000;  ///< Appends under way and unknown outcomes, together.
-    std::size_t known_max = 10'000;    ///< Of each kind of known outcome; the oldest goes first.
+    std::size_t known_max =
+        10'000;  ///< Limit of each kind of known outcome; the oldest goes first.
     std::chrono::milliseconds ttl{300'000};  ///< Since the key came last, or was known.
   };
   Outcomes(const Options& options, Random& random);
@@ -102,7 +103,7 @@ class Outcomes {
   Options options_;
   access::Hmac digest_;
   std::unordered_map<std::string, Open> open_;
-  Due due_;       ///< Of open_: unknown outcomes, the oldest first.
+  Due due_;       ///< Unknown outcomes in open_, the oldest first.
   Table sent_;    ///< Went out without a number.
   Table stored_;  ///< For when the store cannot be asked, or has lost what it was told.
 };

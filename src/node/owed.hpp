@@ -92,7 +92,7 @@ class Owed {
  private:
   enum class State : std::uint8_t { fresh, under_way, failed };
   struct Debt {
-    std::uint64_t serial = 0;  ///< Of the latest owe().
+    std::uint64_t serial = 0;  ///< Number of the latest owe().
     State state = State::fresh;
   };
 
@@ -103,7 +103,7 @@ class Owed {
   bool changed_ = false;  ///< Something was settled that the record has.
   std::map<std::string, Debt, std::less<>> debts_;
   std::uint64_t serial_ = 0;
-  std::atomic<std::size_t> count_ = 0;  ///< Of debts_.
+  std::atomic<std::size_t> count_ = 0;  ///< Size of debts_.
   std::atomic<bool> unsure_ = false;
   std::set<std::string, std::less<>> asked_;  ///< Since it is unsure.
 };

@@ -20,7 +20,7 @@ namespace crier::node {
 
 namespace {
 
-constexpr int files_max = 100;  // of processes that live at one time
+constexpr int files_max = 100;  // limit of processes that live at one time
 constexpr std::size_t bytes_max = 64 * 1024 * 1024;
 constexpr mode_t file_mode = 0640;
 constexpr std::string_view unreadable_line = "null\n";
@@ -237,7 +237,7 @@ void OwedFile::add(const std::string& program) {
     return;
   }
   const int error = errno;
-  // What there is of it would be joined to the next line; it is written anew if that fails too.
+  // What there is of it would be joined to the next line; it is written again if that fails too.
   static_cast<void>(::ftruncate(own_->descriptor, static_cast<off_t>(size_)) == 0);
   fail(own_->path, error);
 }

@@ -67,7 +67,7 @@ class OwedFile final : public OwedRecord {
   Holding own_;                              ///< Null: nothing is kept.
   std::set<std::string, std::less<>> owed_;  ///< What own_ is to hold,
   std::size_t size_ = 0;                     ///< and its size, unless it failed.
-  bool failed_ = false;                      ///< And that was told.
+  bool failed_ = false;                      ///< The failure was logged.
   std::size_t try_at_ = 0;                   ///< So much has to be owed before add() tries again.
   bool unreadable_ = false;                  ///< In the latest take_over().
   bool marked_ = false;                      ///< own_ is to say that something was,

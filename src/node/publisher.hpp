@@ -73,7 +73,7 @@ class Publisher final : public web::TurnUser {
   struct Publish {
     std::string program;
     Bytes body;
-    std::string key;  ///< Of its outcome; empty without a token.
+    std::string key;  ///< Key of its outcome; empty without a token.
     Done done;
   };
 

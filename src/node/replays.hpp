@@ -58,7 +58,7 @@ class Replays {
   /// Call it when everything that was heard has been delivered.
   void end_turn();
 
-  /// Of sockets that do not have everything yet.
+  /// Number of sockets that do not have everything yet.
   [[nodiscard]] std::size_t count() const { return entries_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// Events, ever.

@@ -29,7 +29,7 @@ bool Outbox::add_rest(Bytes piece, std::size_t sent) {
   return due;
 }
 
-// Of pings that came before their pongs could leave, the last one alone may be answered (RFC 6455
+// Only the last of the pings that came before their pongs could leave need be answered (RFC 6455
 // section 5.5.3): a peer that does not read cannot make pongs pile up.
 bool Outbox::add_pong(Bytes pong) {
   if (pieces_.size() - next_ < pieces_before_pongs_merge) return add(std::move(pong));

@@ -162,7 +162,7 @@ class Worker {
   std::vector<std::unique_ptr<Connection>> forgotten_;
   std::vector<std::unique_ptr<Outbox>> spare_outboxes_;
   std::vector<Key> dirty_;
-  std::size_t flushed_ = 0;  ///< Of dirty_, how many have been seen to.
+  std::size_t flushed_ = 0;  ///< Number of entries of dirty_ already handled.
   std::vector<char> scratch_;
   Counters counters_;
   std::optional<TimePoint> accept_failure_said_;
