@@ -1,3 +1,5 @@
+// Opens an SQLite database and runs statements on it.
+
 #include "backends/sqlite/database.hpp"
 
 #include "base/assert.hpp"

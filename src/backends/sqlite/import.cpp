@@ -1,3 +1,5 @@
+// Imports users and memberships into the SQLite store.
+
 #include "backends/sqlite/import.hpp"
 
 #include "backends/sqlite/rows.hpp"

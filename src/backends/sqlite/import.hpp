@@ -1,5 +1,7 @@
 #pragma once
 
+// The import of users and memberships into the SQLite store.
+
 #include "backends/sqlite/database.hpp"
 #include "crier/result.hpp"
 

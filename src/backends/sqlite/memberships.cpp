@@ -1,3 +1,5 @@
+// Reads users and memberships from the SQLite file, also after another file took its place.
+
 #include "backends/sqlite/database.hpp"
 #include "backends/sqlite/rows.hpp"
 #include "backends/sqlite/schema.hpp"

@@ -1,3 +1,5 @@
+// Checks, writes and reads users and memberships as rows of the SQLite store.
+
 #include "backends/sqlite/rows.hpp"
 
 #include "base/encoding.hpp"

@@ -1,3 +1,5 @@
+// Creates and migrates the schema of the SQLite store.
+
 #include "backends/sqlite/schema.hpp"
 
 #include <array>

@@ -1,5 +1,7 @@
 #pragma once
 
+// The schema of the SQLite store.
+
 #include "backends/sqlite/database.hpp"
 
 #include <string>

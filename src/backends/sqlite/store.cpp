@@ -1,3 +1,5 @@
+// The SQLite store of users and memberships behind its public class.
+
 #include "backends/sqlite/store.hpp"
 
 #include "backends/sqlite/database.hpp"

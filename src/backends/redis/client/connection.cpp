@@ -1,3 +1,5 @@
+// Connects to a Redis server, reconnects with backoff, and pipelines commands.
+
 #include "backends/redis/client/connection.hpp"
 
 #include "backends/redis/client/discovery.hpp"

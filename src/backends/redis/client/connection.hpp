@@ -1,5 +1,7 @@
 #pragma once
 
+// A connection to a Redis server, as its users see it.
+
 #include "backends/redis/client/url.hpp"
 #include "base/random.hpp"
 #include "net/loop.hpp"

@@ -1,3 +1,5 @@
+// Asks Sentinels or cluster nodes which server to use.
+
 #include "backends/redis/client/discovery.hpp"
 
 #include "backends/redis/client/topology.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// Finds the Redis server to use with Sentinel or in a cluster.
+
 #include "backends/redis/client/connection.hpp"
 #include "backends/redis/client/url.hpp"
 #include "base/random.hpp"

@@ -1,3 +1,5 @@
+// Reads replies of Redis: pushes, errors and refusals.
+
 #include "backends/redis/client/reply.hpp"
 
 #include "backends/redis/client/connection.hpp"

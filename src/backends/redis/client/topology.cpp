@@ -1,3 +1,5 @@
+// Reads what Sentinels and cluster nodes answer about the servers.
+
 #include "backends/redis/client/topology.hpp"
 
 #include <algorithm>

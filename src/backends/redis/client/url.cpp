@@ -1,3 +1,5 @@
+// Parses the URL of a Redis deployment.
+
 #include "backends/redis/client/url.hpp"
 
 #include "base/encoding.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// The URL of a Redis deployment: one server, Sentinels or a cluster.
+
 #include "crier/result.hpp"
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// Life of the Redis history: connections, outages, scripts and the bus.
+
 #include "backends/redis/store/history.hpp"
 
 #include "backends/redis/store/redis_history.hpp"

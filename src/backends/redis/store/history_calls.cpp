@@ -1,3 +1,5 @@
+// Calls of the Redis history: appends in batches, reads, claims and positions of sessions.
+
 #include "backends/redis/store/redis_history.hpp"
 #include "backends/redis/store/session_script.hpp"
 

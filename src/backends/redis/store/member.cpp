@@ -1,3 +1,5 @@
+// Writes and parses events and claims as they are in Redis.
+
 #include "backends/redis/store/member.hpp"
 
 #include "base/encoding.hpp"

@@ -1,3 +1,5 @@
+// Builds the names of keys and channels in Redis.
+
 #include "backends/redis/store/names.hpp"
 
 namespace crier::redis {

@@ -1,3 +1,5 @@
+// Logs when an outage of Redis begins and ends.
+
 #include "backends/redis/store/outage_log.hpp"
 
 #include <utility>

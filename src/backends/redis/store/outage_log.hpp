@@ -1,5 +1,7 @@
 #pragma once
 
+// The log of outages of Redis.
+
 #include "crier/log.hpp"
 
 #include <cstddef>

@@ -1,3 +1,5 @@
+// Builds the calls of the history's scripts and parses their replies.
+
 #include "backends/redis/store/script.hpp"
 
 #include "backends/redis/client/reply.hpp"

@@ -1,3 +1,5 @@
+// Estimates the clock of the Redis server.
+
 #include "backends/redis/store/server_clock.hpp"
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 #pragma once
 
+// An estimate of the clock of the Redis server.
+
 #include "base/time.hpp"
 #include "history/store.hpp"
 

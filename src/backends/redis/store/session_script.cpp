@@ -1,3 +1,5 @@
+// Builds the calls of the scripts for positions of sessions and parses their replies.
+
 #include "backends/redis/store/session_script.hpp"
 
 #include "backends/redis/store/lua_script.hpp"

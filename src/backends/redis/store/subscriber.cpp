@@ -1,3 +1,5 @@
+// Subscribes to the channels of programs in Redis, and passes their messages on.
+
 #include "backends/redis/store/subscriber.hpp"
 
 #include "backends/redis/store/member.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// The subscriptions of a node to the channels in Redis.
+
 #include "backends/redis/client/connection.hpp"
 #include "backends/redis/client/reply.hpp"
 #include "backends/redis/client/url.hpp"

@@ -1,3 +1,5 @@
+// Decides which ids from clients count as evidence of what Redis has numbered.
+
 #include "backends/redis/store/witness.hpp"
 
 #include <algorithm>

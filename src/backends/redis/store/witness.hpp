@@ -1,5 +1,7 @@
 #pragma once
 
+// Evidence, from ids that clients hold, of what Redis has numbered.
+
 #include "base/time.hpp"
 #include "history/numbers.hpp"
 
