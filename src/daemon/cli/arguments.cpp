@@ -1,3 +1,5 @@
+// Parses the command line of `crier`.
+
 #include "daemon/cli/arguments.hpp"
 
 #include <algorithm>

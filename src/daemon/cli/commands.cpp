@@ -1,3 +1,5 @@
+// Adds the commands of `crier` to its command line, and reports their failures.
+
 #include "daemon/cli/commands.hpp"
 
 #include "daemon/cli/terminal.hpp"

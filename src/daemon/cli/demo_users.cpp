@@ -1,3 +1,5 @@
+// Lists the users of the demo page and signs their tokens.
+
 #include "daemon/cli/demo_users.hpp"
 
 #include "access/jwt.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// Users and tokens for the demo page.
+
 #include "crier/result.hpp"
 
 #include <string>

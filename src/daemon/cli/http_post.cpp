@@ -1,3 +1,5 @@
+// Sends one HTTP POST and reads its answer.
+
 #include "daemon/cli/http_post.hpp"
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 #pragma once
 
+// A blocking HTTP POST for the commands of `crier`.
+
 #include "crier/result.hpp"
 #include "daemon/cli/arguments.hpp"
 

@@ -1,3 +1,5 @@
+// The command `crier publish`.
+
 #include "base/encoding.hpp"
 #include "base/json_text.hpp"
 #include "crier/json.hpp"

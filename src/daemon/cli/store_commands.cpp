@@ -1,3 +1,5 @@
+// The commands of `crier` that work on the store.
+
 #include "backends/sqlite/store.hpp"
 #include "base/time.hpp"
 #include "daemon/cli/terminal.hpp"

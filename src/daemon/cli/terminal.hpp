@@ -1,5 +1,7 @@
 #pragma once
 
+// Input and output of the commands of `crier`.
+
 #include "daemon/cli/commands.hpp"
 
 #include <functional>

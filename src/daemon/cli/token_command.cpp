@@ -1,3 +1,5 @@
+// The command `crier token`.
+
 #include "access/jwt.hpp"
 #include "base/json_text.hpp"
 #include "base/names.hpp"

@@ -1,3 +1,5 @@
+// Serves the demo page of `crier serve --dev`.
+
 #include "daemon/serve/demo.hpp"
 
 #include <boost/json.hpp>

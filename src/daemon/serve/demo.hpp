@@ -1,5 +1,7 @@
 #pragma once
 
+// The demo page of `crier serve --dev`.
+
 #include "crier/gateway.hpp"
 
 #include <functional>

@@ -1,3 +1,5 @@
+// Formats log lines in logfmt and writes them to stderr.
+
 #include "daemon/serve/logging.hpp"
 
 #include <memory>

@@ -1,5 +1,7 @@
 #pragma once
 
+// The daemon's log.
+
 #include "crier/log.hpp"
 
 #include <string>

@@ -1,3 +1,5 @@
+// Raises the process's limit of open files and prepares its table of descriptors.
+
 #include "daemon/serve/open_files.hpp"
 
 #include <algorithm>

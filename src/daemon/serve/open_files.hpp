@@ -1,5 +1,7 @@
 #pragma once
 
+// The process's limit of open files.
+
 #include <cstddef>
 #include <cstdint>
 

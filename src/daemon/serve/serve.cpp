@@ -1,3 +1,5 @@
+// Runs the gateway of `crier serve` until a signal ends it.
+
 #include "daemon/serve/serve.hpp"
 
 #include "daemon/serve/logging.hpp"

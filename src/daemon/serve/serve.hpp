@@ -1,5 +1,7 @@
 #pragma once
 
+// The command `crier serve`.
+
 #include "daemon/serve/demo.hpp"
 #include "daemon/serve/settings.hpp"
 

@@ -1,5 +1,7 @@
 #pragma once
 
+// The settings of `crier serve`.
+
 #include "crier/gateway.hpp"
 #include "crier/settings.hpp"
 
