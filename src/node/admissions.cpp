@@ -1,3 +1,5 @@
+// Carries out the commands of gateway::Admission on a worker.
+
 #include "node/admissions.hpp"
 
 #include "base/cases.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// Admission of members to their programs on one worker.
+
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
 #include "gateway/admission.hpp"

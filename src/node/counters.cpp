@@ -1,3 +1,5 @@
+// Adds up the counters of the parts of a gateway.
+
 #include "node/counters.hpp"
 
 namespace crier::node {

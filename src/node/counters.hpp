@@ -1,5 +1,7 @@
 #pragma once
 
+// Counters of the parts of a gateway.
+
 #include "base/label_counts.hpp"
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// Delivers events from the feed to the sockets of one worker.
+
 #include "node/delivery.hpp"
 
 #include "base/cases.hpp"

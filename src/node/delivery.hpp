@@ -1,5 +1,7 @@
 #pragma once
 
+// Delivery of events to the sockets of one worker.
+
 #include "gateway/feed.hpp"
 #include "history/event_bus.hpp"
 #include "node/counters.hpp"

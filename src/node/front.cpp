@@ -1,3 +1,5 @@
+// Joins sessions, sockets, admission and delivery on one worker.
+
 #include "node/front.hpp"
 
 #include "node/options.hpp"

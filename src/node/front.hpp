@@ -1,5 +1,7 @@
 #pragma once
 
+// The parts of a gateway on one worker.
+
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
 #include "crier/gateway.hpp"

@@ -1,3 +1,5 @@
+// crier::Gateway: the public methods of the gateway.
+
 #include "crier/gateway.hpp"
 
 #include "backends/redis/client/connection.hpp"

@@ -1,3 +1,5 @@
+// Shares one history store among several workers; this is the end on the store's loop.
+
 #include "node/history_hub.hpp"
 
 #include "node/history_line.hpp"

@@ -1,3 +1,5 @@
+// Connects a worker to the shared history store; this is the end on the worker's loop.
+
 #include "node/history_link.hpp"
 
 #include "node/history_line.hpp"

@@ -1,3 +1,5 @@
+// Writes the metrics of a process in the text format of Prometheus.
+
 #include "node/metrics.hpp"
 
 #include <string_view>

@@ -1,5 +1,7 @@
 #pragma once
 
+// Metrics of a gateway process.
+
 #include "node/counters.hpp"
 #include "sockets/sessions.hpp"
 #include "web/worker.hpp"

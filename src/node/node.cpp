@@ -1,3 +1,5 @@
+// Builds, starts and stops a gateway process: the workers and the home loop.
+
 #include "node/node.hpp"
 
 #include "base/json_text.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// A gateway process.
+
 #include "access/jwt.hpp"
 #include "access/membership.hpp"
 #include "base/random.hpp"

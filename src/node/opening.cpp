@@ -1,3 +1,5 @@
+// Opens the ports of a node when its history answers or the deadline passes.
+
 #include "node/opening.hpp"
 
 #include <utility>

@@ -1,5 +1,7 @@
 #pragma once
 
+// The moment when a node opens its ports.
+
 #include "web/worker.hpp"
 
 #include <chrono>

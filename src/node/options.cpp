@@ -1,3 +1,5 @@
+// Translates the gateway's public options into those of its parts.
+
 #include "node/options.hpp"
 
 #include <optional>

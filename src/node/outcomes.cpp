@@ -1,3 +1,5 @@
+// Keeps the outcomes of publishes with an idempotency key.
+
 #include "node/outcomes.hpp"
 
 #include "base/assert.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// Outcomes of publishes with an idempotency key.
+
 #include "access/hmac.hpp"
 #include "base/bytes.hpp"
 #include "base/random.hpp"

@@ -1,3 +1,5 @@
+// Keeps account of the programs that are owed a gap marker.
+
 #include "node/owed.hpp"
 
 #include <utility>

@@ -1,5 +1,7 @@
 #pragma once
 
+// Programs that are owed a gap marker, and the record that outlives the process.
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>

@@ -1,3 +1,5 @@
+// Reads and writes the file of programs that are owed a gap marker.
+
 #include "node/owed_file.hpp"
 
 #include "base/json_text.hpp"

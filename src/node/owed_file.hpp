@@ -1,5 +1,7 @@
 #pragma once
 
+// The file of programs that are owed a gap marker.
+
 #include "crier/log.hpp"
 #include "node/owed.hpp"
 

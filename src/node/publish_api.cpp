@@ -1,3 +1,5 @@
+// Handles the HTTP requests of the publish API.
+
 #include "node/publish_api.hpp"
 
 #include "base/encoding.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// The publish API over HTTP.
+
 #include "access/hmac.hpp"
 #include "node/counters.hpp"
 #include "node/publisher.hpp"

@@ -1,3 +1,5 @@
+// Publishes events to the history, and retries gap markers that are owed.
+
 #include "node/publisher.hpp"
 
 #include "base/names.hpp"

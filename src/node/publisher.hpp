@@ -1,5 +1,7 @@
 #pragma once
 
+// Publishing of events and of gap markers.
+
 #include "base/random.hpp"
 #include "catalog/catalog.hpp"
 #include "crier/gateway.hpp"

@@ -1,3 +1,5 @@
+// Sends sockets the events they missed, within bounds of unsent bytes.
+
 #include "node/replays.hpp"
 
 #include <algorithm>

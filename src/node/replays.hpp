@@ -1,5 +1,7 @@
 #pragma once
 
+// Replays of missed events to the sockets of one worker.
+
 #include "gateway/feed.hpp"
 #include "gateway/replay.hpp"
 #include "sockets/sessions.hpp"
