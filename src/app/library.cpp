@@ -1,3 +1,5 @@
+// Implements the general library on sockets: event handlers, acks, and messages to rooms.
+
 #include "app/library.hpp"
 
 #include "base/json_text.hpp"

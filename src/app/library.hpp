@@ -1,5 +1,7 @@
 #pragma once
 
+// The parts of crier::Server behind its public header.
+
 #include "crier/server.hpp"
 #include "sockets/sockets.hpp"
 

@@ -1,3 +1,5 @@
+// crier::Server: the public methods of the general library.
+
 #include "crier/server.hpp"
 
 #include "app/library.hpp"

@@ -1,3 +1,5 @@
+// Runs Engine.IO sessions on the connections of one worker.
+
 #include "sockets/sessions.hpp"
 
 #include "base/cases.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// Engine.IO sessions on the connections of one worker.
+
 #include "base/label_counts.hpp"
 #include "base/random.hpp"
 #include "base/slot_table.hpp"

@@ -1,3 +1,5 @@
+// Shuts a worker down in steps.
+
 #include "sockets/shutdown.hpp"
 
 #include <utility>

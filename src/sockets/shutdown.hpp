@@ -1,5 +1,7 @@
 #pragma once
 
+// The shutdown of a worker in steps.
+
 #include "sockets/sessions.hpp"
 #include "web/worker.hpp"
 

@@ -1,3 +1,5 @@
+// Runs Socket.IO sockets on the sessions of one worker.
+
 #include "sockets/sockets.hpp"
 
 #include "base/assert.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// Socket.IO sockets on the sessions of one worker.
+
 #include "base/random.hpp"
 #include "socketio/client.hpp"
 #include "socketio/rooms.hpp"

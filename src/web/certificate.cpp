@@ -1,3 +1,5 @@
+// Reloads the TLS certificate when its files have changed.
+
 #include "web/certificate.hpp"
 
 #include <stdexcept>

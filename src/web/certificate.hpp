@@ -1,5 +1,7 @@
 #pragma once
 
+// Reloading of the TLS certificate.
+
 #include "crier/log.hpp"
 #include "net/loop.hpp"
 #include "net/tls.hpp"

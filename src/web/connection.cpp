@@ -1,3 +1,5 @@
+// Serves one HTTP or WebSocket connection.
+
 #include "web/connection.hpp"
 
 #include "base/assert.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// One HTTP or WebSocket connection of a worker.
+
 #include "base/bytes.hpp"
 #include "base/slot_table.hpp"
 #include "base/time.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// The interface between a connection and what serves its requests.
+
 #include "http/request.hpp"
 #include "websocket/frame.hpp"
 

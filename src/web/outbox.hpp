@@ -1,5 +1,7 @@
 #pragma once
 
+// The queue of what a connection has to send.
+
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 

@@ -1,3 +1,5 @@
+// Finds the handler of a request and answers with its result.
+
 #include "web/routes.hpp"
 
 #include "http/error_response.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// HTTP routes and their handlers.
+
 #include "crier/http.hpp"
 #include "net/door.hpp"
 #include "web/endpoint.hpp"

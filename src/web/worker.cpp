@@ -1,3 +1,5 @@
+// Accepts connections and runs them on one loop.
+
 #include "web/worker.hpp"
 
 #include "base/assert.hpp"

@@ -1,5 +1,7 @@
 #pragma once
 
+// One loop with its listener and connections.
+
 #include "base/slot_table.hpp"
 #include "base/time.hpp"
 #include "base/timer_wheel.hpp"
