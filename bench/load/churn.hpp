@@ -27,7 +27,7 @@ class Churn {
   void clear();
 
   std::uint64_t completed = 0;
-  std::uint64_t recovered = 0;  ///< Of them, with the pid that they had.
+  std::uint64_t recovered = 0;  ///< Those that kept their pid.
   std::uint64_t failed = 0;
   Histogram took;  ///< From the beginning of connecting until complete.
 

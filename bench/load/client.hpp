@@ -28,7 +28,7 @@ struct Shared {
   Url url;
   Address to;
   const Tls* tls = nullptr;
-  std::string path;              ///< Of Engine.IO, up to the query.
+  std::string path;              ///< Path of Engine.IO, up to the query.
   std::string name_space;        ///< "" for `/`, else `/name,`.
   std::vector<Address> sources;  ///< Empty: the kernel's choice.
   std::size_t clients_per_source = 1;

@@ -5,7 +5,7 @@
 
 namespace load {
 
-/// Of CLOCK_MONOTONIC.
+/// Time of CLOCK_MONOTONIC.
 inline std::int64_t nanoseconds() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);

@@ -86,7 +86,7 @@ class Deliveries {
   std::uint64_t count = 0;    ///< Events that somebody published.
   std::uint64_t others = 0;   ///< Events that the server sent by itself.
   std::uint64_t overrun = 0;  ///< Broadcasts that more than 4,096 later ones have overtaken.
-  Histogram latency;          ///< Of each delivery.
+  Histogram latency;          ///< Latency of each delivery.
   Histogram whole;            ///< Of each broadcast, to its last client.
 
  private:

@@ -34,7 +34,7 @@ struct Options {
   std::size_t publishers = 1;
   std::size_t window = 1;
   std::optional<double> rate;
-  std::uint64_t count = 0;  ///< Of publishes; 0: until the window ends.
+  std::uint64_t count = 0;  ///< Number of publishes; 0: until the window ends.
   std::uint32_t missed = 3;
   std::string event = "echo";
   std::size_t bytes = 200;

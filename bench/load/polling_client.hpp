@@ -20,7 +20,7 @@ class PollingClient final : public Client {
     void ready(std::uint32_t events) override;
     PollingClient& client;
     Stream stream;
-    std::string rest;      ///< Of an answer that is not whole yet.
+    std::string rest;      ///< Start of an answer that is not whole yet.
     bool waiting = false;  ///< For an answer.
   };
 

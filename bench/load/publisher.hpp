@@ -89,7 +89,7 @@ class Publishers {
   friend class Publisher;
   struct Place {
     std::size_t origin;
-    std::string head;  ///< Of a request, up to the value of Content-Length.
+    std::string head;  ///< Head of a request, up to the value of Content-Length.
   };
   struct Piece {
     enum class Kind : std::uint8_t { text, now, number } kind;

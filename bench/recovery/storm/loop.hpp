@@ -8,7 +8,7 @@
 
 namespace storm {
 
-/// Of CLOCK_MONOTONIC.
+/// Time of CLOCK_MONOTONIC.
 std::int64_t nanoseconds();
 
 /// What is called when its descriptor is ready. Outlives its registration.
