@@ -71,7 +71,7 @@ class Checker final : public Application {
   /// A node died that had not heard what was published at this time, and may not have known it.
   void died_unaware(TimePoint lost_at) { unaware_.insert(lost_at); }
   void accepted_unnumbered(Unnumbered event) { accepted_.push_back(std::move(event)); }
-  /// The page was loaded anew: what was not stored is forgotten.
+  /// The page was loaded again: what was not stored is forgotten.
   void reloaded(const Client& client);
   /// Whether it has not been told yet how its programs stand.
   [[nodiscard]] bool awaits_verdicts(const Client& client) {

@@ -56,7 +56,7 @@ class Cluster {
     TimePoint begun{};           ///< The latest attempt,
     const Host* host = nullptr;  ///< and where.
     std::uint16_t port = 0;
-    std::string id;  ///< Of an answer that was lost.
+    std::string id;  ///< Id of an answer that was lost.
   };
 
   void fail(const std::string& what);

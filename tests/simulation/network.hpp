@@ -68,8 +68,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   [[nodiscard]] bool is_cut() const { return cut_; }
 
   std::uint64_t number = 0;
-  std::uint32_t descriptor = 0;  ///< Of end 1.
-  Host* host = nullptr;          ///< Of end 1.
+  std::uint32_t descriptor = 0;  ///< That of end 1.
+  Host* host = nullptr;          ///< That of end 1.
 
  private:
   struct Side {

@@ -31,7 +31,7 @@ class Node {
   Node(World& world, Host& host, const GatewayOptions& options, Parts parts);
 
   [[nodiscard]] std::uint16_t port() const { return node_.port(); }
-  /// Of every socket that it has now.
+  /// Ids of all sockets that it has now.
   [[nodiscard]] std::vector<std::string> socket_ids() const { return node_.socket_ids(); }
   /// Takes it down in order, as SIGTERM does.
   void begin_stop() { node_.stop(); }

@@ -18,7 +18,7 @@ enum class FaultKind : std::uint8_t {
   cut,            ///< One connection, now or after some bytes either way.
   slow_wire,      ///< One connection takes longer.
   sleep_page,     ///< A client reads nothing for a while.
-  reload_page,    ///< A client begins anew with what it stored.
+  reload_page,    ///< A client starts again with what it stored.
   kill_node,      ///< A process is gone; another comes.
   freeze_node,    ///< A process stands still for a while.
   node_clock,     ///< A node's wall clock steps.
@@ -41,7 +41,7 @@ enum class FaultKind : std::uint8_t {
   stop_node,     ///< A process shuts down in order; another comes.
   grant,
   revoke,
-  regrant,       ///< A membership ends and begins anew.
+  regrant,       ///< A membership ends and begins again.
   members_down,  ///< No membership source answers for a while.
   members_slow,
   lose_answer,    ///< Publishers lose the next answers, and try again.

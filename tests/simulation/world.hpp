@@ -75,7 +75,7 @@ class World {
   struct Due {
     TimePoint time;
     std::uint64_t number;
-    std::size_t place;  ///< Of its action.
+    std::size_t place;  ///< Place of its action.
   };
   static bool later(const Due& a, const Due& b);
 

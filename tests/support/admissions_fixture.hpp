@@ -246,7 +246,7 @@ class AdmissionsTest : public testing::Test {
   Admissions admissions{{worker, sessions, sockets, memberships, history, delivery, verifier, seal,
                          owed, [] { return WallTime{0}; }},
                         {}};
-  std::string offset;  ///< Of the latest member().
+  std::string offset;  ///< Offset of the latest member().
   std::vector<std::string> programs_of_user{"p1"};
   std::thread thread;
 };
