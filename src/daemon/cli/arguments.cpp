@@ -1,4 +1,4 @@
-// Parses the command line of `crier`.
+// Parses the arguments of the commands of `crier`, such as durations.
 
 #include "daemon/cli/arguments.hpp"
 
