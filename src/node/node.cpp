@@ -456,8 +456,8 @@ void Node::run_here(web::Worker& worker) {
 
 void Node::run() {
   tell_what_is_missing();
-  std::vector<QuietThread>
-      threads;  // those of the home, if there is one, and all workers but the first
+  // The threads of the home, if there is one, and of all workers but the first.
+  std::vector<QuietThread> threads;
   try {
     if (has_home()) threads.emplace_back("crier-home", [this] { run_here(home_); });
     for (std::size_t index = 1; index < workers_.size(); ++index) {

@@ -28,8 +28,8 @@ class Outcomes {
  public:
   struct Options {
     std::size_t unknown_max = 10'000;  ///< Appends under way and unknown outcomes, together.
-    std::size_t known_max =
-        10'000;  ///< Limit of each kind of known outcome; the oldest goes first.
+    /// Limit of each kind of known outcome; the oldest goes first.
+    std::size_t known_max = 10'000;
     std::chrono::milliseconds ttl{300'000};  ///< Since the key came last, or was known.
   };
   Outcomes(const Options& options, Random& random);

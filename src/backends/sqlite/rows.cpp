@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t label_bytes_max = 256;
 constexpr std::uint64_t since_max = (std::uint64_t{1} << 53U) - 1;  ///< As a gid.
-constexpr std::size_t usual_programs =
-    8;  ///< Space reserved for a user: avoids single allocations.
+/// Space reserved for the programs of one user.
+constexpr std::size_t usual_programs = 8;
 
 /// Names and roles: for people, so more liberal than ids, but nothing that could break a terminal.
 bool is_label(std::string_view text) {

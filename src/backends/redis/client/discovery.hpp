@@ -16,8 +16,8 @@ namespace crier::redis {
 
 /// Where the search for a server led.
 struct Found {
-  Node server;
-  std::vector<Node> nodes;  ///< Nodes of a cluster that may be asked next time.
+  Host server;
+  std::vector<Host> nodes;  ///< Nodes of a cluster that may be asked next time.
 };
 
 /// One search for the server that a URL means: asks Sentinels, or nodes of a cluster, one after the
