@@ -56,10 +56,12 @@ class Connection final : public net::StreamUser {
   Key owner = 0;
 
   // WebSocket.
-  /// Answers the upgrade in hand; from now on messages go to the endpoint. With an inflater, which
-  /// outlives the connection, permessage-deflate is negotiated.
+  /// Answers the upgrade in hand; from now on messages go to the endpoint. With an inflater,
+  /// permessage-deflate is negotiated. It and `limits` outlive the connection.
   void open_websocket(std::string_view response, const websocket::ReaderLimits& limits,
                       websocket::Inflater* inflater);
+  void open_websocket(std::string_view, const websocket::ReaderLimits&&,
+                      websocket::Inflater*) = delete;
   [[nodiscard]] bool is_websocket() const { return reader_ != nullptr; }
   [[nodiscard]] bool deflates() const { return reader_ != nullptr && reader_->deflates(); }
 

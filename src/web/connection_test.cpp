@@ -31,7 +31,7 @@ class Desk final : public Endpoint {
   void request(Connection& connection, http::Request& request) override {
     if (request.wants_websocket()) {
       const std::string key(request.header("sec-websocket-key"));
-      connection.open_websocket(websocket::accept_response({"13", key, ""}), {}, nullptr);
+      connection.open_websocket(websocket::accept_response({"13", key, ""}), limits, nullptr);
     } else if (request.path() == "/later") {
       in_hand.set_value(connection.key());
     } else if (request.path() == "/large") {
@@ -59,6 +59,7 @@ class Desk final : public Endpoint {
     say(error ? "websocket broken" : "websocket closed");
   }
 
+  const websocket::ReaderLimits limits{};
   bool half_closed = false;
   std::promise<Key> in_hand;       ///< At /later.
   std::promise<std::string> said;  ///< The first that is said.
