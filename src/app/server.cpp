@@ -65,11 +65,10 @@ class Server::Impl {
         client_options_(client_options(options)),
         sockets_(worker_, client_options_, random_),
         sessions_(worker_, sockets::session_options(options.engine),
-                  sockets::session_limits(options.engine), sockets_, random_),
+                  sockets::session_limits(options), sockets_, random_),
         owner_(worker_, sockets_),
         shutdown_(worker_, {&sessions_}, [] { return true; }, shutdown_steps(options)) {
     sockets_.attach(sessions_, owner_);
-    if (options.websocket.deflate) sessions_.enable_deflate(options.websocket.deflate_bytes_min);
     worker_.route(options.engine.path, sessions_);
   }
   ~Impl() { door_->close(); }

@@ -23,20 +23,20 @@ std::size_t bytes_of(const sockets::EncodedEvent& event) {
 
 std::string room_of(std::string_view program) { return "program:" + std::string(program); }
 
-Delivery::Delivery(const Parts& parts, const gateway::FeedOptions& options,
-                   std::size_t replay_bytes_max)
+Delivery::Delivery(const Parts& parts, const Options& options)
     : parts_(parts),
       feed_(
-          options,
+          options.feed,
           [this](const std::string& program) {
             return parts_.sockets.member_count(sockets::main_namespace, room_of(program)) > 0;
           },
           parts.worker.now()),
+      flush_window_(options.flush_window),
       replays_({parts.worker, parts.sessions, parts.sockets, feed_,
                 [this](const history::Record& record) -> const sockets::EncodedEvent& {
                   return encoded(feed_.epoch(), record);
                 }},
-               replay_bytes_max) {
+               options.replay_bytes_max) {
   parts.worker.add_turn_user(*this);
   parts.bus.listen(*this);
 }
@@ -133,7 +133,7 @@ void Delivery::perform(gateway::FeedCommand& command) {
                    [&](const gateway::Unsubscribe& from) { parts_.bus.unsubscribe(from.program); },
                    [&](const gateway::ListenAgain&) { parts_.bus.listen_again(); },
                    [&](const gateway::MarkGap& gap) {
-                     if (mark_gap_) mark_gap_(gap.program);
+                     if (parts_.mark_gap) parts_.mark_gap(gap.program);
                    },
                    [&](const gateway::CloseMembers& members) { close(members); }},
              command);
@@ -234,10 +234,10 @@ void Delivery::deliver_unnumbered(const std::string& program, std::string_view b
 
 // Events that come in one turn leave together, so those that are there already are waited for.
 void Delivery::hold(Live live) {
-  if (window_ == Duration(0)) {
+  if (flush_window_ == Duration(0)) {
     parts_.worker.loop().extend_turn();
   } else if (live_.empty()) {
-    deliver_at_ = parts_.worker.now() + window_;
+    deliver_at_ = parts_.worker.now() + flush_window_;
   }
   live_.push_back(std::move(live));
 }
@@ -250,7 +250,7 @@ void Delivery::set_floor(Key socket, history::Gid floor) {
 
 void Delivery::turn_end() {
   const bool replays = replays_.wants_turn();
-  if (window_ == Duration(0) || replays) deliver();
+  if (flush_window_ == Duration(0) || replays) deliver();
   if (replays) replays_.end_turn();
 }
 

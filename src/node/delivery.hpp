@@ -32,6 +32,15 @@ class Delivery final : public history::BusListener, public web::TurnUser {
     sockets::Sessions& sessions;
     sockets::Sockets& sockets;
     history::EventBus& bus;
+    /// Appends a gap marker for the program. Empty: nobody does.
+    std::function<void(const std::string& program)> mark_gap = {};
+  };
+  struct Options {
+    gateway::FeedOptions feed = {};
+    /// Events wait for so long for others, which then leave with them. 0: to the end of the turn.
+    Duration flush_window{0};
+    /// Limit of the bytes that all replays have unsent.
+    std::size_t replay_bytes_max = 64 * 1024 * 1024;
   };
   /// Who hears of claims to socket ids.
   class ClaimUser {
@@ -44,20 +53,12 @@ class Delivery final : public history::BusListener, public web::TurnUser {
     ~ClaimUser() = default;
   };
 
-  static constexpr std::size_t replay_bytes_default = 64 * 1024 * 1024;
-
-  /// The parts outlive it. `replay_bytes_max`: of what is unsent for all replays.
-  Delivery(const Parts& parts, const gateway::FeedOptions& options,
-           std::size_t replay_bytes_max = replay_bytes_default);
+  /// The parts outlive it.
+  Delivery(const Parts& parts, const Options& options);
   ~Delivery() override;
 
   /// Before the loop runs.
   void set_claim_user(ClaimUser& user) { claim_user_ = &user; }
-
-  /// Who appends gap markers. Before the loop runs.
-  void set_gap_user(std::function<void(const std::string& program)> mark) {
-    mark_gap_ = std::move(mark);
-  }
 
   using Answer = std::function<void(const Result<history::ReadReply, history::StoreError>&)>;
   /// Calls `answer` once, perhaps before it returns; everything that was delivered before is in the
@@ -84,9 +85,6 @@ class Delivery final : public history::BusListener, public web::TurnUser {
   void set_floor(Key socket, history::Gid floor);
   void forget(Key socket);
 
-  /// Events wait for so long for others, which then leave with them, and 0, the default, to the end
-  /// of the turn. Before the loop runs.
-  void gather_for(Duration window) { window_ = window; }
   /// Hands what was heard since the last call to the members, in order.
   void deliver();
   /// The greatest number whose event, and all before it, have been handed to the members here.
@@ -132,11 +130,10 @@ class Delivery final : public history::BusListener, public web::TurnUser {
   Parts parts_;
   gateway::Feed feed_;
   ClaimUser* claim_user_ = nullptr;
-  std::function<void(const std::string&)> mark_gap_;
   std::uint64_t questions_ = 0;
   std::unordered_map<std::uint64_t, Answer> answers_;
   bool running_ = false;
-  Duration window_{0};
+  Duration flush_window_;
   TimePoint deliver_at_ = never;  ///< With a window: what is held.
   std::vector<Live> live_;
   history::Gid handed_ = 0;                       ///< Highest handed out in the present epoch.

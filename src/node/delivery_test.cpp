@@ -13,6 +13,8 @@ using testing::StartsWith;
 
 class DeliveryTest : public testing::Test {
  protected:
+  explicit DeliveryTest(const Delivery::Options& options = {})
+      : delivery({worker, sessions, sockets, history}, options) {}
   static history::Record record(history::Gid gid, std::string body) {
     return {gid, 1, 0, Bytes(std::move(body))};
   }
@@ -23,7 +25,7 @@ class DeliveryTest : public testing::Test {
   sockets::Sockets sockets{worker, client_options, random};
   sockets::Sessions sessions{worker, {}, {}, sockets, random};
   history::MemoryStore history{{}, [] { return WallTime{1'000'000}; }, Random::seeded(7)};
-  Delivery delivery{{worker, sessions, sockets, history}, {}};
+  Delivery delivery;
 };
 
 constexpr const char* body = R"({"event":"request:created","programId":"p"})";
@@ -84,8 +86,12 @@ TEST_F(DeliveryTest, UnnumberedEventsWaitForTheEndOfTheTurn) {
   EXPECT_TRUE(delivery.idle());
 }
 
-TEST_F(DeliveryTest, EventsWaitForOthersWithinTheWindowFromTheFirst) {
-  delivery.gather_for(std::chrono::microseconds(300));
+class DeliveryWindowTest : public DeliveryTest {
+ protected:
+  DeliveryWindowTest() : DeliveryTest({{}, std::chrono::microseconds(300)}) {}
+};
+
+TEST_F(DeliveryWindowTest, EventsWaitForOthersFromTheFirst) {
   delivery.deliver_unnumbered("p", body);
   const TimePoint due = delivery.deadline();
   EXPECT_EQ(due, worker.now() + std::chrono::microseconds(300));

@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace crier::node {
 
@@ -26,6 +27,7 @@ class Front {
   struct Parts {
     web::Worker& worker;
     history::HistoryView& history;
+    std::function<void(const std::string& program)> mark_gap;
     std::unique_ptr<access::MembershipSource> memberships;
     const access::Verifier& verifier;
     const gateway::PidSeal& seal;

@@ -119,8 +119,10 @@ struct Node::Lane {
         door(std::make_shared<net::Door>(on.loop())),
         link(node.history_hub_ ? std::make_unique<HistoryLink>(*node.history_hub_, on) : nullptr),
         front(node.options_, node.parts_.feed,
-              {on, history(node), node.parts_.memberships(on.loop()), node.verifier_, node.seal_,
-               node.owed_, node.parts_.wall_clock, node.parts_.random()}),
+              {on, history(node),
+               [&node](const std::string& program) { node.mark_gap_here(program); },
+               node.parts_.memberships(on.loop()), node.verifier_, node.seal_, node.owed_,
+               node.parts_.wall_clock, node.parts_.random()}),
         api(
             on,
             [this, &node](std::string program, std::string body, std::string token,
@@ -207,12 +209,6 @@ Node::~Node() {
 }
 
 void Node::connect(Lane& lane) {
-  if (has_home()) {
-    lane.front.delivery().set_gap_user([this](const std::string& program) { mark_gap(program); });
-  } else {
-    lane.front.delivery().set_gap_user(
-        [this](const std::string& program) { publisher_.mark_gap(program); });
-  }
   lane.worker.route(std::string(PublishApi::prefix), lane.api);
   add_operational_routes(lane);
 }
@@ -252,6 +248,11 @@ void Node::publish_from(Lane& lane, std::string program, std::string body, std::
 void Node::mark_gap(std::string program) {
   owed_.owe(program);  // before those who are closed for it come back
   home_door_->post([this, program = std::move(program)] { publisher_.mark_gap(program); });
+}
+
+void Node::mark_gap_here(const std::string& program) {
+  if (has_home()) return mark_gap(program);
+  publisher_.mark_gap(program);
 }
 
 void Node::deliver_unnumbered(const std::string& program, const Bytes& body) {

@@ -90,6 +90,8 @@ class Node {
   void connect(Lane& lane);
   void publish_from(Lane& lane, std::string program, std::string body, std::string token,
                     Publisher::Done done);
+  /// As mark_gap(), from a worker's thread: at once when that is the home's.
+  void mark_gap_here(const std::string& program);
   void deliver_unnumbered(const std::string& program, const Bytes& body);
   /// `done` runs on whichever loop has its say last.
   void survey(std::function<void(const Survey&)> done);

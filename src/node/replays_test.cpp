@@ -67,7 +67,7 @@ class ReplaysTest : public testing::Test {
   explicit ReplaysTest(std::size_t bytes_max = bound,
                        std::chrono::milliseconds slow_reader_timeout = std::chrono::seconds(20))
       : worker{worker_options(slow_reader_timeout), {}},
-        delivery{{worker, sessions, sockets, history}, feed_options(), bytes_max} {
+        delivery{{worker, sessions, sockets, history}, {feed_options(), {}, bytes_max}} {
     sockets.attach(sessions, admitter);
     worker.route("/socket.io/", sessions);
     EXPECT_TRUE(worker.listen());

@@ -18,11 +18,13 @@ engineio::SessionOptions session_options(const Engine& engine) {
   return session;
 }
 
-template <class Engine>
-Sessions::Limits session_limits(const Engine& engine) {
+template <class Options>
+Sessions::Limits session_limits(const Options& options) {
+  const auto& engine = options.engine;
   Sessions::Limits limits;
   limits.backlog_bytes_max = engine.backlog_bytes_max;
   if constexpr (requires { engine.fragments_max; }) limits.fragments_max = engine.fragments_max;
+  if (options.websocket.deflate) limits.deflate_bytes_min = options.websocket.deflate_bytes_min;
   return limits;
 }
 

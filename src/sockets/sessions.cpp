@@ -60,6 +60,7 @@ Sessions::Sessions(web::Worker& worker, engineio::SessionOptions options, const 
       layer_(layer),
       random_(random),
       wheel_(worker.now()) {
+  if (limits.deflate_bytes_min) deflater_.emplace(*limits.deflate_bytes_min);
   worker.add_turn_user(*this);
 }
 

@@ -58,6 +58,9 @@ class Sessions final : public web::Endpoint, public web::TurnUser {
     /// Unsent bytes of a session that earlier turns of the loop have queued; what one turn queues
     /// comes on top, for nobody could have taken it yet.
     std::size_t backlog_bytes_max = 16 * 1024 * 1024;
+    /// Negotiates permessage-deflate and compresses messages of at least so many bytes. Empty: does
+    /// neither.
+    std::optional<std::size_t> deflate_bytes_min = std::nullopt;
   };
   /// What has happened to sessions so far.
   struct Counters {
@@ -102,11 +105,9 @@ class Sessions final : public web::Endpoint, public web::TurnUser {
   [[nodiscard]] Counters counters() const;
   /// Refuses handshakes from now on, as a server that is going away.
   void refuse_handshakes() { refusing_ = true; }
-  /// Negotiates permessage-deflate from now on, and compresses messages of at least `bytes_min`.
-  void enable_deflate(std::size_t bytes_min) { deflater_.emplace(bytes_min); }
   /// Whether the session runs over a WebSocket that has negotiated it.
   [[nodiscard]] bool deflates(Key session) const;
-  /// Makes frames for such sessions; null unless enable_deflate() was called.
+  /// Makes frames for such sessions; null without Limits::deflate_bytes_min.
   [[nodiscard]] websocket::Deflater* deflater() { return deflater_ ? &*deflater_ : nullptr; }
   /// Up to `count` sessions that are not closing yet, for a paced shutdown.
   [[nodiscard]] std::vector<Key> open_sessions(std::size_t count) const;
