@@ -120,7 +120,7 @@ struct Node::Lane {
         link(node.history_hub_ ? std::make_unique<HistoryLink>(*node.history_hub_, on) : nullptr),
         front(node.options_, node.parts_.feed,
               {on, history(node),
-               [&node](const std::string& program) { node.mark_gap_here(program); },
+               [&node](const std::string& program) { node.mark_gap_from_lane(program); },
                node.parts_.memberships(on.loop()), node.verifier_, node.seal_, node.owed_,
                node.parts_.wall_clock, node.parts_.random()}),
         api(
@@ -215,34 +215,53 @@ void Node::connect(Lane& lane) {
 
 // Publishing.
 
+namespace {
+
+Unexpected<Error> not_running() {
+  return Unexpected{Error{503, "not_running", "The gateway does not run.", ""}};
+}
+
+}  // namespace
+
+template <class Task>
+bool Node::at_home(Task task) {
+  if (has_home()) return home_door_->post(std::move(task));
+  task();
+  return true;
+}
+
+template <class Task>
+void Node::at(Lane& lane, Task task) {
+  if (has_home()) {
+    lane.door->post(std::move(task));
+  } else {
+    task();
+  }
+}
+
 void Node::publish(std::string program, std::string body, std::string token, Publisher::Done done) {
-  auto shared = std::make_shared<Publisher::Done>(std::move(done));
   ++under_way_;
-  const auto finish = [this, shared](Result<Position> result) {
-    (*shared)(std::move(result));
+  const auto finish = [this, done = std::move(done)](Result<Position> result) {
+    done(std::move(result));
     --under_way_;
   };
   const bool posted = home_door_->post(
       [this, program = std::move(program), body = std::move(body), token = std::move(token),
        finish] { publisher_.publish(program, body, token, finish); });
-  if (!posted) finish(Unexpected{Error{503, "not_running", "The gateway does not run.", ""}});
+  if (!posted) finish(not_running());
 }
 
 void Node::publish_from(Lane& lane, std::string program, std::string body, std::string token,
                         Publisher::Done done) {
-  if (has_home()) {
-    publish(std::move(program), std::move(body), std::move(token),
-            [&lane, done = std::move(done)](Result<Position> result) {
-              lane.door->post([&lane, done, result = std::move(result)] { done(result); });
-            });
-    return;
-  }
   ++under_way_;
-  publisher_.publish(program, body, std::move(token),
-                     [this, done = std::move(done)](Result<Position> result) {
-                       --under_way_;
-                       done(std::move(result));
-                     });
+  const auto finish = [this, &lane, done = std::move(done)](Result<Position> result) {
+    at(lane, [done, result = std::move(result)] { done(result); });
+    --under_way_;
+  };
+  const bool runs =
+      at_home([this, program = std::move(program), body = std::move(body), token = std::move(token),
+               finish]() mutable { publisher_.publish(program, body, std::move(token), finish); });
+  if (!runs) finish(not_running());
 }
 
 void Node::mark_gap(std::string program) {
@@ -250,20 +269,16 @@ void Node::mark_gap(std::string program) {
   home_door_->post([this, program = std::move(program)] { publisher_.mark_gap(program); });
 }
 
-void Node::mark_gap_here(const std::string& program) {
-  if (has_home()) return mark_gap(program);
-  publisher_.mark_gap(program);
+void Node::mark_gap_from_lane(const std::string& program) {
+  owed_.owe(program);  // likewise
+  at_home([this, program] { publisher_.mark_gap(program); });
 }
 
 void Node::deliver_unnumbered(const std::string& program, const Bytes& body) {
-  if (!has_home()) {
-    lanes_.front()->front.delivery().deliver_unnumbered(program, body.view());
-    return;
-  }
   for (const auto& each : lanes_) {
     Lane& lane = *each;
     ++lane.unnumbered;
-    lane.door->post([&lane, program, body] {
+    at(lane, [&lane, program, body] {
       lane.front.delivery().deliver_unnumbered(program, body.view());
       --lane.unnumbered;
     });

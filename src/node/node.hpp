@@ -90,8 +90,15 @@ class Node {
   void connect(Lane& lane);
   void publish_from(Lane& lane, std::string program, std::string body, std::string token,
                     Publisher::Done done);
-  /// As mark_gap(), from a worker's thread: at once when that is the home's.
-  void mark_gap_here(const std::string& program);
+  /// Runs `task` on the home's loop, from a worker's: at once if they are the same. False: the home
+  /// runs no more, and the task was destroyed.
+  template <class Task>
+  bool at_home(Task task);
+  /// Runs `task` on the lane's loop, from the home's: at once if they are the same.
+  template <class Task>
+  void at(Lane& lane, Task task);
+  /// As mark_gap(), from a worker's thread.
+  void mark_gap_from_lane(const std::string& program);
   void deliver_unnumbered(const std::string& program, const Bytes& body);
   /// `done` runs on whichever loop has its say last.
   void survey(std::function<void(const Survey&)> done);
