@@ -19,8 +19,7 @@ const public_headers_max = 12;
 const public_header_lines_max = 2000;
 const readme_lines_max = 150;
 /// The folders whose product files must open with their purpose.
-const opened_folders =
-  /^(include\/crier|src\/(base|net|http|websocket|engineio|socketio|history|access|catalog|gateway))\//;
+const opened_folders = /^(include\/crier|src)\//;
 
 /// Checks the tree at `root` and returns its breaches, in order of path and line.
 export async function guard({ root, cache_folder, compile = true, openings = true }) {
@@ -35,6 +34,7 @@ export async function guard({ root, cache_folder, compile = true, openings = tru
   check_words(tree, report);
   check_commands(tree, report);
   check_statements(tree, report);
+  check_glossary(tree, report);
   if (openings) check_openings(tree, report);
   if (compile) await check_headers(tree, report, { cache_folder });
   return breaches.sort((a, b) => a.path.localeCompare(b.path) || a.line - b.line);
@@ -144,7 +144,7 @@ function check_openings(tree, report) {
   for (const path of tree.cpp().filter(product)) {
     const first = tree.lines(path).findIndex((text) => text !== "" && text !== "#pragma once");
     const opening = first < 0 ? "" : tree.lines(path)[first];
-    if (/^\/\/ [A-Z`]/.test(opening)) continue;
+    if (/^\/\/ (crier::|[A-Z`])/.test(opening)) continue;
     report(path, Math.max(first, 0) + 1, "does not open with a sentence on its purpose");
   }
 }

@@ -272,13 +272,50 @@ test("reports a product file that does not open with its purpose", async () => {
     "src/http/late.cpp": "#include <string>\n// Parses.\n",
     "src/http/late_test.cpp": "#include <string>\n",
     "src/http/CMakeLists.txt": "crier_module(http SOURCES late.cpp TESTS late_test.cpp)",
-    "src/web/elsewhere.hpp": "#pragma once\n#include <string>\n",
+    "fuzz/elsewhere.hpp": "#pragma once\n#include <string>\n",
     "include/crier/empty.hpp": "#pragma once\n",
   };
   assert.deepEqual(await breaches_of(files, false, true), [
     `include/crier/empty.hpp:1: ${message}`,
     `src/base/bad.hpp:3: ${message}`,
     `src/http/late.cpp:1: ${message}`,
+  ]);
+});
+
+test("tells a module's types from the details of a file, a type or a function", () => {
+  const source = `
+namespace crier::net {
+class Declared;
+// struct Commented {
+template <class T>
+class [[nodiscard]] Listener final : public Base<T>, private Other {
+  struct Nested {
+    int x = 0;
+  };
+};
+struct Listener<int>::State {};
+enum class Sharing : std::uint8_t { none, first };
+struct alignas(64) Lane
+    : Base {};
+Lane make() {
+  struct Local {};
+  return {};
+}
+namespace {
+struct Hidden {};
+}  // namespace
+namespace inner {
+union Inner {};
+}
+struct Last {};
+}  // namespace crier::net
+`;
+  assert.deepEqual(types(source), [
+    { name: "Listener", line: 6 },
+    { name: "Sharing", line: 12 },
+    { name: "Lane", line: 14 },
+    { name: "Inner", line: 23 },
+    { name: "Last", line: 25 },
   ]);
 });
 
