@@ -52,7 +52,8 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 Result<void, std::string> read_environment(const std::vector<Setting>& settings,
                                            const Environment& environment);
 
-/// A TOML file of comments: each setting with its meaning, its value now, and its bounds.
+/// A TOML file of comments: each setting with its meaning, its value now, and its bounds. Secrets
+/// are values too: give it options that hold none.
 std::string example_file(const std::vector<Setting>& settings);
 
 }  // namespace crier

@@ -138,6 +138,7 @@ void Sockets::set_replaying(Key socket, bool replaying) {
 }
 
 socketio::Route Sockets::route_of(Key socket, Key session, int descriptor) const {
+  CRIER_ASSERT(slot_of(socket) >> 31U == 0);  // the bits of Route::slot
   return {
       .slot = slot_of(socket), .deflates = sessions_->deflates(session), .descriptor = descriptor};
 }
@@ -370,7 +371,9 @@ std::size_t Sockets::broadcast(std::string_view nsp, std::span<const Batch> batc
 // Only now, for a socket whose frame did not fit leaves the direct members of its rooms.
 void Sockets::finish(std::vector<ShortWrite> writes) {
   for (auto& [slot, frames, sent] : writes) {
-    sessions_->finish_frame(sockets_.at_slot(slot)->session, std::move(frames), sent);
+    const Socket* socket = sockets_.at_slot(slot);
+    CRIER_ASSERT(socket != nullptr);  // nothing between the fan-out and this runs a handler
+    sessions_->finish_frame(socket->session, std::move(frames), sent);
   }
 }
 
