@@ -8,6 +8,7 @@
 #include "sockets/session_options.hpp"
 #include "sockets/shutdown.hpp"
 #include "web/certificate.hpp"
+#include "web/worker_options.hpp"
 
 #include <map>
 #include <stdexcept>
@@ -19,16 +20,8 @@ namespace {
 
 web::WorkerOptions worker_options(const ServerOptions& options,
                                   const web::Certificate& certificate) {
-  web::WorkerOptions worker;
+  web::WorkerOptions worker = web::worker_options(options.http, options.engine.slow_reader_timeout);
   worker.tls = certificate.tls();
-  worker.address = {options.http.address, options.http.port};
-  worker.cors.origins = options.http.origins;
-  worker.http.header_bytes_max = options.http.header_bytes_max;
-  worker.http.headers_max = options.http.headers_max;
-  worker.request_timeout = options.http.request_timeout;
-  worker.keep_alive_timeout = options.http.keep_alive_timeout;
-  worker.connections_max = options.http.connections_max;
-  worker.slow_reader_timeout = options.engine.slow_reader_timeout;
   return worker;
 }
 

@@ -20,8 +20,8 @@ class HistoryLink;
 /// One store for several workers. The store lives on a loop of its own; each worker has a
 /// HistoryLink, by which it asks, and to which everything that the worker subscribed to is posted:
 /// one post an event and worker, in the store's order. Of the many subscribers the store sees one.
-/// A worker that is too far behind is told that something was lost, and is subscribed anew when it
-/// has caught up: it reads again what it missed.
+/// A worker that is too far behind gets lost() and no further events. When it has caught up, the
+/// hub subscribes it again, and it reads what it missed from the store.
 class HistoryHub final : public web::TurnUser, private history::BusListener {
  public:
   /// `home` runs the loop that `store` is used on. Both outlive it. `backlog_bytes_max` bounds what

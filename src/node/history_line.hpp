@@ -25,7 +25,7 @@ struct HistoryHub::Line {
   history::BusListener* listener = nullptr;
   std::unordered_map<std::string, std::uint64_t> subscriptions;  ///< Which one is in force.
   std::uint64_t subscriptions_made = 0;
-  std::uint64_t losses = 0;  ///< How often the listener was told of one.
+  std::uint64_t losses = 0;  ///< The number of calls of the listener's lost().
   bool closed = false;       ///< The link has gone.
   std::atomic<std::size_t> under_way = 0;
   std::atomic<std::size_t> event_bytes_under_way = 0;

@@ -2,6 +2,8 @@
 
 #include "node/options.hpp"
 
+#include "web/worker_options.hpp"
+
 #include <optional>
 #include <utility>
 
@@ -19,16 +21,7 @@ std::optional<access::Algorithm> algorithm(std::string_view name) {
 }  // namespace
 
 web::WorkerOptions worker_options(const GatewayOptions& options) {
-  web::WorkerOptions worker;
-  worker.address = {options.http.address, options.http.port};
-  worker.cors.origins = options.http.origins;
-  worker.http.header_bytes_max = options.http.header_bytes_max;
-  worker.http.headers_max = options.http.headers_max;
-  worker.request_timeout = options.http.request_timeout;
-  worker.keep_alive_timeout = options.http.keep_alive_timeout;
-  worker.slow_reader_timeout = options.engine.slow_reader_timeout;
-  worker.connections_max = options.http.connections_max;
-  return worker;
+  return web::worker_options(options.http, options.engine.slow_reader_timeout);
 }
 
 socketio::ClientOptions client_options(const GatewayOptions& options) {
